@@ -1,0 +1,1 @@
+"""File formats, and streaming of data larger than memory."""

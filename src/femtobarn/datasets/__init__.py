@@ -1,0 +1,1 @@
+"""One file per public data set: columns, units, reader, checks and its stand-in."""

@@ -1,0 +1,27 @@
+"""The two errors that are a user's to mend, each told in one line."""
+
+import importlib
+from types import ModuleType
+
+
+class InputError(ValueError):
+    """A file, number or option from the user is not what was expected.
+
+    The message is one line: what was expected, what came, what to do. The command line prints it
+    and ends with exit code 2; library code raises it where a wrong input would otherwise give a
+    wrong answer.
+    """
+
+
+class MissingExtraError(ImportError):
+    """An optional dependency is not installed; the message names the extra that brings it."""
+
+
+def require(module: str, *, extra: str) -> ModuleType:
+    """Import an optional dependency, or say which extra of femtobarn installs it."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise MissingExtraError(
+            f"this needs the package {module.split('.')[0]}: pip install 'femtobarn[{extra}]'"
+        ) from error

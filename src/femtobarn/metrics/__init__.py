@@ -1,0 +1,1 @@
+"""Metrics of samples, each with its error and sample size."""

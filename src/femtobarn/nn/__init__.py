@@ -1,0 +1,1 @@
+"""Layers and blocks used by two systems or worth calling alone."""

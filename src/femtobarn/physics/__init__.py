@@ -1,0 +1,1 @@
+"""Vectors, jets, units and detector geometry: pure functions."""

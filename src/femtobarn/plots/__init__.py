@@ -1,0 +1,1 @@
+"""Functions that take arrays and a matplotlib Axes."""
