@@ -8,7 +8,7 @@ import pytest
 from jaxtyping import install_import_hook
 
 # Checks the shapes and types in every signature of the package, in the test run only.
-install_import_hook("femtobarn", "beartype.beartype")
+install_import_hook("femtobarn", "_typecheck.check")
 
 hypothesis.settings.register_profile(
     "femtobarn",

@@ -1,0 +1,289 @@
+"""The command ``femtobarn``: every verb is a thin call of a public Python function.
+
+A user's mistake ends in one line on stderr and exit code 2, Ctrl-C in exit code 130.
+"""
+
+import contextlib
+import dataclasses
+import io
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import tyro
+
+from femtobarn.errors import InputError, MissingExtraError, nearest
+
+T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True)
+class RunFlags:
+    """Where a run goes and what it starts from."""
+
+    out: Path = Path("runs")
+    """Folder of all runs."""
+    like: Path | None = None
+    """Take the settings of this run instead of a preset's."""
+    resume: Path | None = None
+    """Go on with this run where it stopped; its settings are kept."""
+
+
+def list_systems() -> None:
+    """Systems that can be run, a line each."""
+    from femtobarn.recipe import all_systems
+
+    systems = all_systems()
+    width = max(map(len, systems))
+    for system in systems.values():
+        print(f"{system.name:{width}}  {system.summary}")
+
+
+def show(system: tyro.conf.Positional[str], /) -> None:
+    """What a system does, its presets and all their settings."""
+    from femtobarn.recipe import find_system
+    from femtobarn.settings import flatten, to_dict
+
+    found = find_system(system)
+    recipe = found.recipe()
+    print(f"{found.name}: {found.summary}\n")
+    presets = {name: flatten(to_dict(config)) for name, config in recipe.PRESETS.items()}
+    rows = [("setting", *presets)]
+    rows += [(key, *(_short(flat[key]) for flat in presets.values())) for key in next(iter(presets.values()))]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+    if recipe.PUBLISHED:
+        print("\npublished:")
+    for number in recipe.PUBLISHED:
+        labels = ", ".join(f"{key} {value}" for key, value in number.labels.items())
+        print(f"  {number.name} {number.value:g} {number.unit} ({labels}; {number.data}; {number.source})")
+
+
+def data(name: tyro.conf.Positional[str] = "", /) -> None:
+    """What a data set holds: columns, units, where it is published; without a name, all data sets."""
+    from femtobarn import datasets
+
+    print(datasets.describe(name) if name else datasets.summaries())
+
+
+def predict(
+    run: tyro.conf.Positional[Path],
+    files: tyro.conf.Positional[tuple[Path, ...]],
+    /,
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("predictions.h5"),
+    model: str = "",
+) -> None:
+    """Apply a trained run to your files.
+
+    Args:
+        run: Folder of a finished run.
+        files: Your files, in a format that ``femtobarn data`` describes.
+        output: File to write.
+        model: Which of the trained models; the best one if not given.
+    """
+    from femtobarn.recipe import find_system
+    from femtobarn.runs import Run
+
+    opened = Run.open(run)
+    recipe = find_system(opened.record["system"]).recipe()
+    if not files:
+        raise InputError("no file given: femtobarn predict RUN FILE... -o OUTPUT.h5")
+    print(recipe.predict(opened, files, output, model=model or None, progress=True))
+
+
+def report(
+    runs: tyro.conf.Positional[tuple[Path, ...]],
+    /,
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("report.html"),
+) -> None:
+    """Write one page about one or several runs.
+
+    Args:
+        runs: Folders of runs; several are compared side by side.
+        output: Page to write.
+    """
+    from femtobarn.report import write_report
+    from femtobarn.runs import Run
+
+    if not runs:
+        raise InputError("no run given: femtobarn report RUN...")
+    print(write_report([Run.open(folder) for folder in runs], output))
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Run a system: femtobarn run SYSTEM [tiny|demo|paper] [--settings]."""
+    from femtobarn import recipe as recipes
+    from femtobarn.report import print_summary
+    from femtobarn.runs import Run
+    from femtobarn.settings import from_dict
+
+    names, flags = _positionals(arguments)
+    if not names:
+        if flags[:1] in (["-h"], ["--help"]):
+            print("usage: femtobarn run SYSTEM [tiny|demo|paper] [--settings]; femtobarn run SYSTEM --help lists them")
+            return
+        raise InputError("which system? femtobarn run SYSTEM [tiny|demo|paper]; femtobarn list shows them")
+    if len(names) > 2:
+        raise InputError(f"one system and one preset expected: got {' '.join(names)}")
+    system = recipes.find_system(names[0])
+    recipe = system.recipe()
+    preset = names[1] if len(names) == 2 else "demo"
+    default = recipes.preset(recipe, preset)
+    like = _value_of("--like", flags)
+    if like is not None:
+        earlier = Run.open(Path(like))
+        _same_system(earlier, system.name)
+        preset, default = earlier.record["preset"], from_dict(recipe.Config, earlier.settings)
+    config, run_flags = _settings(default, flags, prog=f"femtobarn run {' '.join(names)}")
+    if run_flags.resume is not None:
+        opened = Run.open(run_flags.resume)
+        _same_system(opened, system.name)
+        if config != default:
+            raise InputError("a resumed run keeps its settings: give --resume alone, or --like for a new run")
+    else:
+        opened = recipes.start(system, config, preset=preset, root=run_flags.out)
+    print(f"run {opened.folder}", file=sys.stderr)
+    try:
+        recipes.carry_out(system, opened)
+    except KeyboardInterrupt:
+        print(f"stopped; go on with: femtobarn run {system.name} --resume {opened.folder}", file=sys.stderr)
+        raise
+    print_summary(opened)
+    print(f"\nreport: {opened.folder / 'report.html'}")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of the command; ends the process with its exit code."""
+    sys.exit(execute(sys.argv[1:] if arguments is None else arguments))
+
+
+def execute(arguments: Sequence[str]) -> int:
+    """Carry out one command line and return its exit code."""
+    try:
+        _dispatch(list(arguments))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # as in: femtobarn list | head -1
+        sys.stdout = None
+        return 0
+    except (InputError, MissingExtraError) as error:
+        print(f"femtobarn: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"femtobarn: {error.filename or 'system'}: {error.strerror or error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+_VERBS: dict[str, Callable[..., None]] = {
+    "list": list_systems,
+    "show": show,
+    "data": data,
+    "run": run,
+    "predict": predict,
+    "report": report,
+}
+
+
+def _dispatch(arguments: list[str]) -> None:
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print("usage: femtobarn VERB ...\n")
+        for name, verb in _VERBS.items():
+            print(f"  {name:8} {(verb.__doc__ or '').splitlines()[0]}")
+        print("\nfemtobarn VERB --help tells more. An example: femtobarn run emd-compression tiny")
+        return
+    if arguments[0] in ("-V", "--version"):
+        from femtobarn import __version__
+
+        print(__version__)
+        return
+    verb, *rest = arguments
+    if verb not in _VERBS:
+        raise InputError(f"there is no verb {verb!r}: {nearest(verb, _VERBS)}")
+    if verb == "run":
+        run(rest)
+    else:
+        _parse(_VERBS[verb], rest, prog=f"femtobarn {verb}")
+
+
+def _settings(default: Any, flags: list[str], *, prog: str) -> tuple[Any, RunFlags]:
+    """The settings of the system with the flags applied, and where the run goes."""
+    nameless = tyro.conf.arg(name="")
+    both = dataclasses.make_dataclass(
+        "Settings",
+        [
+            ("config", Annotated[type(default), nameless], dataclasses.field(default=default)),
+            ("flags", Annotated[RunFlags, nameless], dataclasses.field(default=RunFlags())),
+        ],
+        frozen=True,
+    )
+    parsed = _parse(both, flags, prog=prog)
+    return parsed.config, parsed.flags  # type: ignore[attr-defined]
+
+
+def _parse(what: Callable[..., T], arguments: list[str], *, prog: str) -> T:
+    """Call ``what`` with the arguments; whatever is wrong with them becomes one line."""
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            result, unknown = tyro.cli(what, args=arguments, prog=prog, return_unknown_args=True)
+    except SystemExit as end:
+        if end.code in (0, None):
+            raise
+        raise InputError(_one_line(said.getvalue()) + f" (see {prog} --help)") from None
+    if unknown:
+        if isinstance(result, type(None)):
+            raise InputError(f"unknown option {unknown[0]} (see {prog} --help)")
+        known = [f"--{name}" for name in _flag_names(result)]
+        flag = unknown[0].split("=")[0].replace("_", "-")
+        raise InputError(f"unknown option {unknown[0]}: {nearest(flag, known)}")
+    return result  # type: ignore[no-any-return]
+
+
+def _flag_names(settings: Any, prefix: str = "") -> list[str]:
+    names = []
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        name = f"{prefix}{field.name}".replace("_", "-")
+        if dataclasses.is_dataclass(value):
+            names += _flag_names(value, "" if not prefix and field.name in ("config", "flags") else f"{name}.")
+        else:
+            names.append(name)
+    return names
+
+
+def _positionals(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Leading words, and everything from the first flag on."""
+    first = next((i for i, word in enumerate(arguments) if word.startswith("-")), len(arguments))
+    return list(arguments[:first]), list(arguments[first:])
+
+
+def _value_of(flag: str, arguments: Sequence[str]) -> str | None:
+    for i, word in enumerate(arguments):
+        if word.startswith(f"{flag}="):
+            return word.split("=", 1)[1]
+        if word == flag and i + 1 < len(arguments):
+            return arguments[i + 1]
+    return None
+
+
+def _same_system(run: Any, system: str) -> None:
+    if run.record["system"] != system:
+        raise InputError(f"{run.folder} is a run of {run.record['system']}, not of {system}")
+
+
+def _one_line(message: str) -> str:
+    """Tyro draws its messages in a box; keep the words."""
+    words = re.sub(r"\x1b\[[0-9;]*m", "", message)
+    words = re.sub(r"[╭╮╰╯│─┌┐└┘|]+", " ", words)
+    lines = [line.strip() for line in words.splitlines()]
+    kept = [line for line in lines if line and "full helptext" not in line and line != "Parsing error"]
+    return " ".join(kept).removeprefix("Parsing error ").strip()
+
+
+def _short(value: object) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)

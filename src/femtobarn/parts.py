@@ -1,0 +1,150 @@
+"""The independent parts of a run, such as the trainings of a study, in several processes.
+
+One thread a process: small models train faster side by side than on many threads each.
+"""
+
+import os
+import queue
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, as_completed
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+P = TypeVar("P")
+R = TypeVar("R")
+
+#: Called by a part with (steps done, steps in all, a few words) while it works.
+Report = Callable[[int, int, str], None]
+
+_reports: Any = None
+
+
+def run_parts(
+    work: Callable[[P, Report], R],
+    parts: Sequence[P],
+    *,
+    name: Callable[[P], str] = str,
+    title: str,
+    workers: int = 2,
+    progress: bool = True,
+) -> list[R]:
+    """Results of ``work(part, report)`` for each part, in the order of the parts.
+
+    With one worker, or one part, everything runs in this process. Otherwise ``work`` and the parts must
+    be picklable; the processes are fresh interpreters. The first part that fails stops the rest and raises here; Ctrl-C stops the processes
+    at once, so a part has to leave its own checkpoints.
+
+    Args:
+        work: What is done with a part.
+        parts: What differs from part to part.
+        name: What a part is called in the progress display.
+        title: What they are called together.
+        workers: Processes.
+        progress: Show a bar for all parts and one for each in work.
+    """
+    with _display(title, len(parts), progress) as display:
+        if workers == 1 or len(parts) <= 1:
+            return [_here(work, part, name(part), display) for part in parts]
+        return _spread(work, parts, [name(part) for part in parts], workers, display)
+
+
+class _Display:
+    """Bars of the parts in work, above the bar of them all."""
+
+    def __init__(self, progress: Any, title: str, parts: int) -> None:
+        self.progress, self.bars = progress, dict[str, Any]()
+        self.all = progress.add_task(title, total=parts, words="")
+
+    def update(self, name: str, done: int, total: int, words: str) -> None:
+        if name not in self.bars:
+            self.bars[name] = self.progress.add_task(f"  {name}", total=total)
+        self.progress.update(self.bars[name], completed=done, total=total, words=words)
+
+    def finish(self, name: str) -> None:
+        if name in self.bars:
+            self.progress.remove_task(self.bars.pop(name))
+        self.progress.advance(self.all)
+
+
+@contextmanager
+def _display(title: str, parts: int, show: bool) -> Iterator[_Display]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[words]}", style="dim"),
+    )
+    with Progress(*columns, console=Console(stderr=True), disable=not show) as progress:
+        yield _Display(progress, title, parts)
+
+
+def _here(work: Callable[[P, Report], R], part: P, name: str, display: _Display) -> R:
+    result = work(part, lambda *args: display.update(name, *args))
+    display.finish(name)
+    return result
+
+
+def _spread(
+    work: Callable[[P, Report], R], parts: Sequence[P], names: list[str], workers: int, display: _Display
+) -> list[R]:
+    # Fresh interpreters: a fork would copy the threads of torch and numba in whatever state they are, and
+    # multiprocessing's spawn would run the caller's script again.
+    from loky import ProcessPoolExecutor
+    from loky.backend import get_context
+
+    context = get_context("loky")
+    reports = context.Queue()
+    pool = ProcessPoolExecutor(min(workers, len(parts)), context=context, initializer=_prepare, initargs=(reports,))
+    listener = threading.Thread(target=_listen, args=(reports, display), daemon=True)
+    listener.start()
+    try:
+        futures: list[Future[R]] = [
+            pool.submit(_there, work, part, name) for part, name in zip(parts, names, strict=True)
+        ]
+        for future in as_completed(futures):
+            future.result()  # the first error ends all
+        return [future.result() for future in futures]
+    finally:
+        pool.shutdown(wait=True, kill_workers=True)
+        reports.put(None)
+        listener.join(timeout=5)
+        reports.close()
+
+
+def _prepare(reports: Any) -> None:
+    """First thing in a new process."""
+    global _reports
+    _reports = reports
+    # Ctrl-C reaches every process of the terminal; the first one decides what happens to the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[variable] = "1"
+
+
+def _there(work: Callable[[P, Report], R], part: P, name: str) -> R:
+    def report(done: int, total: int, words: str) -> None:
+        _reports.put((name, done, total, words))
+
+    result = work(part, report)
+    _reports.put((name,))
+    return result
+
+
+def _listen(reports: Any, display: _Display) -> None:
+    while True:
+        try:
+            message = reports.get(timeout=3600)
+        except (queue.Empty, EOFError, OSError):
+            return
+        if message is None:
+            return
+        if len(message) == 1:
+            display.finish(*message)
+        else:
+            display.update(*message)

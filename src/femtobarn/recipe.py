@@ -1,0 +1,137 @@
+"""What a published system offers, where systems are found, and how one is run from data to report."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from femtobarn import systems
+from femtobarn.errors import InputError, nearest
+from femtobarn.runs import Published, Result, Run
+from femtobarn.settings import from_dict
+
+PRESETS = ("tiny", "demo", "paper")  #: every system has these: seconds, minutes on two cores, as published
+
+
+class Recipe(Protocol):
+    """The module ``recipe`` of a system. It satisfies this by its names alone; there is nothing to inherit."""
+
+    @property
+    def Config(self) -> type[Any]:
+        """Frozen dataclass of all settings, with a ``seed``."""
+
+    @property
+    def PRESETS(self) -> Mapping[str, Any]:
+        """A ``Config`` for each preset."""
+
+    @property
+    def PUBLISHED(self) -> Sequence[Published]:
+        """Numbers of the papers, with their data set and source."""
+
+    @property
+    def load(self) -> Callable[..., Any]:
+        """``load(config, run, *, progress)``: the data, read or simulated; records where they come from."""
+
+    @property
+    def train(self) -> Callable[..., Any]:
+        """``train(config, data, run, *, progress)``: whatever has to be fitted; goes on where it stopped."""
+
+    @property
+    def evaluate(self) -> Callable[..., list[Result]]:
+        """``evaluate(config, data, trained, run, *, progress)``: the results; saves the figures in the run."""
+
+    @property
+    def predict(self) -> Callable[..., Path]:
+        """``predict(run, files, output, *, model, progress)``: what the trained system makes of a user's files."""
+
+
+class System(NamedTuple):
+    """A system by its name on the command line and the package it lives in."""
+
+    name: str
+    package: str
+
+    @property
+    def summary(self) -> str:
+        """First line of the package's docstring."""
+        text = importlib.import_module(self.package).__doc__ or ""
+        return text.strip().split("\n")[0]
+
+    def recipe(self) -> Recipe:
+        """The recipe; this imports torch and whatever else the system needs."""
+        module: Any = importlib.import_module(f"{self.package}.recipe")
+        return module  # type: ignore[no-any-return]
+
+
+def all_systems() -> dict[str, System]:
+    """Every system by name: those of this package, and those other packages offer as ``femtobarn.systems``."""
+    own = [
+        System(module.name.replace("_", "-"), f"{systems.__name__}.{module.name}")
+        for module in pkgutil.iter_modules(systems.__path__)
+    ]
+    outside = [System(point.name, point.value) for point in entry_points(group="femtobarn.systems")]
+    return {system.name: system for system in sorted(outside + own)}
+
+
+def find_system(name: str) -> System:
+    """The system of that name, or an error that names the nearest one."""
+    known = all_systems()
+    if name not in known:
+        raise InputError(f"there is no system {name!r}: {nearest(name, known)}")
+    return known[name]
+
+
+def preset(recipe: Recipe, name: str) -> Any:
+    """The settings of a preset, or an error that names the nearest one."""
+    if name not in recipe.PRESETS:
+        raise InputError(f"there is no preset {name!r}: {nearest(name, recipe.PRESETS)}")
+    return recipe.PRESETS[name]
+
+
+def start(
+    system: System, config: Any, *, preset: str, root: Path, command: Sequence[str] | None = None
+) -> Run:
+    """A new, empty run of the system with these settings."""
+    return Run.create(
+        root,
+        system=system.name,
+        preset=preset,
+        settings=config,
+        seed=config.seed,
+        summary=system.summary,
+        command=command,
+    )
+
+
+def carry_out(system: System, run: Run, *, progress: bool = True) -> list[Result]:
+    """Load, train, evaluate and report; parts that the run has behind it are not repeated.
+
+    Raises:
+        InputError: A mistake of the user; the run is marked as failed and keeps what it has.
+        KeyboardInterrupt: On Ctrl-C; the run is marked as interrupted and can be resumed.
+    """
+    from femtobarn.report import write_report
+
+    recipe = system.recipe()
+    config = from_dict(recipe.Config, run.settings)
+    with run.lock():
+        if run.events():
+            run.resume()
+        else:
+            run.log(event="started")
+        try:
+            data = recipe.load(config, run, progress=progress)
+            trained = recipe.train(config, data, run, progress=progress)
+            results = recipe.evaluate(config, data, trained, run, progress=progress)
+            run.save_results(results, published=recipe.PUBLISHED)
+            run.finish("done")
+        except KeyboardInterrupt:
+            run.finish("interrupted", reason="stopped by the user")
+            raise
+        except BaseException as error:
+            run.finish("failed", reason=str(error))
+            raise
+        write_report([run], run.folder / "report.html")
+    return results

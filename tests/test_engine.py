@@ -1,0 +1,149 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from femtobarn.engine import Batch, Fit, ShuffledBatches, TensorTable, Training, fit, load_tensors, save_tensors
+from femtobarn.errors import InputError
+
+
+def _line() -> TensorTable:
+    x = torch.linspace(-1, 1, 200)[:, None]
+    return TensorTable({"x": x, "y": 3 * x + 0.5})
+
+
+def _squares(model: nn.Module, batch: Batch) -> Tensor:
+    return (model(batch["x"]) - batch["y"]).square().mean()
+
+
+def _noisy(model: nn.Module, batch: Batch) -> Tensor:
+    return (model(batch["x"]) - batch["y"] + 0.1 * torch.randn(1)).square().mean()
+
+
+def _train(folder: Path, *, epochs: int = 6, objective=_noisy, **more) -> tuple[nn.Module, Fit]:
+    torch.manual_seed(1)
+    model = nn.Sequential(nn.Linear(1, 4), nn.Dropout(0.1), nn.Linear(4, 1))
+    settings = Training(epochs=epochs, batch=50, lr=0.05, **more)
+    data = _line()
+    return model, fit(model, objective, data, data, settings=settings, seed=3, folder=folder, validate=_squares, progress=False)
+
+
+def test_learns_a_line_and_logs_every_epoch(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model, data = nn.Linear(1, 1), _line()
+    result = fit(model, _squares, data, data, settings=Training(epochs=60, batch=20, lr=0.1), seed=0, folder=tmp_path, progress=False)
+    assert model.weight.item() == pytest.approx(3, abs=1e-2)
+    assert model.bias.item() == pytest.approx(0.5, abs=1e-2)
+    assert [row["epoch"] for row in result.history] == list(range(60))
+    assert len((tmp_path / "log.csv").read_text().splitlines()) == 61
+    assert result.validation == min(row["validation"] for row in result.history)
+
+
+def test_same_seed_gives_the_same_numbers(tmp_path: Path) -> None:
+    assert _train(tmp_path / "a")[1] == _train(tmp_path / "b")[1]
+
+
+def test_resumes_to_the_numbers_of_an_unbroken_run(tmp_path: Path) -> None:
+    whole_model, whole = _train(tmp_path / "whole", schedule="constant")
+    _train(tmp_path / "broken", schedule="constant", epochs=3)
+    model, resumed = _train(tmp_path / "broken", schedule="constant")
+    assert resumed == whole
+    for name, value in whole_model.state_dict().items():
+        assert torch.equal(model.state_dict()[name], value)
+
+
+def test_a_finished_training_is_not_repeated(tmp_path: Path) -> None:
+    model, first = _train(tmp_path)
+    before = (tmp_path / "log.csv").stat().st_mtime_ns
+    again_model, again = _train(tmp_path)
+    assert again == first
+    assert (tmp_path / "log.csv").stat().st_mtime_ns == before
+    assert torch.equal(again_model[0].weight, model[0].weight)
+
+
+_KILLED = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+import test_engine
+def slow(model, batch):
+    time.sleep(0.02)
+    return test_engine._noisy(model, batch)
+test_engine._train(Path({folder!r}), epochs=6, objective=slow)
+"""
+
+
+def test_killed_in_mid_epoch_it_resumes_to_the_same_numbers(tmp_path: Path) -> None:
+    whole = _train(tmp_path / "whole")[1]
+    folder = tmp_path / "killed"
+    script = _KILLED.format(tests=str(Path(__file__).parent), folder=str(folder))
+    process = subprocess.Popen([sys.executable, "-c", script], env={**os.environ, "PYTHONWARNINGS": "ignore"})
+    log = folder / "log.csv"
+    while not (log.exists() and len(log.read_text().splitlines()) > 2):
+        assert process.poll() is None, "the training ended before it could be killed"
+        time.sleep(0.01)
+    time.sleep(0.03)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert _train(folder)[1] == whole
+
+
+def test_stops_early_and_keeps_the_best_weights(tmp_path: Path) -> None:
+    def worse(model: nn.Module, batch: Batch) -> Tensor:
+        return -_squares(model, batch)
+
+    model, result = _train(tmp_path, epochs=50, objective=worse, patience=3)
+    assert len(result.history) == 4
+    assert result.best_epoch == 0
+    assert _squares(model, _line().columns).item() == pytest.approx(result.validation)
+
+
+def test_divergence_is_told_in_one_line(tmp_path: Path) -> None:
+    def nan(model: nn.Module, batch: Batch) -> Tensor:
+        return _squares(model, batch) * torch.nan
+
+    with pytest.raises(InputError, match="diverged in epoch 0"):
+        _train(tmp_path, objective=nan)
+
+
+def test_batches_of_all_processes_cover_each_sample_once() -> None:
+    parts = [ShuffledBatches(103, 10, seed=1, steps_done=lambda: 24, rank=rank, world=2) for rank in range(2)]
+    seen = torch.cat([torch.cat(list(part)) for part in parts])
+    assert len(seen) == len(seen.unique()) == 102
+    assert len(list(parts[0])) == len(list(parts[1])) == len(parts[0])
+
+
+class _Code:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, ("touch executed",)
+
+
+def test_loading_a_file_never_runs_code_from_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.save({"state_dict": _Code()}, tmp_path / "bad.pt")
+    with pytest.raises(InputError, match="not a femtobarn checkpoint"):
+        load_tensors(tmp_path / "bad.pt")
+    assert not (tmp_path / "executed").exists()
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda _: b"", lambda _: b"hello"])
+def test_damaged_checkpoint_is_told_in_one_line(tmp_path: Path, damage) -> None:
+    path = tmp_path / "x.pt"
+    save_tensors({"a": torch.ones(100)}, path)
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(InputError, match="damaged"):
+        load_tensors(path)
+
+
+def test_foreign_checkpoint_is_told_in_one_line(tmp_path: Path) -> None:
+    _train(tmp_path)
+    torch.manual_seed(1)
+    data = _line()
+    with pytest.raises(InputError, match="another model"):
+        fit(nn.Linear(1, 1), _squares, data, data, settings=Training(epochs=9), seed=0, folder=tmp_path, progress=False)

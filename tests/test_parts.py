@@ -1,0 +1,62 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from femtobarn.errors import InputError
+from femtobarn.parts import Report, run_parts
+
+
+def square(x: int, report: Report) -> tuple[int, int]:
+    report(1, 2, "half way")
+    if x < 0:
+        raise InputError(f"x must not be negative: got {x}")
+    return x * x, os.getpid()
+
+
+def forever(folder: Path, report: Report) -> None:
+    (folder / f"pid-{os.getpid()}").touch()
+    report(0, 1, "")
+    time.sleep(600)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_results_come_in_the_order_of_the_parts(workers: int) -> None:
+    results = run_parts(square, range(5), title="squares", workers=workers, progress=False)
+    assert [value for value, _ in results] == [0, 1, 4, 9, 16]
+    assert (os.getpid() in {pid for _, pid in results}) == (workers == 1)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_error_of_a_part_is_raised_here(workers: int) -> None:
+    with pytest.raises(InputError, match="got -1"):
+        run_parts(square, [1, -1, 2, 3], title="squares", workers=workers, progress=False)
+
+
+_INTERRUPTED = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from test_parts import forever
+from femtobarn.parts import run_parts
+run_parts(forever, [Path({folder!r})] * 3, title="x", workers=2, progress=False)
+"""
+
+
+def test_ctrl_c_ends_every_process(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(_INTERRUPTED.format(tests=str(Path(__file__).parent), folder=str(tmp_path)))
+    process = subprocess.Popen([sys.executable, str(script)], stderr=subprocess.PIPE, start_new_session=True)
+    while len(pids := [int(p.name[4:]) for p in tmp_path.glob("pid-*")]) < 2:
+        assert process.poll() is None
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: every process of the group
+    _, error = process.communicate(timeout=20)
+    assert b"KeyboardInterrupt" in error
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
