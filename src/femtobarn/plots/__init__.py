@@ -1,1 +1,23 @@
-"""Functions that take arrays and a matplotlib Axes."""
+"""Functions that take arrays and a matplotlib Axes, draw, and return the numbers drawn as columns."""
+
+from femtobarn.plots.curves import training_curves
+from femtobarn.plots.frontier import frontier
+from femtobarn.plots.profile import band_profile
+from femtobarn.plots.residuals import residuals
+from femtobarn.plots.resolution import resolution
+from femtobarn.plots.style import PALETTE, label, long_form, style
+from femtobarn.plots.wafer import trigger_cell_outlines, wafer_display
+
+__all__ = [
+    "PALETTE",
+    "band_profile",
+    "frontier",
+    "label",
+    "long_form",
+    "residuals",
+    "resolution",
+    "style",
+    "training_curves",
+    "trigger_cell_outlines",
+    "wafer_display",
+]

@@ -1,0 +1,57 @@
+"""The short table that a run ends with on the terminal."""
+
+from rich.console import Console
+from rich.table import Table
+
+from femtobarn.report.numbers import measurement
+from femtobarn.report.pivot import pivot
+from femtobarn.runs import Result, Run
+
+
+def print_summary(run: Run, console: Console | None = None) -> None:
+    """Print the first quantity among the results of a run, with errors, sample size and kind of data.
+
+    Two labels make a matrix, as method against rate; otherwise each result has a line of its own.
+    """
+    results = run.results()
+    if not results:
+        return
+    chosen = [result for result in results if result.name == results[0].name]
+    (console or Console()).print(_matrix(chosen) if len(chosen[0].labels) == 2 else _list(chosen))
+
+
+def _matrix(results: list[Result]) -> Table:
+    rows, columns = results[0].labels
+    matrix = pivot(results, rows=rows, columns=columns)
+    table = Table(
+        title=_title(results[0]), title_justify="left", caption=_caption(results), caption_justify="left"
+    )
+    table.add_column(rows)
+    for name in matrix.columns:
+        table.add_column(f"{name} {columns}" if name else f"any {columns}", justify="right")
+    for name in matrix.rows:
+        cells = (matrix.cells.get((name, column)) for column in matrix.columns)
+        table.add_row(name, *(measurement(cell.value, cell.error) if cell else "" for cell in cells))
+    return table
+
+
+def _list(results: list[Result]) -> Table:
+    table = Table(
+        title=_title(results[0]), title_justify="left", caption=_caption(results), caption_justify="left"
+    )
+    for name in (*results[0].labels, "value"):
+        table.add_column(name, justify="right" if name == "value" else "left")
+    for result in results:
+        table.add_row(*result.labels.values(), measurement(result.value, result.error))
+    return table
+
+
+def _title(result: Result) -> str:
+    return f"{result.name} [{result.unit}]".replace(" []", "").replace("[", "\\[")
+
+
+def _caption(results: list[Result]) -> str:
+    first = results[0]
+    kind = "real data" if first.data == "real" else "stand-in data"
+    errors = "; ".join(dict.fromkeys(result.error_kind for result in results if result.error_kind))
+    return f"{kind}, {first.split} split, n = {first.n}" + (f"; errors: {errors}" if errors else "")
