@@ -1,0 +1,68 @@
+# One command each; every one of them first makes .venv and installs what it needs.
+PYTHON ?= python3
+BIN := .venv/bin
+export PIP_CONSTRAINT := $(abspath constraints.txt)
+export PIP_BUILD_CONSTRAINT := $(abspath constraints.txt)
+# Small real samples, used by the tests that need them where the folder is there.
+ifneq ($(wildcard ../shared/data),)
+export FEMTOBARN_DATA ?= $(abspath ../shared/data)
+endif
+
+.PHONY: demo test test-slow bench lint docs clean browser
+
+demo: .venv/run  ## simulate, train, compare, report: ten minutes on two cores
+	$(BIN)/femtobarn run emd-compression demo
+
+test: .venv/test browser  ## everything that takes seconds
+	$(BIN)/python -m pytest
+
+test-slow: .venv/test browser  ## what takes longer
+	$(BIN)/python -m pytest -m slow --timeout 1800
+
+bench: .venv/bench  ## speed against the peers, in one run; writes benchmarks/results
+	$(BIN)/python benchmarks/emd.py
+	$(BIN)/python benchmarks/emd_losses.py
+
+lint: .venv/lint
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+docs: .venv/docs
+	$(BIN)/mkdocs build --strict
+
+clean:
+	rm -rf .venv site dist
+
+.venv/pip: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo "Python 3.11 to 3.13 is needed: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
+	  { echo "cannot make a virtual environment: on Debian, apt-get install python3-venv"; exit 1; }
+	touch $@
+
+.venv/run: .venv/pip
+	$(BIN)/python -m pip install --quiet --prefer-binary -e '.[showers,root]'
+	touch $@
+
+.venv/test: .venv/pip
+	$(BIN)/python -m pip install --quiet --prefer-binary -e '.[test]'
+	touch $@
+
+.venv/bench: .venv/pip
+	$(BIN)/python -m pip install --quiet --prefer-binary -e '.[test,bench]'
+	touch $@
+
+.venv/lint: .venv/pip
+	$(BIN)/python -m pip install --quiet --prefer-binary -e '.[test,lint]'
+	touch $@
+
+.venv/docs: .venv/pip
+	$(BIN)/python -m pip install --quiet --prefer-binary -e '.[docs]'
+	touch $@
+
+browser:  # the report page is tested in Chromium; without it those tests are skipped
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get -qq update && apt-get -qq install -y chromium chromium-driver >/dev/null; \
+	else echo "Chromium not found: the tests of the report page will be skipped (apt-get install chromium chromium-driver)"; fi
