@@ -5,6 +5,7 @@ A user's mistake ends in one line on stderr and exit code 2, Ctrl-C in exit code
 
 import contextlib
 import dataclasses
+import functools
 import io
 import re
 import sys
@@ -123,7 +124,9 @@ def run(arguments: Sequence[str]) -> None:
     names, flags = _positionals(arguments)
     if not names:
         if flags[:1] in (["-h"], ["--help"]):
-            print("usage: femtobarn run SYSTEM [tiny|demo|paper] [--settings]; femtobarn run SYSTEM --help lists them")
+            print(
+                "usage: femtobarn run SYSTEM [tiny|demo|paper] [--settings]; femtobarn run SYSTEM --help lists them"
+            )
             return
         raise InputError("which system? femtobarn run SYSTEM [tiny|demo|paper]; femtobarn list shows them")
     if len(names) > 2:
@@ -192,8 +195,8 @@ _VERBS: dict[str, Callable[..., None]] = {
 def _dispatch(arguments: list[str]) -> None:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print("usage: femtobarn VERB ...\n")
-        for name, verb in _VERBS.items():
-            print(f"  {name:8} {(verb.__doc__ or '').splitlines()[0]}")
+        for name, function in _VERBS.items():
+            print(f"  {name:8} {(function.__doc__ or '').splitlines()[0]}")
         print("\nfemtobarn VERB --help tells more. An example: femtobarn run emd-compression tiny")
         return
     if arguments[0] in ("-V", "--version"):
@@ -201,13 +204,16 @@ def _dispatch(arguments: list[str]) -> None:
 
         print(__version__)
         return
-    verb, *rest = arguments
+    verb, rest = arguments[0], arguments[1:]
     if verb not in _VERBS:
         raise InputError(f"there is no verb {verb!r}: {nearest(verb, _VERBS)}")
     if verb == "run":
         run(rest)
-    else:
-        _parse(_VERBS[verb], rest, prog=f"femtobarn {verb}")
+        return
+    function = _VERBS[verb]
+    # Parse first and call then: what the verb itself writes to stderr must not be taken for a parser's message.
+    positional, named = _parse(_recorder(function), rest, prog=f"femtobarn {verb}")
+    function(*positional, **named)
 
 
 def _settings(default: Any, flags: list[str], *, prog: str) -> tuple[Any, RunFlags]:
@@ -222,7 +228,7 @@ def _settings(default: Any, flags: list[str], *, prog: str) -> tuple[Any, RunFla
         frozen=True,
     )
     parsed = _parse(both, flags, prog=prog)
-    return parsed.config, parsed.flags  # type: ignore[attr-defined]
+    return parsed.config, parsed.flags
 
 
 def _parse(what: Callable[..., T], arguments: list[str], *, prog: str) -> T:
@@ -236,12 +242,22 @@ def _parse(what: Callable[..., T], arguments: list[str], *, prog: str) -> T:
             raise
         raise InputError(_one_line(said.getvalue()) + f" (see {prog} --help)") from None
     if unknown:
-        if isinstance(result, type(None)):
+        if not dataclasses.is_dataclass(result):
             raise InputError(f"unknown option {unknown[0]} (see {prog} --help)")
         known = [f"--{name}" for name in _flag_names(result)]
         flag = unknown[0].split("=")[0].replace("_", "-")
         raise InputError(f"unknown option {unknown[0]}: {nearest(flag, known)}")
-    return result  # type: ignore[no-any-return]
+    return result
+
+
+def _recorder(function: Callable[..., None]) -> Callable[..., tuple[tuple[Any, ...], dict[str, Any]]]:
+    """Something with the function's signature that returns the arguments it was called with."""
+
+    @functools.wraps(function)
+    def record(*positional: Any, **named: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        return positional, named
+
+    return record
 
 
 def _flag_names(settings: Any, prefix: str = "") -> list[str]:
@@ -250,7 +266,9 @@ def _flag_names(settings: Any, prefix: str = "") -> list[str]:
         value = getattr(settings, field.name)
         name = f"{prefix}{field.name}".replace("_", "-")
         if dataclasses.is_dataclass(value):
-            names += _flag_names(value, "" if not prefix and field.name in ("config", "flags") else f"{name}.")
+            names += _flag_names(
+                value, "" if not prefix and field.name in ("config", "flags") else f"{name}."
+            )
         else:
             names.append(name)
     return names

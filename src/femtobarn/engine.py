@@ -105,7 +105,14 @@ class ShuffledBatches(Sampler[Tensor]):
     """
 
     def __init__(
-        self, length: int, batch: int, *, seed: int, steps_done: Callable[[], int], rank: int = 0, world: int = 1
+        self,
+        length: int,
+        batch: int,
+        *,
+        seed: int,
+        steps_done: Callable[[], int],
+        rank: int = 0,
+        world: int = 1,
     ) -> None:
         self.length, self.batch, self.seed, self.rank, self.world = length, batch, seed, rank, world
         self.steps_done = steps_done
@@ -116,7 +123,7 @@ class ShuffledBatches(Sampler[Tensor]):
         order = torch.randperm(self.length, generator=generator)
         # Every process must take the same number of steps, so the few left over wait for another epoch.
         share = order[: self.length - self.length % self.world][self.rank :: self.world]
-        return iter(share.split(self.batch))
+        return iter(torch.split(share, self.batch))
 
     def __len__(self) -> int:
         return math.ceil((self.length // self.world) / self.batch)
@@ -156,7 +163,9 @@ class _AtomicCheckpoints(TorchCheckpointIO):
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         save_tensors(checkpoint, Path(path))
 
-    def load_checkpoint(self, path: Any, map_location: Any = "cpu", weights_only: Any = True) -> dict[str, Any]:
+    def load_checkpoint(
+        self, path: Any, map_location: Any = "cpu", weights_only: Any = True
+    ) -> dict[str, Any]:
         return load_tensors(Path(path))
 
 
@@ -246,7 +255,7 @@ def fit(
         rank=rank,
         world=world,
     )
-    fixed = torch.arange(len(validation)).split(4 * settings.batch)  # type: ignore[arg-type]
+    fixed = torch.split(torch.arange(len(validation)), 4 * settings.batch)  # type: ignore[arg-type]
     task = _Task(model, objective, validate or objective, settings, settings.epochs * len(batches))
     log = _EpochLog(folder / "log.csv", report)
     keep = ModelCheckpoint(
@@ -284,7 +293,7 @@ def fit(
             trainer,
             task,
             DataLoader(train, sampler=batches, batch_size=None),
-            DataLoader(validation, sampler=fixed, batch_size=None),  # type: ignore[arg-type]
+            DataLoader(validation, sampler=fixed, batch_size=None),
             last if last.exists() else None,
         )
     best = load_tensors(folder / "best.ckpt")
@@ -319,7 +328,9 @@ def load_tensors(path: Path) -> dict[str, Any]:
             f"{path} is not a femtobarn checkpoint or is damaged: expected a file of tensors and plain data"
         ) from error
     if not isinstance(content, dict):
-        raise InputError(f"{path} is not a femtobarn checkpoint: expected a dict, got {type(content).__name__}")
+        raise InputError(
+            f"{path} is not a femtobarn checkpoint: expected a dict, got {type(content).__name__}"
+        )
     return content
 
 
@@ -333,7 +344,9 @@ def _run(trainer: lightning.Trainer, task: _Task, train: Any, validation: Any, r
         raise KeyboardInterrupt from stop
     except (KeyError, RuntimeError) as error:
         if resume is not None and "state_dict" in str(error):
-            raise InputError(f"{resume} is the checkpoint of another model: remove it or choose another folder") from error
+            raise InputError(
+                f"{resume} is the checkpoint of another model: remove it or choose another folder"
+            ) from error
         raise
 
 

@@ -32,9 +32,9 @@ def run_parts(
 ) -> list[R]:
     """Results of ``work(part, report)`` for each part, in the order of the parts.
 
-    With one worker, or one part, everything runs in this process. Otherwise ``work`` and the parts must
-    be picklable; the processes are fresh interpreters. The first part that fails stops the rest and raises here; Ctrl-C stops the processes
-    at once, so a part has to leave its own checkpoints.
+    With one worker, or one part, everything runs in this process. Otherwise the processes are fresh
+    interpreters, and ``work`` and the parts must be picklable. The first part that fails stops the rest and
+    raises here; Ctrl-C stops the processes at once, so a part has to leave its own checkpoints.
 
     Args:
         work: What is done with a part.
@@ -59,7 +59,7 @@ class _Display:
 
     def update(self, name: str, done: int, total: int, words: str) -> None:
         if name not in self.bars:
-            self.bars[name] = self.progress.add_task(f"  {name}", total=total)
+            self.bars[name] = self.progress.add_task(f"  {name}", total=total, words=words)
         self.progress.update(self.bars[name], completed=done, total=total, words=words)
 
     def finish(self, name: str) -> None:
@@ -100,7 +100,9 @@ def _spread(
 
     context = get_context("loky")
     reports = context.Queue()
-    pool = ProcessPoolExecutor(min(workers, len(parts)), context=context, initializer=_prepare, initargs=(reports,))
+    pool = ProcessPoolExecutor(
+        min(workers, len(parts)), context=context, initializer=_prepare, initargs=(reports,)
+    )
     listener = threading.Thread(target=_listen, args=(reports, display), daemon=True)
     listener.start()
     try:

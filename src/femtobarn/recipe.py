@@ -5,7 +5,7 @@ import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from femtobarn import systems
 from femtobarn.errors import InputError, nearest
@@ -15,6 +15,7 @@ from femtobarn.settings import from_dict
 PRESETS = ("tiny", "demo", "paper")  #: every system has these: seconds, minutes on two cores, as published
 
 
+@runtime_checkable
 class Recipe(Protocol):
     """The module ``recipe`` of a system. It satisfies this by its names alone; there is nothing to inherit."""
 
@@ -62,7 +63,7 @@ class System(NamedTuple):
     def recipe(self) -> Recipe:
         """The recipe; this imports torch and whatever else the system needs."""
         module: Any = importlib.import_module(f"{self.package}.recipe")
-        return module  # type: ignore[no-any-return]
+        return module
 
 
 def all_systems() -> dict[str, System]:

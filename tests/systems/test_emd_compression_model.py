@@ -143,6 +143,10 @@ def test_threshold_pays_for_each_cell(charge: torch.Tensor) -> None:
 def test_float_format_is_representable_and_near(charge: int, exponent: int, mantissa: int) -> None:
     q = np.array([float(charge)])
     sent = conventional.float_format(q, exponent=exponent, mantissa=mantissa)
-    codes = {m * 2**max(e - 1, 0) + (2**mantissa * 2 ** (e - 1) if e else 0) for e in range(2**exponent) for m in range(2**mantissa)}
+    codes = {
+        m * 2 ** max(e - 1, 0) + (2**mantissa * 2 ** (e - 1) if e else 0)
+        for e in range(2**exponent)
+        for m in range(2**mantissa)
+    }
     assert sent[0] in codes
     assert sent[0] == max(c for c in codes if c <= charge)

@@ -4,6 +4,7 @@ A wafer's 48 charges are divided by the power of two at or below their sum, a bi
 encoder turns the image into 16 numbers of 3, 5, 7 or 9 bits; the sum travels beside them.
 """
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -103,7 +104,9 @@ class Encoder(nn.Module):
             Integers of ``bits`` bits; times ``2 ** (1 - bits)`` they are the codes of ``forward``.
         """
         if self.bits is None:
-            raise ValueError("the floating-point encoder has no integer form: build it with bits=3, 5, 7 or 9")
+            raise ValueError(
+                "the floating-point encoder has no integer form: build it with bits=3, 5, 7 or 9"
+            )
         total = charge.sum(dim=-1, keepdim=True).clamp(min=1)
         shift = torch.frexp(total.double())[1].long() - 1
         q = (charge << INPUT[0]) >> shift
@@ -137,6 +140,8 @@ class Decoder(nn.Module):
         self.dense = nn.Linear(CODES, 128)
         self.up = nn.ConvTranspose2d(8, 8, 3, stride=2, padding=1, output_padding=1)
         self.out = nn.ConvTranspose2d(8, 1, 3, padding=1)
+        # Start with a mean cell of 1/48, not of 1/2: the squared error else spends its first epochs on the sum.
+        nn.init.constant_(self.out.bias, -math.log(wafer.CELLS - 1))  # type: ignore[arg-type]
 
     def forward(
         self,
@@ -214,7 +219,9 @@ class Autoencoder(nn.Module):
 def _fixed(x: Tensor, fraction: int, bits: int) -> Tensor:
     """Signed fixed point by cutting off, saturating; the gradient passes where it does not saturate."""
     scale = 2.0**fraction
-    return _straight_through(x, torch.floor(x * scale).clamp(-(2.0 ** (bits - 1)), 2.0 ** (bits - 1) - 1) / scale)
+    return _straight_through(
+        x, torch.floor(x * scale).clamp(-(2.0 ** (bits - 1)), 2.0 ** (bits - 1) - 1) / scale
+    )
 
 
 def _cut(x: Tensor, fraction: int, bits: int) -> Tensor:
@@ -235,7 +242,8 @@ def _weight(layer: nn.Conv2d | nn.Linear) -> tuple[Tensor, Tensor]:
     scale, top = 2.0**fraction, 2.0 ** (bits - 1)
     assert layer.bias is not None
     weight, bias = (
-        p + (torch.round(p * scale).clamp(-top, top - 1) / scale - p).detach() for p in (layer.weight, layer.bias)
+        p + (torch.round(p * scale).clamp(-top, top - 1) / scale - p).detach()
+        for p in (layer.weight, layer.bias)
     )
     return weight, bias
 

@@ -1,0 +1,239 @@
+"""How well wafers arrive: the exact EMD first, then what a normalised distance cannot see."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+
+from femtobarn.losses import emd
+from femtobarn.physics import wafer
+from femtobarn.runs import DataKind, Result
+from femtobarn.systems.emd_compression import conventional, study
+from femtobarn.systems.emd_compression.model import BITS
+from femtobarn.systems.emd_compression.sample import Sample
+
+_BOOTSTRAPS = 100
+
+
+class Outcome(NamedTuple):
+    """One algorithm on every test wafer."""
+
+    labels: dict[str, str]
+    seed: int | None
+    """Seed of the training; none for an algorithm without one."""
+    bits: float
+    """Mean bits per wafer and bunch crossing, header and sum included."""
+    decoded: Float[np.ndarray, "wafer 48"]
+    """Charges as they arrive, in CALQ counts."""
+    emd: Float[np.ndarray, "wafer"]
+    """Exact EMD from the wafer sent to the wafer that arrives, in sensor-cell pitches; NaN if it arrives empty."""
+
+
+def exact_emd(
+    sent: Float[np.ndarray, "wafer 48"], arrived: Float[np.ndarray, "wafer 48"]
+) -> Float[np.ndarray, "wafer"]:
+    """Exact Earth mover's distances of wafers, both scaled to unit sum, in sensor-cell pitches."""
+    cost = torch.from_numpy(wafer.distances().copy())
+    a, b = (torch.from_numpy(np.ascontiguousarray(q, dtype=np.float64)) for q in (sent, arrived))
+    return emd(a, b, cost).numpy()
+
+
+def learned_outcome(trained: study.Trained, test: Sample) -> Outcome:
+    """A trained autoencoder on the test wafers."""
+    decoded = study.decode(trained.model, test)
+    bits = float(conventional.HEADER_BITS + 16 * BITS[trained.part.links])
+    return Outcome(trained.part.labels, trained.part.seed, bits, decoded, exact_emd(test.charge, decoded))
+
+
+def conventional_outcomes(test: Sample, links: Sequence[int]) -> list[Outcome]:
+    """The algorithms of today's chip at the rates asked for, and those whose rate is not a choice."""
+    fixed = {
+        "threshold 1.35 MIP": conventional.threshold(test.charge),
+        "threshold 2 MIP": conventional.threshold(test.charge, counts=2 * wafer.ADC_PER_MIP),
+        "repeater": conventional.repeater(test.charge),
+    }
+    outcomes = [_conventional(name, "", sent, test) for name, sent in fixed.items()]
+    for n in links:
+        best = conventional.best_choice(test.charge, cells=conventional.CELLS_SENT[n])
+        summed = conventional.super_trigger_cells(test.charge, size=4 if n == 5 else 16)
+        outcomes.append(_conventional("best choice", str(n), best, test))
+        outcomes.append(_conventional("super trigger cells", str(n), summed, test))
+    return outcomes
+
+
+FIGURES_OF_MERIT = {
+    "mean EMD": "cell",
+    "median EMD": "cell",
+    "shift of the centre": "cell",
+    "width ratio": "",
+    "squared difference": "",
+    "core response": "",
+    "core resolution": "",
+    "empty output": "",
+}  #: and their units; a cell is the pitch of a sensor cell, 1.2 cm
+
+
+def results(outcomes: Sequence[Outcome], test: Sample, *, data: DataKind) -> list[Result]:
+    """Every figure of merit for every algorithm, seeds taken together.
+
+    The error joins two sources in quadrature: which showers are in the test sample (bootstrap over showers) and,
+    for a trained algorithm, the standard deviation over the seeds of its trainings.
+    """
+    draws = bootstrap_rows(test.group, count=_BOOTSTRAPS, seed=0)
+    found = []
+    for group in by_labels(outcomes):
+        columns = [per_wafer(outcome, test) for outcome in group]
+        values = _stack([merits(each) for each in columns])
+        resampled = _stack([merits({k: v[rows] for k, v in columns[0].items()}) for rows in draws])
+        seeds = tuple(o.seed for o in group if o.seed is not None)
+        common = {"n": len(test), "split": "test", "data": data, "labels": group[0].labels, "seeds": seeds}
+        found.append(Result("bits per crossing", group[0].bits, None, "bit", **common))  # type: ignore[arg-type]
+        for name, unit in FIGURES_OF_MERIT.items():
+            between = values[name].std(ddof=1) if len(group) > 1 else 0.0
+            error = float(np.hypot(resampled[name].std(ddof=1), between))
+            value = float(values[name].mean())
+            found.append(Result(name, value, error, unit, error_kind=_error_kind(seeds), **common))  # type: ignore[arg-type]
+    order = [*FIGURES_OF_MERIT, "bits per crossing"]
+    return sorted(found, key=lambda result: order.index(result.name))
+
+
+def ratios(
+    outcomes: Sequence[Outcome], test: Sample, *, pairs: Mapping[str, str], data: DataKind
+) -> list[Result]:
+    """Ratio of mean EMDs of two methods at each rate they share, seed by seed where both have seeds.
+
+    Args:
+        outcomes: All outcomes.
+        test: The test wafers.
+        pairs: Method to the method it is compared with.
+        data: Kind of the data.
+    """
+    draws = bootstrap_rows(test.group, count=_BOOTSTRAPS, seed=0)
+    groups = {(g[0].labels["method"], g[0].labels["e-links"]): g for g in by_labels(outcomes)}
+    found = []
+    for (method, links), group in groups.items():
+        other = groups.get((pairs.get(method, ""), links))
+        if other is None:
+            continue
+        mine, theirs = (_seed_means(g) for g in (group, other))
+        seeds = tuple(seed for seed in mine if seed in theirs) or tuple(mine)
+        each = np.array([mine[seed] / theirs.get(seed, theirs.get(None, np.nan)) for seed in seeds])
+        sampled = [np.nanmean(group[0].emd[rows]) / np.nanmean(other[0].emd[rows]) for rows in draws]
+        between = each.std(ddof=1) if len(each) > 1 else 0.0
+        error = float(np.hypot(np.std(sampled, ddof=1), between))
+        numbered = tuple(seed for seed in seeds if seed is not None)
+        labels = {"method": method, "relative to": pairs[method], "e-links": links}
+        found.append(
+            Result(
+                "ratio of mean EMD",
+                float(each.mean()),
+                error,
+                "",
+                len(test),
+                "test",
+                data,
+                labels,
+                numbered,
+                _error_kind(numbered),
+            )
+        )
+    return found
+
+
+def by_labels(outcomes: Sequence[Outcome]) -> list[list[Outcome]]:
+    """Outcomes that differ by their seed only, together."""
+    groups: dict[tuple[str, ...], list[Outcome]] = {}
+    for outcome in outcomes:
+        groups.setdefault(tuple(outcome.labels.values()), []).append(outcome)
+    return list(groups.values())
+
+
+def per_wafer(outcome: Outcome, test: Sample) -> dict[str, Float[np.ndarray, "wafer"]]:
+    """What each wafer contributes to the figures of merit; NaN where nothing arrives.
+
+    "shift" is the distance between the charge-weighted centres, "width ratio" that of the charge-weighted
+    root mean square radii, "squared difference" sum (q - p)^2 / sqrt(sum q^2 sum p^2), and "core ratio" the
+    charge that arrives in the largest cell sent and its neighbours, over the charge sent there.
+    """
+    q, p = test.charge.astype(np.float64), outcome.decoded.astype(np.float64)
+    (x, width), (y, narrow) = _moments(q), _moments(p)
+    core = _core(q)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return {
+            "emd": outcome.emd,
+            "shift": np.linalg.norm(x - y, axis=1),
+            "width ratio": np.where(width > 0, narrow / width, np.nan),
+            "squared difference": ((q - p) ** 2).sum(1) / np.sqrt((q**2).sum(1) * (p**2).sum(1)),
+            "core ratio": (p * core).sum(1) / (q * core).sum(1),
+        }
+
+
+def merits(columns: Mapping[str, Float[np.ndarray, "wafer"]]) -> dict[str, float]:
+    """Figures of merit of one algorithm from the columns of ``per_wafer``."""
+    arrived = np.isfinite(columns["emd"])
+    each = {name: values[arrived & np.isfinite(values)] for name, values in columns.items()}
+    if not arrived.any():
+        return dict.fromkeys(FIGURES_OF_MERIT, float("nan")) | {"empty output": 1.0}
+    low, median, high = np.quantile(each["core ratio"], (0.16, 0.5, 0.84))
+    return {
+        "mean EMD": float(each["emd"].mean()),
+        "median EMD": float(np.median(each["emd"])),
+        "shift of the centre": float(np.median(each["shift"])),
+        "width ratio": float(np.median(each["width ratio"])) if len(each["width ratio"]) else float("nan"),
+        "squared difference": float(each["squared difference"].mean()),
+        "core response": float(median),
+        "core resolution": float((high - low) / 2 / median) if median > 0 else float("nan"),
+        "empty output": float(1 - arrived.mean()),
+    }
+
+
+def bootstrap_rows(group: Int[np.ndarray, "wafer"], *, count: int, seed: int) -> list[Int[np.ndarray, "_"]]:
+    """Rows of ``count`` bootstrap samples of whole showers: wafers of a shower are not independent."""
+    generator = np.random.default_rng(seed)
+    order = np.argsort(group, kind="stable")
+    showers = np.split(order, np.flatnonzero(np.diff(group[order])) + 1)
+    if len(showers) == 1:  # no shower numbers: every wafer for itself
+        showers = list(order[:, None])
+    draws = generator.integers(len(showers), size=(count, len(showers)))
+    return [np.concatenate([showers[i] for i in draw]) for draw in draws]
+
+
+def occupancy(sample: Sample) -> Int[np.ndarray, "wafer"]:
+    """Cells above one transverse MIP."""
+    return (sample.charge > wafer.ADC_PER_MIP).sum(axis=1)
+
+
+def _conventional(name: str, links: str, sent: conventional.Sent, test: Sample) -> Outcome:
+    labels = {"method": name, "e-links": links}
+    return Outcome(labels, None, float(sent.bits.mean()), sent.charge, exact_emd(test.charge, sent.charge))
+
+
+def _seed_means(group: Sequence[Outcome]) -> dict[int | None, float]:
+    return {outcome.seed: float(np.nanmean(outcome.emd)) for outcome in group}
+
+
+def _moments(q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Charge-weighted centre, and root mean square distance from it."""
+    x = wafer.positions()
+    total = q.sum(axis=1, keepdims=True)
+    share = np.divide(q, total, out=np.full_like(q, np.nan), where=total > 0)
+    centre = share @ x
+    square = share @ (x**2).sum(axis=1) - (centre**2).sum(axis=1)
+    return centre, np.sqrt(np.maximum(square, 0))
+
+
+def _core(q: np.ndarray) -> np.ndarray:
+    """True for the largest cell of each wafer and its neighbours."""
+    return (wafer.hexagonal_distance() <= 1)[q.argmax(axis=1)]
+
+
+def _stack(rows: Sequence[dict[str, float]]) -> dict[str, np.ndarray]:
+    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
+
+
+def _error_kind(seeds: Sequence[int]) -> str:
+    if len(seeds) > 1:
+        return f"bootstrap over showers and standard deviation over {len(seeds)} seeds"
+    return "bootstrap over showers, one seed" if seeds else "bootstrap over showers"

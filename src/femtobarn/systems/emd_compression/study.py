@@ -1,0 +1,170 @@
+"""What is trained in one run: a list of autoencoders, each a part that can be done on its own."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from femtobarn.engine import TensorTable, Training, fit, load_tensors, save_tensors
+from femtobarn.errors import InputError
+from femtobarn.losses import EmdNet
+from femtobarn.systems.emd_compression import model as parts_of_model
+from femtobarn.systems.emd_compression.objectives import CompressionLoss, mean_emd, parse, title
+from femtobarn.systems.emd_compression.sample import Sample
+
+DecoderName = Literal["published", "large"]
+
+
+@dataclass(frozen=True)
+class Study:
+    """Which autoencoders are trained and compared."""
+
+    losses: tuple[str, ...] = ("emd", "mse")
+    """Losses trained at every rate, with the published decoder."""
+    links: tuple[int, ...] = (2, 3, 4, 5)
+    """Rates as numbers of e-links: 2, 3, 4, 5 give 3, 5, 7, 9 bits for each of the 16 codes."""
+    large_decoder: bool = True
+    """Train also the large decoder, with the first loss, at every rate."""
+    other_losses: tuple[str, ...] = ("sinkhorn", "sliced", "learned", "telescope")
+    """Losses trained at one rate only."""
+    other_links: int = 5
+    """The rate of the other losses."""
+    seeds: tuple[int, ...] = (1, 2, 3)
+    """Seeds of the initial weights and the order of the batches."""
+    quantised: bool = True
+    """Train the encoder in the integers of the chip; otherwise in floating point with unlimited codes."""
+
+    def __post_init__(self) -> None:
+        for mixture in (*self.losses, *self.other_losses):
+            parse(mixture)
+        for links in (*self.links, self.other_links):
+            if links not in parts_of_model.BITS:
+                raise InputError(f"links must be among {list(parts_of_model.BITS)}: got {links}")
+        if not (self.losses and self.links and self.seeds):
+            raise InputError("at least one loss, one rate and one seed are needed")
+
+    def parts(self) -> list["Part"]:
+        """All autoencoders of the study, those of the first seed first."""
+        plain = [(loss, links, "published") for loss in self.losses for links in self.links]
+        other = [(loss, self.other_links, "published") for loss in self.other_losses]
+        large = [(self.losses[0], links, "large") for links in self.links if self.large_decoder]
+        chosen = dict.fromkeys(plain + other + large)
+        return [
+            Part(loss, links, decoder, seed)  # type: ignore[arg-type]
+            for seed in self.seeds
+            for loss, links, decoder in chosen
+        ]
+
+
+class Part(NamedTuple):
+    """One autoencoder of the study."""
+
+    loss: str
+    links: int
+    decoder: DecoderName
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """As it is called on disk and by ``predict --model``, such as ``emd-5links-large-seed1``."""
+        return f"{self.loss.replace('*', 'x')}-{self.links}links-{self.decoder}-seed{self.seed}"
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """As it is labelled in tables; parts that differ by their seed only have the same labels."""
+        method = title(self.loss) + (", large decoder" if self.decoder == "large" else "")
+        return {"method": method, "e-links": str(self.links)}
+
+
+class Trained(NamedTuple):
+    """A trained autoencoder and how it came to be."""
+
+    part: Part
+    model: parts_of_model.Autoencoder
+    history: list[dict[str, float]]
+    validation: float
+
+
+def build(part: Part, *, quantised: bool) -> parts_of_model.Autoencoder:
+    """The untrained autoencoder of a part; its weights depend on the seed alone."""
+    torch.manual_seed(part.seed)
+    encoder = parts_of_model.Encoder(bits=parts_of_model.BITS[part.links] if quantised else None)
+    decoder = parts_of_model.Decoder() if part.decoder == "published" else parts_of_model.LargeDecoder()
+    return parts_of_model.Autoencoder(encoder, decoder)
+
+
+def train_part(
+    part: Part,
+    train: Sample,
+    validation: Sample,
+    *,
+    settings: Training,
+    quantised: bool,
+    folder: Path,
+    net: EmdNet | None = None,
+    report: Callable[[int, int, str], None] = lambda *_: None,
+) -> None:
+    """Train one autoencoder and leave ``model.pt`` in its folder; nothing is done if it is there already."""
+    if (folder / "model.pt").exists():
+        return
+    model = build(part, quantised=quantised)
+    result = fit(
+        model,
+        CompressionLoss(part.loss, wafers=len(train), net=net),
+        table(train),
+        table(validation),
+        settings=settings,
+        seed=part.seed,
+        folder=folder,
+        validate=mean_emd,
+        report=lambda row: report(
+            int(row["epoch"]) + 1, settings.epochs, f"validation EMD {row['validation']:.3f}"
+        ),
+        progress=False,
+    )
+    content = {
+        "part": part._asdict(),
+        "quantised": quantised,
+        "weights": model.state_dict(),
+        "history": result.history,
+        "validation": result.validation,
+    }
+    save_tensors(content, folder / "model.pt")
+    for checkpoint in ("last.ckpt", "best.ckpt"):  # they served to resume; model.pt is what stays
+        (folder / checkpoint).unlink(missing_ok=True)
+
+
+def load_part(folder: Path) -> Trained:
+    """The trained autoencoder in a folder that ``train_part`` wrote.
+
+    Raises:
+        InputError: The file is missing, damaged, or of another model.
+    """
+    content = load_tensors(folder / "model.pt")
+    try:
+        part = Part(**content["part"])
+        model = build(part, quantised=content["quantised"])
+        model.load_state_dict(content["weights"])
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise InputError(f"{folder / 'model.pt'} does not hold an autoencoder of this system") from error
+    return Trained(part, model.eval(), content["history"], content["validation"])
+
+
+def table(sample: Sample) -> TensorTable:
+    """The columns that training needs, as tensors."""
+    columns = {name: torch.from_numpy(getattr(sample, name)) for name in ("charge", "eta", "layer")}
+    return TensorTable(columns | {"row": torch.arange(len(sample))})
+
+
+@torch.no_grad()
+def decode(model: parts_of_model.Autoencoder, sample: Sample, *, chunk: int = 10_000) -> np.ndarray:
+    """Decoded charges of all wafers in CALQ counts, shape (wafer, 48)."""
+    columns: Sequence[Tensor] = [torch.from_numpy(c) for c in (sample.charge, sample.eta, sample.layer)]
+    pieces: list[Any] = [
+        model.charges(*piece) for piece in zip(*(torch.split(c, chunk) for c in columns), strict=True)
+    ]
+    return torch.cat(pieces).numpy()

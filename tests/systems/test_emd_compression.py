@@ -1,0 +1,308 @@
+"""The system end to end, through the functions and commands a user calls."""
+
+import itertools
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+
+from femtobarn import recipe as recipes
+from femtobarn.cli import execute
+from femtobarn.engine import Training
+from femtobarn.losses import emd
+from femtobarn.physics import wafer
+from femtobarn.runs import Run
+from femtobarn.simulate.toy_wafers import toy_wafers
+from femtobarn.systems.emd_compression import evaluation, recipe, study
+from femtobarn.systems.emd_compression.sample import Data, Sample, load_split
+
+SYSTEM = recipes.all_systems()["emd-compression"]
+TINY = recipe.PRESETS["tiny"]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    run = recipes.start(SYSTEM, TINY, preset="tiny", root=tmp_path_factory.mktemp("runs"))
+    recipes.carry_out(SYSTEM, run, progress=False)
+    return run
+
+
+def _numbers(run: Run) -> list[tuple[str, dict[str, str], float]]:
+    return [(r.name, r.labels, r.value) for r in run.results()]
+
+
+def _csv(path: Path, charge: np.ndarray) -> Path:
+    """Wafers in the published layout with a header."""
+    columns = [f"CALQ_{i}" for i in range(48)] + ["tc_eta", "tc_phi", "SimEnergyTotal"]
+    rows = np.column_stack((charge, np.full(len(charge), 2.1), np.zeros(len(charge)), np.ones(len(charge))))
+    np.savetxt(path, rows, delimiter=",", header=",".join(columns), comments="", fmt="%g")
+    return path
+
+
+def test_tiny_ends_with_results_figures_and_a_report(finished: Run) -> None:
+    assert finished.status == "done"
+    means = {r.labels["method"]: r for r in finished.results() if r.name == "mean EMD"}
+    assert {"exact EMD", "MSE", "best choice", "super trigger cells", "repeater"} <= set(means)
+    for result in means.values():
+        assert result.data == "stand-in"
+        assert result.n > 300
+        assert 0 < result.value < 4
+        assert result.error is not None
+        assert 0 < result.error < 0.5
+    assert means["repeater"].value < means["best choice"].value < means["super trigger cells"].value
+    assert {f.name for f in finished.figures()} >= {
+        "frontier",
+        "wafers",
+        "emd-occupancy",
+        "emd-sum",
+        "core",
+        "training",
+    }
+    page = (finished.folder / "report.html").read_text()
+    assert "exact EMD" in page
+
+
+def test_the_same_seed_gives_the_same_numbers(finished: Run, tmp_path: Path) -> None:
+    again = recipes.start(SYSTEM, TINY, preset="tiny", root=tmp_path)
+    recipes.carry_out(SYSTEM, again, progress=False)
+    assert _numbers(again) == _numbers(finished)
+
+
+def test_numbers_of_a_fixed_seed_are_remembered(finished: Run) -> None:
+    """A change in a shared part that moves the system is to be seen, and explained in its commit."""
+    stored = json.loads((Path(__file__).parent / "emd_compression_tiny.json").read_text())
+    values = {r.labels["method"]: r.value for r in finished.results() if r.name == "mean EMD"}
+    assert values == pytest.approx(stored, rel=2e-2)
+
+
+def test_no_shower_stands_on_both_sides() -> None:
+    charge = toy_wafers(1000, generator=np.random.default_rng(0))
+    split = load_split(Data(engine="analytic", wafers=1000), seed=1, workers=1, progress=False)
+    groups = [set(part.group.tolist()) for part in (split.train, split.validation, split.test)]
+    assert sum(map(len, groups)) == len(set.union(*groups))
+    assert sum(len(part) for part in (split.train, split.validation, split.test)) <= len(charge["charge"])
+
+
+def test_bootstrap_draws_whole_showers() -> None:
+    group = np.repeat(np.arange(20), 7)
+    for rows in evaluation.bootstrap_rows(group, count=5, seed=0):
+        counts = np.bincount(rows, minlength=len(group)).reshape(20, 7)
+        assert np.all(counts == counts[:, :1])
+
+
+def test_merits_of_a_perfect_copy_and_of_a_scaled_one() -> None:
+    q = toy_wafers(200, generator=np.random.default_rng(3))["charge"]
+    sample = Sample(q, np.full(200, 2.0, np.float32), np.full(200, 9.0, np.float32), np.arange(200))
+    for scale in (1.0, 0.5):
+        arrived = (scale * q).astype(np.float32)
+        outcome = evaluation.Outcome(
+            {"method": "x", "e-links": ""}, None, 0.0, arrived, evaluation.exact_emd(q, arrived)
+        )
+        merits = evaluation.merits(evaluation.per_wafer(outcome, sample))
+        assert merits["mean EMD"] == pytest.approx(0, abs=1e-9)
+        assert merits["width ratio"] == pytest.approx(1)
+        assert merits["core response"] == pytest.approx(scale)
+        assert merits["squared difference"] == pytest.approx((1 - scale) ** 2 / scale)
+
+
+def test_predict_writes_codes_charges_and_emd(finished: Run, tmp_path: Path) -> None:
+    charge = toy_wafers(700, generator=np.random.default_rng(5))["charge"]
+    charge = charge[charge.sum(axis=1) > 0]
+    files = [_csv(tmp_path / "a.csv", charge[:300]), _csv(tmp_path / "b.csv", charge[300:])]
+    output = tmp_path / "out.h5"
+    recipe.predict(finished, files, output, progress=False)
+    with h5py.File(output) as file:
+        codes, decoded, distance, total = (file[n][:] for n in ("codes", "decoded", "emd", "sum"))
+        assert list(np.unique(file["file"][:])) == [0, 1]
+        name = file.attrs["model"]
+    assert codes.shape == (len(charge), 16)
+    assert codes.dtype == np.uint16
+    cost = torch.from_numpy(wafer.distances().copy())
+    expected = emd(torch.from_numpy(charge).double(), torch.from_numpy(decoded).double(), cost)
+    np.testing.assert_allclose(distance, expected, atol=1e-4)
+    np.testing.assert_allclose(decoded.sum(1), total, rtol=1e-4)
+    trained = study.load_part(finished.folder / "work" / name)
+    bits = trained.model.encoder.bits
+    np.testing.assert_array_equal(
+        codes * 2.0 ** (1 - bits), trained.model.encoder(torch.from_numpy(charge)).detach()
+    )
+    before = output.read_bytes()
+    recipe.predict(finished, files, output, progress=False)
+    assert output.read_bytes() == before, "the same call gives the same file"
+    assert {p.name for p in tmp_path.iterdir()} == {"a.csv", "b.csv", "out.h5"}
+
+
+def test_predict_in_chunks_gives_the_same(finished: Run, tmp_path: Path) -> None:
+    from femtobarn.systems.emd_compression import predictions
+
+    charge = toy_wafers(300, generator=np.random.default_rng(6))["charge"]
+    path = _csv(tmp_path / "a.csv", charge[charge.sum(axis=1) > 0])
+    trained = study.load_part(next(finished.folder.glob("work/emd-5*")))
+    for chunk in (64, 1000):
+        predictions.write(trained, [path], tmp_path / f"{chunk}.h5", chunk=chunk, progress=False)
+    with h5py.File(tmp_path / "64.h5") as a, h5py.File(tmp_path / "1000.h5") as b:
+        for name in a:
+            np.testing.assert_allclose(a[name][:], b[name][:], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda p: p.write_bytes(p.read_bytes()[:200]), "damaged"),
+        (lambda p: p.unlink(), "no trained model|no checkpoint"),
+        (lambda p: torch.save({"other": torch.ones(3)}, p), "does not hold an autoencoder"),
+    ],
+    ids=["truncated", "missing", "foreign"],
+)
+def test_bad_checkpoint_is_one_line(
+    finished: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], damage, words: str
+) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(finished.folder, copy)
+    for folder in copy.glob("work/mse-*"):
+        shutil.rmtree(folder)
+    (model,) = copy.glob("work/*/model.pt")
+    damage(model)
+    path = _csv(tmp_path / "a.csv", np.ones((3, 48)))
+    assert execute(["predict", str(copy), str(path), "-o", str(tmp_path / "o.h5")]) == 2
+    error = capsys.readouterr().err.strip().splitlines()
+    assert len(error) == 1
+    assert re.search(words, error[0])
+    assert not (tmp_path / "o.h5").exists()
+
+
+def test_predict_names_the_models_it_has(
+    finished: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = _csv(tmp_path / "a.csv", np.ones((3, 48)))
+    assert execute(["predict", str(finished.folder), str(path), "--model", "emd-5links-publishd-seed1"]) == 2
+    assert "did you mean emd-5links-published-seed1?" in capsys.readouterr().err
+
+
+def test_like_repeats_a_run(finished: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = [
+        "run",
+        "emd-compression",
+        "--like",
+        str(finished.folder),
+        "--out",
+        str(tmp_path),
+        "--train.epochs",
+        "1",
+    ]
+    assert execute(arguments) == 0
+    assert "mean EMD" in capsys.readouterr().out
+    (folder,) = (tmp_path / "emd-compression").iterdir()
+    assert Run.open(folder).settings["train"]["epochs"] == 1
+    assert Run.open(folder).settings["data"] == finished.settings["data"]
+
+
+_SETTINGS = [
+    "--study.losses", "emd", "--train.epochs", "12", "--data.wafers", "1500", "--train.batch", "100",
+]  # fmt: skip
+
+
+def _command(out: Path, *more: str) -> list[str]:
+    return [sys.executable, "-m", "femtobarn", "run", "emd-compression", *more, "--out", str(out)]
+
+
+def _wait_for_epochs(out: Path, process: subprocess.Popen[bytes], epochs: int) -> Path:
+    while True:
+        assert process.poll() is None, "the run ended before it was stopped"
+        logs = list(out.glob("emd-compression/*/work/*/log.csv"))
+        if logs and len(logs[0].read_text().splitlines()) > epochs:
+            return logs[0].parents[2]
+        time.sleep(0.005)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_a_stopped_run_goes_on_to_the_same_numbers(tmp_path: Path, how: signal.Signals) -> None:
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
+    whole = tmp_path / "whole"
+    subprocess.run(_command(whole, "tiny", *_SETTINGS), check=True, env=environment, capture_output=True)
+    out = tmp_path / "stopped"
+    process = subprocess.Popen(_command(out, "tiny", *_SETTINGS), env=environment, stderr=subprocess.PIPE)
+    folder = _wait_for_epochs(out, process, 3)
+    process.send_signal(how)
+    process.communicate(timeout=60)
+    assert process.returncode == (130 if how == signal.SIGINT else -signal.SIGKILL)
+    assert Run.open(folder).status == "interrupted"
+    subprocess.run(_command(out, "--resume", str(folder)), check=True, env=environment, capture_output=True)
+    (reference,) = (whole / "emd-compression").iterdir()
+    assert _numbers(Run.open(folder)) == _numbers(Run.open(reference))
+
+
+@pytest.mark.slow
+def test_two_runs_started_at_once_do_not_meet(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
+    settings = ["--train.epochs", "1", "--study.losses", "mse"]
+    processes = [subprocess.Popen(_command(tmp_path, "tiny", *settings), env=environment) for _ in range(2)]
+    assert [process.wait(timeout=120) for process in processes] == [0, 0]
+    one, two = (Run.open(folder) for folder in (tmp_path / "emd-compression").iterdir())
+    assert one.folder != two.folder
+    assert _numbers(one) == _numbers(two)
+
+
+@pytest.fixture(scope="module")
+def ordering(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str, int], float]:
+    """Mean test EMD of every training of a study with three seeds on the analytic stand-in."""
+    config = replace(
+        recipe.PRESETS["demo"],
+        data=Data(engine="analytic", wafers=20_000),
+        study=study.Study(other_losses=("sinkhorn", "learned"), large_decoder=False),
+        train=Training(epochs=16, lr=5e-3),
+    )
+    run = recipes.start(SYSTEM, config, preset="demo", root=tmp_path_factory.mktemp("ordering"))
+    recipes.carry_out(SYSTEM, run, progress=False)
+    split = load_split(config.data, seed=config.seed, workers=1, progress=False)
+    values = {}
+    for part in config.study.parts():
+        trained = study.load_part(run.folder / "work" / part.name)
+        outcome = evaluation.learned_outcome(trained, split.test)
+        values[part.labels["method"], part.labels["e-links"], part.seed] = float(np.nanmean(outcome.emd))
+    return values
+
+
+def _mean(values: dict[tuple[str, str, int], float], method: str, links: str) -> tuple[float, float]:
+    each = np.array([v for (m, n, _), v in values.items() if (m, n) == (method, links)])
+    assert len(each) == 3
+    return float(each.mean()), float(each.std(ddof=1) / np.sqrt(len(each)))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_exact_emd_trains_better_than_mse(ordering: dict[tuple[str, str, int], float]) -> None:
+    for links in ("2", "3", "4", "5"):
+        assert _mean(ordering, "exact EMD", links)[0] < 0.9 * _mean(ordering, "MSE", links)[0]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_learned_emd_trains_no_better_and_sinkhorn_as_well(
+    ordering: dict[tuple[str, str, int], float],
+) -> None:
+    exact, error = _mean(ordering, "exact EMD", "5")
+    learned, learned_error = _mean(ordering, "learned EMD", "5")
+    assert learned > exact - 2 * np.hypot(error, learned_error)
+    assert abs(_mean(ordering, "Sinkhorn", "5")[0] / exact - 1) < 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_more_bits_never_hurt(ordering: dict[tuple[str, str, int], float]) -> None:
+    values = [_mean(ordering, "exact EMD", links) for links in ("2", "3", "4", "5")]
+    for (fewer, e), (more, f) in itertools.pairwise(values):
+        assert more < fewer + 2 * np.hypot(e, f)
+    assert values[-1][0] < values[0][0]
