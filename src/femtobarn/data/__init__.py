@@ -1,1 +1,5 @@
-"""File formats, and streaming of data larger than memory."""
+"""File formats, and streaming of data larger than memory.
+
+`source` says what a table is; `csv`, `hdf5` and `root` read files as such; `split` keeps apart what must be
+kept apart; `checksums` and `cache` are about files.
+"""

@@ -1,1 +1,28 @@
 """One file per public data set: columns, units, reader, checks and its stand-in."""
+
+import importlib
+import pkgutil
+
+from femtobarn.errors import InputError, nearest
+
+
+def summaries() -> str:
+    """A line for each data set: its name and what it is."""
+    lines = [f"{name:10} {importlib.import_module(f'{__name__}.{name}').SUMMARY}" for name in _names()]
+    return "\n".join(lines)
+
+
+def describe(name: str) -> str:
+    """What a data set holds: columns, units, formats, where it is published.
+
+    Raises:
+        InputError: There is no data set of this name.
+    """
+    if name not in _names():
+        raise InputError(f"there is no data set {name!r}: {nearest(name, _names())}")
+    text: str = importlib.import_module(f"{__name__}.{name}").describe()
+    return text
+
+
+def _names() -> list[str]:
+    return [module.name for module in pkgutil.iter_modules(__path__)]

@@ -1,0 +1,220 @@
+"""Comma-separated numbers, read in pieces; what is wrong is told with its line."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, no_type_check
+
+import numpy as np
+from numba import njit
+
+from femtobarn.data.source import Arrays, check_columns
+from femtobarn.errors import InputError
+
+_STRIDE = 4096  # rows between two remembered places in the file
+_BLOCK = 1 << 22
+_NEWLINE, _COMMA = 10, 44
+_POWERS = 10.0 ** np.arange(301)
+
+
+class CsvFile:
+    """Source of a CSV file of numbers; with a header if its first field is not a number.
+
+    Every line must have as many fields as the first.
+
+    Args:
+        path: The file.
+        names: Called with the number of fields of a file without a header; gives their names.
+        text: Columns that hold text; reading these is slow.
+
+    Raises:
+        InputError: No such file, or nothing in it.
+    """
+
+    def __init__(
+        self, path: Path, *, names: Callable[[int], tuple[str, ...]], text: Sequence[str] = ()
+    ) -> None:
+        self.path = path
+        try:
+            with path.open("rb") as file:
+                first = file.readline()
+                self._header = not _is_number(first.split(b",")[0].lstrip(b"\xef\xbb\xbf"))
+                self._starts, self._rows = _scan(file, len(first) if self._header else 0)
+        except OSError as error:
+            raise InputError(f"{path}: {error.strerror}") from error
+        if self._rows == 0:
+            raise InputError(f"{path}: the file holds no rows of data")
+        fields = first.decode("utf-8-sig", "replace").strip().split(",")
+        self.columns: tuple[str, ...] = (
+            tuple(name.strip().strip('"') for name in fields) if self._header else names(len(fields))
+        )
+        self._text = set(text)
+
+    def __len__(self) -> int:
+        return self._rows
+
+    def where(self, row: int) -> str:
+        """File and line."""
+        return f"{self.path}, line {row + 1 + self._header}"
+
+    def read(self, columns: Sequence[str], start: int, stop: int) -> Arrays:
+        """Rows `start` to `stop` as float64 (text as it stands).
+
+        Raises:
+            InputError: A line with too few or too many fields, or with something that is not a number.
+        """
+        check_columns(columns, self.columns, str(self.path))
+        stop = max(min(stop, self._rows), start)
+        numbers = [name for name in columns if name not in self._text]
+        table = np.empty((stop - start, len(numbers)))
+        texts: dict[str, list[str]] = {name: [] for name in columns if name in self._text}
+        target = np.full(len(self.columns), -1)
+        target[[self.columns.index(name) for name in numbers]] = np.arange(len(numbers))
+        for first, block in self._blocks(start, stop):
+            rows = min(stop, first + _STRIDE - first % _STRIDE) - first
+            fault, row, field = _parse(np.frombuffer(block, np.uint8), target, table[first - start :][:rows])
+            if fault:
+                raise InputError(self._fault(block, first, row, field, fault))
+            for name, values in texts.items():
+                index = self.columns.index(name)
+                values += [line.split(b",")[index].decode().strip() for line in block.splitlines()[:rows]]
+        found = {name: table[:, index] for index, name in enumerate(numbers)}
+        return {name: found[name] if name in found else np.array(texts[name]) for name in columns}
+
+    def _blocks(self, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
+        """Bytes from each place where a read has to begin or go on, and the row they begin with."""
+        with self.path.open("rb") as file:
+            for index in range(start // _STRIDE, -(-stop // _STRIDE)):
+                file.seek(self._starts[index])
+                size = self._starts[index + 1] - self._starts[index] if index + 1 < len(self._starts) else -1
+                block = file.read(size)
+                first = index * _STRIDE
+                if first < start:
+                    block = block.split(b"\n", start - first)[-1]
+                    first = start
+                yield first, block
+
+    def _fault(self, block: bytes, first: int, row: int, field: int, fault: int) -> str:
+        line = block.split(b"\n", row + 1)[row].decode("utf-8", "replace")
+        place = self.where(first + row)
+        if fault == _NOT_A_NUMBER:
+            return f"{place}: {self.columns[field]} is not a number: {line.split(',')[field].strip()!r}"
+        cut = "; is the file cut short?" if first + row == self._rows - 1 else ""
+        return f"{place}: {line.count(',') + 1} fields, expected {len(self.columns)}{cut}"
+
+
+def _is_number(field: bytes) -> bool:
+    try:
+        float(field)
+    except ValueError:
+        return False
+    return True
+
+
+def _scan(file: BinaryIO, begin: int) -> tuple[list[int], int]:
+    """Byte offsets of rows 0, `_STRIDE`, 2 `_STRIDE`, ... and the number of rows after `begin`."""
+    file.seek(begin)
+    starts, rows, offset, last = [begin], 0, begin, b"\n"
+    while block := file.read(_BLOCK):
+        ends = np.flatnonzero(np.frombuffer(block, np.uint8) == _NEWLINE)
+        # The row that follows newline number k (counted from 0) is row k + 1.
+        wanted = np.arange(_STRIDE - 1 - rows % _STRIDE, len(ends), _STRIDE)
+        starts += (ends[wanted] + offset + 1).tolist()
+        rows, offset, last = rows + len(ends), offset + len(block), block[-1:]
+    if last != b"\n":
+        rows += 1
+    return starts, rows
+
+
+_NOT_A_NUMBER, _WRONG_COUNT = 1, 2
+
+
+@njit(cache=True)
+@no_type_check
+def _parse(block, target, table):
+    """Fill the table, field by field; gives (0, 0, 0) or a fault with its row and field."""
+    i, size = 0, len(block)
+    for row in range(table.shape[0]):
+        field = 0
+        while True:
+            begin, value = i, 0
+            while i < size and 48 <= block[i] <= 57 and i < begin + 15:
+                value = 10 * value + (block[i] - 48)
+                i += 1
+            if i > begin and (i == size or block[i] == _COMMA or block[i] == _NEWLINE):
+                good, number = True, float(value)  # most fields are small whole numbers
+            else:
+                while i < size and block[i] != _COMMA and block[i] != _NEWLINE:
+                    i += 1
+                good, number = _number(block, begin, i)
+            if field < len(target) and target[field] >= 0:
+                if not good:
+                    # A line that is too short is told as such, not as an empty number.
+                    if field + 1 < len(target) and (i >= size or block[i] == _NEWLINE):
+                        return _WRONG_COUNT, row, field
+                    return _NOT_A_NUMBER, row, field
+                table[row, target[field]] = number
+            field += 1
+            if i >= size or block[i] == _NEWLINE:
+                i += 1
+                break
+            i += 1
+        if field != len(target):
+            return _WRONG_COUNT, row, field
+    return 0, 0, 0
+
+
+@njit
+@no_type_check
+def _number(block, begin, end):
+    """The decimal number in block[begin:end]; beyond 15 digits the last bit may differ from Python's."""
+    while begin < end and (block[begin] == 32 or block[begin] == 9):
+        begin += 1
+    while end > begin and (block[end - 1] == 32 or block[end - 1] == 9 or block[end - 1] == 13):
+        end -= 1
+    sign = 1.0
+    if begin < end and (block[begin] == 43 or block[begin] == 45):
+        sign = -1.0 if block[begin] == 45 else 1.0
+        begin += 1
+    if end - begin == 3:  # nan, inf
+        a, b, c = block[begin] | 32, block[begin + 1] | 32, block[begin + 2] | 32
+        if a == 110 and b == 97 and c == 110:
+            return True, np.nan
+        if a == 105 and b == 110 and c == 102:
+            return True, sign * np.inf
+    digits, scale, mantissa, point = 0, 0, 0, False
+    i = begin
+    while i < end:
+        c = block[i]
+        if c == 46 and not point:
+            point = True
+        elif 48 <= c <= 57:
+            digits += 1
+            if mantissa < 100_000_000_000_000_000:
+                mantissa = 10 * mantissa + (c - 48)
+                scale -= point
+            else:
+                scale += not point
+        else:
+            break
+        i += 1
+    if digits == 0:
+        return False, 0.0
+    if i < end:
+        if block[i] != 69 and block[i] != 101:
+            return False, 0.0
+        i += 1
+        negative = i < end and block[i] == 45
+        if i < end and (block[i] == 43 or block[i] == 45):
+            i += 1
+        if i == end:
+            return False, 0.0
+        exponent = 0
+        while i < end:
+            if not 48 <= block[i] <= 57:
+                return False, 0.0
+            exponent = min(10 * exponent + (block[i] - 48), 10_000)
+            i += 1
+        scale += -exponent if negative else exponent
+    if scale < 0:
+        return True, sign * (mantissa / _POWERS[min(-scale, 300)])
+    return True, sign * (mantissa * _POWERS[min(scale, 300)])
