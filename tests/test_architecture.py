@@ -26,6 +26,7 @@ ALLOWED = {
     **{room: LIBRARY | WORKSHOP | {"errors", "systems"} for room in WORKSHOP - {"settings", "parts"}},
     "systems": LIBRARY | WORKSHOP | {"errors"},
     "cli": LIBRARY | WORKSHOP | {"errors"},
+    "__main__": {"cli"},
 }
 
 

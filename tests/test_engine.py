@@ -9,7 +9,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from femtobarn.engine import Batch, Fit, ShuffledBatches, TensorTable, Training, fit, load_tensors, save_tensors
+from femtobarn.engine import (
+    Batch,
+    Fit,
+    ShuffledBatches,
+    TensorTable,
+    Training,
+    fit,
+    load_tensors,
+    save_tensors,
+)
 from femtobarn.errors import InputError
 
 
@@ -31,13 +40,32 @@ def _train(folder: Path, *, epochs: int = 6, objective=_noisy, **more) -> tuple[
     model = nn.Sequential(nn.Linear(1, 4), nn.Dropout(0.1), nn.Linear(4, 1))
     settings = Training(epochs=epochs, batch=50, lr=0.05, **more)
     data = _line()
-    return model, fit(model, objective, data, data, settings=settings, seed=3, folder=folder, validate=_squares, progress=False)
+    return model, fit(
+        model,
+        objective,
+        data,
+        data,
+        settings=settings,
+        seed=3,
+        folder=folder,
+        validate=_squares,
+        progress=False,
+    )
 
 
 def test_learns_a_line_and_logs_every_epoch(tmp_path: Path) -> None:
     torch.manual_seed(0)
     model, data = nn.Linear(1, 1), _line()
-    result = fit(model, _squares, data, data, settings=Training(epochs=60, batch=20, lr=0.1), seed=0, folder=tmp_path, progress=False)
+    result = fit(
+        model,
+        _squares,
+        data,
+        data,
+        settings=Training(epochs=60, batch=20, lr=0.1),
+        seed=0,
+        folder=tmp_path,
+        progress=False,
+    )
     assert model.weight.item() == pytest.approx(3, abs=1e-2)
     assert model.bias.item() == pytest.approx(0.5, abs=1e-2)
     assert [row["epoch"] for row in result.history] == list(range(60))
@@ -146,4 +174,13 @@ def test_foreign_checkpoint_is_told_in_one_line(tmp_path: Path) -> None:
     torch.manual_seed(1)
     data = _line()
     with pytest.raises(InputError, match="another model"):
-        fit(nn.Linear(1, 1), _squares, data, data, settings=Training(epochs=9), seed=0, folder=tmp_path, progress=False)
+        fit(
+            nn.Linear(1, 1),
+            _squares,
+            data,
+            data,
+            settings=Training(epochs=9),
+            seed=0,
+            folder=tmp_path,
+            progress=False,
+        )

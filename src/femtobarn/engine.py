@@ -131,12 +131,18 @@ class ShuffledBatches(Sampler[Tensor]):
 
 class _Task(lightning.LightningModule):
     def __init__(
-        self, model: nn.Module, objective: Objective, validate: Objective, settings: Training, steps: int
+        self,
+        model: nn.Module,
+        objective: Objective,
+        validate: Objective,
+        settings: Training,
+        lr_scale: Mapping[str, float],
+        steps: int,
     ) -> None:
         super().__init__()
         # An objective with state (warm starts, say) is a module, so its state is in the checkpoint.
         self.model, self.objective, self.validate = model, objective, validate
-        self.settings, self.steps = settings, steps
+        self.settings, self.lr_scale, self.steps = settings, dict(lr_scale), steps
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         loss = self.objective(self.model, batch)
@@ -149,7 +155,12 @@ class _Task(lightning.LightningModule):
         self.log("validation", loss, prog_bar=True, batch_size=size, sync_dist=True)
 
     def configure_optimizers(self) -> Any:
-        weights = [p for p in self.model.parameters() if p.requires_grad]
+        by_rate: dict[float, list[nn.Parameter]] = {}
+        for name, weight in self.model.named_parameters():
+            if weight.requires_grad:
+                rate = self.settings.lr * self.lr_scale.get(name.split(".")[0], 1.0)
+                by_rate.setdefault(rate, []).append(weight)
+        weights = [{"params": group, "lr": rate} for rate, group in by_rate.items()]
         optimizer = torch.optim.AdamW(weights, lr=self.settings.lr, weight_decay=self.settings.weight_decay)
         if self.settings.schedule == "constant":
             return optimizer
@@ -220,6 +231,7 @@ def fit(
     seed: int,
     folder: Path,
     validate: Objective | None = None,
+    lr_scale: Mapping[str, float] | None = None,
     report: Callable[[dict[str, float]], None] | None = None,
     progress: bool = True,
 ) -> Fit:
@@ -237,6 +249,7 @@ def fit(
         seed: Decides the order of batches and all noise in training; weights are initialised by the caller.
         folder: Where checkpoints and the log go.
         validate: Loss on the validation sample, if it is not the objective.
+        lr_scale: Learning rates of direct parts of the model, relative to that of the settings, by their names.
         report: Called with ``{"epoch", "train", "validation", "lr"}`` after each epoch.
         progress: Show a progress bar.
 
@@ -256,7 +269,8 @@ def fit(
         world=world,
     )
     fixed = torch.split(torch.arange(len(validation)), 4 * settings.batch)  # type: ignore[arg-type]
-    task = _Task(model, objective, validate or objective, settings, settings.epochs * len(batches))
+    steps = settings.epochs * len(batches)
+    task = _Task(model, objective, validate or objective, settings, lr_scale or {}, steps)
     log = _EpochLog(folder / "log.csv", report)
     keep = ModelCheckpoint(
         folder,

@@ -3,12 +3,11 @@
 One thread a process: small models train faster side by side than on many threads each.
 """
 
-import os
 import queue
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, as_completed
+from concurrent.futures import Executor, Future, as_completed
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -93,40 +92,60 @@ def _here(work: Callable[[P, Report], R], part: P, name: str, display: _Display)
 def _spread(
     work: Callable[[P, Report], R], parts: Sequence[P], names: list[str], workers: int, display: _Display
 ) -> list[R]:
-    # Fresh interpreters: a fork would copy the threads of torch and numba in whatever state they are, and
-    # multiprocessing's spawn would run the caller's script again.
-    from loky import ProcessPoolExecutor
     from loky.backend import get_context
 
-    context = get_context("loky")
-    reports = context.Queue()
-    pool = ProcessPoolExecutor(
-        min(workers, len(parts)), context=context, initializer=_prepare, initargs=(reports,)
-    )
+    reports = get_context("loky").Queue()
     listener = threading.Thread(target=_listen, args=(reports, display), daemon=True)
     listener.start()
     try:
-        futures: list[Future[R]] = [
-            pool.submit(_there, work, part, name) for part, name in zip(parts, names, strict=True)
-        ]
-        for future in as_completed(futures):
-            future.result()  # the first error ends all
-        return [future.result() for future in futures]
+        with fresh_processes(min(workers, len(parts)), _set_reports, reports) as pool:
+            futures: list[Future[R]] = [
+                pool.submit(_there, work, part, name) for part, name in zip(parts, names, strict=True)
+            ]
+            for future in as_completed(futures):
+                future.result()  # the first error ends all
+            return [future.result() for future in futures]
     finally:
-        pool.shutdown(wait=True, kill_workers=True)
         reports.put(None)
         listener.join(timeout=5)
         reports.close()
 
 
-def _prepare(reports: Any) -> None:
-    """First thing in a new process."""
-    global _reports
-    _reports = reports
+@contextmanager
+def fresh_processes(
+    workers: int, first: Callable[..., None] | None = None, *arguments: Any
+) -> Iterator[Executor]:
+    """A pool of new interpreters with one thread each, killed when the context ends, however it ends.
+
+    A fork would copy the threads of torch and numba in whatever state they are, and multiprocessing's spawn
+    would run the caller's script again. ``first(*arguments)`` is called in each process before its work.
+    """
+    from loky import ProcessPoolExecutor
+    from loky.backend import get_context
+
+    pool = ProcessPoolExecutor(
+        workers,
+        context=get_context("loky"),
+        initializer=_prepare,
+        initargs=(first, arguments),
+        env={"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
+    )
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, kill_workers=True)
+
+
+def _prepare(first: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:
     # Ctrl-C reaches every process of the terminal; the first one decides what happens to the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[variable] = "1"
+    if first is not None:
+        first(*arguments)
+
+
+def _set_reports(reports: Any) -> None:
+    global _reports
+    _reports = reports
 
 
 def _there(work: Callable[[P, Report], R], part: P, name: str) -> R:

@@ -20,7 +20,21 @@ def test_neighbour_counts_and_largest_distance_are_those_of_the_published_points
 
 
 @pytest.mark.parametrize(
-    "pair", [(31, 0), (27, 1), (23, 2), (19, 3), (35, 3), (34, 7), (33, 11), (32, 15), (35, 19), (39, 18), (43, 17), (47, 16)]
+    "pair",
+    [
+        (31, 0),
+        (27, 1),
+        (23, 2),
+        (19, 3),
+        (35, 3),
+        (34, 7),
+        (33, 11),
+        (32, 15),
+        (35, 19),
+        (39, 18),
+        (43, 17),
+        (47, 16),
+    ],
 )
 def test_published_seams(pair: tuple[int, int]) -> None:
     assert wafer.distances()[pair] == pytest.approx(1.803, abs=1e-3)

@@ -1,1 +1,37 @@
 """Losses: functions on tensors, differentiable in all their data."""
+
+from femtobarn.losses.emd import Transport, emd, emd_potentials
+from femtobarn.losses.emd_points import emd_points
+from femtobarn.losses.learned_emd import (
+    EmdAccuracy,
+    EmdNet,
+    emd_accuracy,
+    learned_emd,
+    load_emd_net,
+    pairs_all,
+    save_emd_net,
+    train_emd_net,
+)
+from femtobarn.losses.sinkhorn import sinkhorn, sinkhorn_cost
+from femtobarn.losses.sliced_wasserstein import sliced_wasserstein
+from femtobarn.losses.telescope import telescope_mse, weighted_mse
+
+__all__ = [
+    "EmdAccuracy",
+    "EmdNet",
+    "Transport",
+    "emd",
+    "emd_accuracy",
+    "emd_points",
+    "emd_potentials",
+    "learned_emd",
+    "load_emd_net",
+    "pairs_all",
+    "save_emd_net",
+    "sinkhorn",
+    "sinkhorn_cost",
+    "sliced_wasserstein",
+    "telescope_mse",
+    "train_emd_net",
+    "weighted_mse",
+]

@@ -7,11 +7,11 @@ depend on the number of processes, an interrupted run goes on where it stopped, 
 import dataclasses
 import hashlib
 import json
-import signal
 import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import as_completed
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import numpy as np
 
 from femtobarn.data.cache import cache_folder, write_whole
 from femtobarn.errors import InputError
+from femtobarn.parts import fresh_processes
 
 Arrays = dict[str, np.ndarray]
 
@@ -106,31 +107,14 @@ def _make(chunks: Chunks, missing: list[int], workers: int) -> Iterator[int]:
     if workers == 1 or len(missing) == 1:
         yield from (_make_one(chunks, chunk) for chunk in missing)
         return
-    # Fresh interpreters: a fork would copy the threads of torch and numba in whatever state they are, and
-    # multiprocessing's spawn would run the user's script again.
-    from loky import ProcessPoolExecutor, as_completed
-    from loky.backend import get_context
-
-    pool = ProcessPoolExecutor(
-        min(workers, len(missing)),
-        context=get_context("loky"),
-        initializer=_leave_interrupts_to_the_parent,
-        env={"OMP_NUM_THREADS": "1"},
-    )
-    try:
+    with fresh_processes(min(workers, len(missing))) as pool:
         for future in as_completed([pool.submit(_make_one, chunks, chunk) for chunk in missing]):
             yield future.result()
-    finally:
-        pool.shutdown(wait=True, kill_workers=True)
 
 
 def _make_one(chunks: Chunks, chunk: int) -> int:
     chunks.get(chunk)
     return chunk
-
-
-def _leave_interrupts_to_the_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @contextmanager

@@ -139,7 +139,9 @@ class Decoder(nn.Module):
         self.register_buffer("cells", torch.from_numpy((8 * rows + columns)[order]), persistent=False)
         self.dense = nn.Linear(CODES, 128)
         self.up = nn.ConvTranspose2d(8, 8, 3, stride=2, padding=1, output_padding=1)
-        self.out = nn.ConvTranspose2d(8, 1, 3, padding=1)
+        # With stride 1 a transposed convolution is a convolution, which a CPU does twice as fast.
+        self.out = nn.Conv2d(8, 1, 3, padding=1)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         # Start with a mean cell of 1/48, not of 1/2: the squared error else spends its first epochs on the sum.
         nn.init.constant_(self.out.bias, -math.log(wafer.CELLS - 1))  # type: ignore[arg-type]
 
@@ -151,7 +153,7 @@ class Decoder(nn.Module):
         layer: Float[Tensor, "wafer"],
     ) -> Float[Tensor, "wafer 48"]:
         """Image of each wafer in the encoder's normalisation; only the codes are used, as published."""
-        image = self.up(self.dense(code).relu().unflatten(1, (8, 4, 4))).relu()
+        image = self.up(self.dense(code).relu().unflatten(1, (4, 4, 8)).permute(0, 3, 1, 2)).relu()
         return self.out(image).flatten(1)[:, self.cells].sigmoid()
 
 

@@ -23,7 +23,7 @@ class Config:
 
     data: Data = field(default_factory=Data)
     study: Study = field(default_factory=Study)
-    train: Training = field(default_factory=lambda: Training(epochs=16, lr=5e-3))
+    train: Training = field(default_factory=lambda: Training(epochs=16, lr=8e-3, batch=100))
     surrogate: Surrogate = field(default_factory=Surrogate)
     seed: int = 1
     """Seed of the split and the stand-in."""
@@ -39,7 +39,7 @@ PRESETS = {
     "tiny": Config(
         data=Data(engine="analytic", wafers=2_000),
         study=Study(losses=("emd", "mse"), links=(5,), large_decoder=False, other_losses=(), seeds=(1,)),
-        train=Training(epochs=20, lr=5e-3, batch=100),
+        train=Training(epochs=20, lr=8e-3, batch=100),
         workers=1,
     ),
     "demo": Config(),
@@ -170,6 +170,7 @@ def _train(
         data.validation,
         settings=config.train,
         quantised=config.study.quantised,
+        large_lr=config.study.large_lr,
         folder=work / part.name,
         net=net,
         report=report,

@@ -29,6 +29,8 @@ class Study:
     """Rates as numbers of e-links: 2, 3, 4, 5 give 3, 5, 7, 9 bits for each of the 16 codes."""
     large_decoder: bool = True
     """Train also the large decoder, with the first loss, at every rate."""
+    large_lr: float = 0.2
+    """Learning rate of the large decoder, relative to that of the encoder."""
     other_losses: tuple[str, ...] = ("sinkhorn", "sliced", "learned", "telescope")
     """Losses trained at one rate only."""
     other_links: int = 5
@@ -105,6 +107,7 @@ def train_part(
     settings: Training,
     quantised: bool,
     folder: Path,
+    large_lr: float = 0.2,
     net: EmdNet | None = None,
     report: Callable[[int, int, str], None] = lambda *_: None,
 ) -> None:
@@ -121,6 +124,7 @@ def train_part(
         seed=part.seed,
         folder=folder,
         validate=mean_emd,
+        lr_scale={"decoder": large_lr} if part.decoder == "large" else None,
         report=lambda row: report(
             int(row["epoch"]) + 1, settings.epochs, f"validation EMD {row['validation']:.3f}"
         ),

@@ -21,9 +21,9 @@ _EXAMINED = 4000
 class Surrogate:
     """How the learned EMD is trained, on pairs of training wafers."""
 
-    pairs: int = 60_000
+    pairs: int = 40_000
     """Pairs to train on; a fifth of that to choose the best epoch."""
-    epochs: int = 6
+    epochs: int = 4
     """Passes over them."""
     batch: int = 256
     """Pairs per step."""

@@ -1,0 +1,357 @@
+"""Write the tables of README.md and of the documentation from stored results.
+
+``python docs/tables.py`` rewrites what stands between ``<!-- table KIND ... -->`` and ``<!-- /table -->``, and
+``python docs/tables.py RUN...`` first copies the results of finished runs to ``docs/results``. Tables whose
+results are not stored yet stay empty. Benchmarks store theirs themselves, in ``benchmarks/results``.
+"""
+
+import ast
+import json
+import re
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from house import rooms
+
+from femtobarn.errors import InputError
+from femtobarn.recipe import all_systems
+from femtobarn.report import measurement, pivot
+from femtobarn.report.tables import describe
+from femtobarn.runs import Provenance, Published, Result, Run, comparable
+from femtobarn.settings import from_dict
+
+ROOT = Path(__file__).parent.parent
+RESULTS = Path(__file__).parent / "results"
+BENCHMARKS = ROOT / "benchmarks" / "results"
+
+_KINDS = {"real": "real data", "stand-in": "stand-in data"}
+_BLOCK = re.compile(r"(<!-- table ([^\n]*?) -->\n).*?(<!-- /table -->)", re.DOTALL)
+
+
+class Headline(NamedTuple):
+    """The numbers by which the table of all systems shows one: its own, and those it is compared with."""
+
+    quantity: str
+    ours: tuple[dict[str, str], ...]
+    baselines: tuple[dict[str, str], ...]
+
+
+_LOSSES = ("exact EMD", "exact EMD, large decoder"), ("MSE", "best choice")
+HEADLINES = {
+    "emd-compression": Headline(
+        "mean EMD", *(tuple({"method": method, "e-links": "5"} for method in side) for side in _LOSSES)
+    ),
+}
+
+
+class Stored(NamedTuple):
+    """The results of a run as the documentation keeps them."""
+
+    run: dict[str, Any]
+    results: list[Result]
+    published: list[Published]
+
+
+def store(run: Run) -> Path:
+    """Copy the results of a finished run, with what must be known to judge them."""
+    if run.status != "done":
+        raise InputError(f"{run.folder} is {run.status}: only the results of a finished run are shown")
+    record, data = run.record, run.data
+    about = {
+        "preset": record["preset"],
+        "seed": record["seed"],
+        "version": record["versions"]["femtobarn"],
+        "cpu": record["machine"]["cpu"],
+        "started": record["started"],
+        "ended": record["ended"],
+        "data": {"kind": data.kind, "name": data.name, "source": data.source} if data else None,
+    }
+    content = json.loads((run.folder / "results.json").read_text(encoding="utf-8"))
+    path = RESULTS / f"{record['system']}.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(
+        json.dumps({"run": about, **content}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    return path
+
+
+def stored(system: str) -> Stored | None:
+    """The stored results of a system, if there are any; a plain copy of a run's results.json will do."""
+    path = RESULTS / f"{system}.json"
+    if not path.exists():
+        return None
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return Stored(
+        content.get("run", {}),
+        [_number(Result, entry) for entry in content["results"]],
+        [_number(Published, entry) for entry in content["published"]],
+    )
+
+
+def systems() -> str:
+    """All systems: what each does, its numbers beside the baselines, and published ones that may stand there."""
+    heads = ["system", "what it does", "ours", "baselines", "published, same data"]
+    lines = [_row(heads), _row(["---"] * len(heads))]
+    for system in all_systems().values():
+        found, headline = stored(system.name), HEADLINES.get(system.name)
+        cells = ["", "", ""]
+        if found and headline:
+            ours, baselines = (
+                [_chosen(found, headline.quantity, labels) for labels in side] for side in headline[1:]
+            )
+            papers = [number for number in _comparable(found) if any(map(number.matches, ours))]
+            what = f"{headline.quantity} [{ours[0].unit}], {_KINDS[ours[0].data]}:"
+            cells = [
+                "<br>".join([what, *(f"{_value(number)} ({_labels(number)})" for number in ours)]),
+                "<br>".join(f"{_value(number)} ({_labels(number)})" for number in baselines),
+                "<br>".join(map(describe, papers)),
+            ]
+        lines.append(_row([f"`{system.name}`", system.summary.rstrip("."), *cells]))
+    return "\n".join(lines)
+
+
+def results(system: str, quantity: str) -> str:
+    """One quantity of a system: its last label across, the others down, and below what holds for all of it."""
+    found = stored(system)
+    chosen = [result for result in found.results if result.name == quantity] if found else []
+    if not found or not chosen:
+        return ""
+    *down, across = chosen[0].labels
+    if not down:
+        return _list(chosen, across) + _note(found, chosen)
+    joined = "|".join(down)
+    flat = [
+        replace(r, labels={joined: " | ".join(r.labels[name] for name in down), across: r.labels[across]})
+        for r in chosen
+    ]
+    table = pivot(flat, rows=joined, columns=across)
+    unit = f" [{chosen[0].unit}]" if chosen[0].unit else ""
+    heads = [*down, *(f"{name or 'any'} {across}" for name in table.columns)]
+    lines = [
+        f"**{quantity}{unit}**\n",
+        _row(heads),
+        _row(["---"] * len(down) + ["---:"] * len(table.columns)),
+    ]
+    for name in table.rows:
+        cells = (table.cells.get((name, column)) for column in table.columns)
+        lines.append(_row([name, *(_value(cell) if cell else "" for cell in cells)]))
+    return "\n".join(lines) + _note(found, chosen)
+
+
+def published(system: str) -> str:
+    """The numbers of the papers, whatever their data."""
+    lines = ["| quantity | data | value | source |", "| --- | --- | ---: | --- |"]
+    for number in all_systems()[system].recipe().PUBLISHED:
+        what = ", ".join(filter(None, (number.name, _labels(number))))
+        value = f"{_value(number)} {number.unit}".strip()
+        lines.append(_row([what, number.data, value, number.source]))
+    return "\n".join(lines)
+
+
+def benchmark_exact() -> str:
+    """Time of the exact distance, ours and the peers', as ``benchmarks/emd.py`` measured it."""
+    found = _benchmark("emd")
+    if not found:
+        return ""
+    kinds: dict[tuple[str, ...], list[str]] = {}  # problems that the same cases were measured on
+    for title, rows in found["tables"].items():
+        kinds.setdefault(tuple(rows), []).append(title)
+    blocks = []
+    for cases, titles in kinds.items():
+        lines = [_row(["µs per pair", *titles]), _row(["---", *["---:"] * len(titles)])]
+        for case in cases:
+            cells = (found["tables"][title][case] for title in titles)
+            lines.append(
+                _row(
+                    [
+                        case,
+                        *(
+                            f"{_digits(c['us per pair'], 3)} (× {_digits(c['ratio to ours'], 2)})"
+                            for c in cells
+                        ),
+                    ]
+                )
+            )
+        blocks.append("\n".join(lines))
+    differences = [
+        row["largest difference"]
+        for rows in found["tables"].values()
+        for row in rows.values()
+        if "largest difference" in row
+    ]
+    note = (
+        f"One thread but where it says two, {found['machine']['processor']}; median of {found['rounds']} rounds in "
+        "which the cases take turns; in brackets the ratio to ours. The exact ones differ from ours by "
+        f'{max(differences):.0e} at most. Batches of {found["pairs in a batch"]} stand-in wafers. "Changed by": '
+        "warm start from the potentials of an output that was so much different."
+    )
+    return "\n\n".join([*blocks, _small(note)])
+
+
+def benchmark_losses() -> str:
+    """Time and accuracy of the distances as losses, as ``benchmarks/emd_losses.py`` measured them."""
+    found = _benchmark("emd_losses")
+    if not found:
+        return ""
+    lines = [
+        _row(["method", "µs per pair", "off, near pairs", "off, far pairs"]),
+        "| --- | ---: | ---: | ---: |",
+    ]
+    for method, row in found["methods"].items():
+        off = (row.get(kind) for kind in ("near", "far"))
+        cells = (
+            f"{each['mean']:+z.1%} ± {each['sigma']:.1%}".replace("%", " %") if each else "" for each in off
+        )
+        lines.append(
+            _row(
+                [method, f"{_digits(row['us per pair'], 3)} (× {_digits(row['ratio to exact'], 2)})", *cells]
+            )
+        )
+    learned, exact = found["learned"], found["methods"]["exact"]
+    note = (
+        f"Forward and backward of batches of {found['pairs in a batch']} near pairs of stand-in wafers, one thread, "
+        f"{found['machine']['processor']}; median of {found['rounds']} rounds in which the methods take turns; in "
+        f"brackets the ratio to the exact one. Off: mean and standard deviation of distance / exact - 1 over "
+        f"{exact['near']['n']:,} pairs. Near: a wafer and something like its reconstruction; far: two wafers. Learned: "
+        f"{learned['training pairs']:,} training pairs, {learned['CPU seconds']:.0f} s of CPU time; its distance of a "
+        f"wafer from itself is {learned['itself']:.2f} on average."
+    )
+    return "\n".join(lines) + "\n\n" + _small(note)
+
+
+def _benchmark(name: str) -> dict[str, Any] | None:
+    path = BENCHMARKS / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def house() -> str:
+    """What each room is for, in the words of its own first line, and the files in it."""
+    lines = ["| room | what it holds | files |", "| --- | --- | --- |"]
+    for room, files in sorted(rooms().items()):
+        folder = ROOT / "src" / "femtobarn" / room
+        path = folder / "__init__.py" if files else folder.with_suffix(".py")
+        words = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").split("\n")[0]
+        lines.append(_row([f"`{room}`", words, ", ".join(f"`{name}`" for name in files)]))
+    return "\n".join(lines)
+
+
+TABLES: dict[str, Callable[..., str]] = {
+    "systems": systems,
+    "results": results,
+    "published": published,
+    "benchmark-exact": benchmark_exact,
+    "benchmark-losses": benchmark_losses,
+    "house": house,
+}
+
+
+def rendered(page: str) -> str:
+    """The text of a page with all its tables written anew."""
+
+    def block(match: re.Match[str]) -> str:
+        kind, *arguments = shlex.split(match[2])
+        table = TABLES[kind](*arguments)
+        return match[1] + (f"{table}\n" if table else "") + match[3]
+
+    return _BLOCK.sub(block, page)
+
+
+def pages() -> list[Path]:
+    """All pages for people: the README files and the documentation."""
+    return [
+        ROOT / "README.md",
+        *sorted((ROOT / "docs").rglob("*.md")),
+        *sorted((ROOT / "src").rglob("README.md")),
+    ]
+
+
+def _note(found: Stored, chosen: Sequence[Result]) -> str:
+    """Where the numbers are from and what their errors are, in one small paragraph."""
+    about = found.run
+    words = [" and ".join(dict.fromkeys(_KINDS[r.data] for r in chosen))]
+    if data := about.get("data"):
+        words[0] += f" ({data['name']}: {data['source']})" if data["source"] else f" ({data['name']})"
+    words += [f"{split} sample" for split in dict.fromkeys(r.split for r in chosen) if split]
+    words.append("n = " + ", ".join(measurement(float(n)) for n in dict.fromkeys(r.n for r in chosen)))
+    seeds = sorted({seed for r in chosen for seed in r.seeds})
+    if seeds:
+        words.append(f"training seeds {', '.join(map(str, seeds))}")
+    text = ", ".join(words) + "."
+    if errors := [kind for kind in dict.fromkeys(r.error_kind for r in chosen) if kind]:
+        text += f" Errors: {'; or '.join(errors)}."
+    if about:
+        start, end = (datetime.fromisoformat(about[key]) for key in ("started", "ended"))
+        seconds = round((end - start).total_seconds())
+        time = f"{seconds / 60:.0f} minutes" if seconds > 120 else f"{seconds} s"
+        text += f" Preset `{about['preset']}`, femtobarn {about['version']}, {time} on {about['cpu']}."
+    papers = [describe(p) for p in _comparable(found) if any(p.name == r.name for r in chosen)]
+    if papers:
+        text += f" Published on the same data: {'; '.join(papers)}."
+    return "\n\n" + _small(text[0].upper() + text[1:])
+
+
+def _list(chosen: Sequence[Result], label: str) -> str:
+    rows = [_row([r.labels[label], f"{_value(r)} {r.unit}".strip()]) for r in chosen]
+    return "\n".join([f"**{chosen[0].name}**\n", _row([label, "value"]), "| --- | ---: |", *rows])
+
+
+def _comparable(found: Stored) -> list[Published]:
+    data = found.run.get("data")
+    known = Provenance(data["kind"], data["name"]) if data else None
+    return [number for number in found.published if comparable(known, number)]
+
+
+def _chosen(found: Stored, quantity: str, labels: dict[str, str]) -> Result:
+    """The one result of this quantity with these labels."""
+    chosen = [r for r in found.results if r.name == quantity and r.labels == labels]
+    if len(chosen) != 1:
+        raise InputError(f"expected one stored result {quantity} {labels}, got {len(chosen)}: see HEADLINES")
+    return chosen[0]
+
+
+def _number(kind: type[Any], entry: dict[str, Any]) -> Any:
+    return from_dict(kind, {key: "nan" if value is None else value for key, value in entry.items()})
+
+
+def _value(number: Result | Published) -> str:
+    return measurement(number.value, number.error).replace(" ± ", "\u00a0±\u00a0")
+
+
+def _labels(result: Result | Published) -> str:
+    return ", ".join(text if name == "method" else f"{text} {name}" for name, text in result.labels.items())
+
+
+def _digits(number: float, digits: int) -> str:
+    """So many digits that count, never a power of ten."""
+    return f"{float(f'{number:.{digits}g}'):,.10g}"
+
+
+def _small(text: str) -> str:
+    return f"<small>{text}</small>"
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def main(folders: Sequence[str]) -> None:
+    """Store the results of the runs, then write all tables."""
+    for folder in folders:
+        print(store(Run.open(Path(folder))))
+    for page in pages():
+        text = page.read_text(encoding="utf-8")
+        if (new := rendered(text)) != text:
+            page.write_text(new, encoding="utf-8")
+            print(page)
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except InputError as error:
+        sys.exit(f"tables.py: {error}")
