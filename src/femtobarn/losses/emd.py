@@ -63,7 +63,7 @@ def emd(
         >>> emd(torch.tensor([1.0, 0.0]), torch.tensor([2.0, 2.0]), cost)
         tensor(1.)
         >>> emd(torch.tensor([1.0, 0.0]), torch.tensor([2.0, 2.0]), cost, penalty=1.5)
-        tensor(5.5000)
+        tensor(4.5000)
     """
     return emd_potentials(a, b, cost, penalty=penalty, warm=warm, threads=threads).value
 
