@@ -1,8 +1,8 @@
 """Exact Earth mover's distance, ours against the peers: same results, then time per pair on one thread.
 
-Run `python benchmarks/emd.py`. It prints tables and writes results/emd.json in about a minute. POT, geomloss and
-SciPy are measured in the same process. The package wasserstein 1.1 needs NumPy 1 and therefore an environment of
-its own:
+Run `python benchmarks/emd.py`. It prints tables and writes results/emd.json in about a minute. POT, geomloss
+and SciPy are measured in the same process. The package wasserstein 1.1 needs NumPy 1 and therefore an
+environment of its own:
 
     python -m venv /tmp/other && /tmp/other/bin/pip install wasserstein==1.1.0 "numpy<2"
     python benchmarks/emd.py --wasserstein /tmp/other/bin/python
@@ -75,7 +75,7 @@ def highs(a: np.ndarray, b: np.ndarray) -> list[float]:
 
 
 def sinkhorn(a: np.ndarray, b: np.ndarray, blur: float) -> np.ndarray:
-    """Debiased divergence of geomloss in its fastest form for this size; it starts wide and narrows to `blur`."""
+    """Debiased divergence of geomloss, in its fastest form for this size."""
     points = torch.tensor(POSITIONS).expand(len(a), -1, -1).contiguous()
     loss = geomloss.SamplesLoss("sinkhorn", p=1, blur=blur, scaling=0.9, backend="tensorized")
     return loss(torch.from_numpy(a), points, torch.from_numpy(b), points).numpy()
@@ -201,9 +201,8 @@ def show(title: str, rows: dict[str, dict[str, Any]]) -> None:
             difference = (
                 f"{row['relative difference, mean']:+.1%}, sigma {row['relative difference, sigma']:.1%}"
             )
-        print(
-            f"{name:40s}{row['us per pair']:12.2f}{row['fastest']:10.2f}{row['ratio to ours']:9.2f}   {difference}"
-        )
+        numbers = f"{row['us per pair']:12.2f}{row['fastest']:10.2f}{row['ratio to ours']:9.2f}"
+        print(f"{name:40s}{numbers}   {difference}")
 
 
 def main() -> None:

@@ -141,7 +141,10 @@ def test_divergence_is_told_in_one_line(tmp_path: Path) -> None:
 
 
 def test_batches_of_all_processes_cover_each_sample_once() -> None:
-    parts = [ShuffledBatches(103, 10, seed=1, steps_done=lambda: 24, rank=rank, world=2) for rank in range(2)]
+    parts = [
+        ShuffledBatches(103, 10, seed=1, steps_done=lambda: 24, rank=lambda rank=rank: rank, world=2)
+        for rank in range(2)
+    ]
     seen = torch.cat([torch.cat(list(part)) for part in parts])
     assert len(seen) == len(seen.unique()) == 102
     assert len(list(parts[0])) == len(list(parts[1])) == len(parts[0])
@@ -184,3 +187,29 @@ def test_foreign_checkpoint_is_told_in_one_line(tmp_path: Path) -> None:
             folder=tmp_path,
             progress=False,
         )
+
+
+_DISTRIBUTED = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+import test_engine
+_, result = test_engine._train(Path({folder!r}), epochs=40, objective=test_engine._squares, devices=2, strategy="ddp")
+print("validation", result.validation)
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_model(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(_DISTRIBUTED.format(tests=str(Path(__file__).parent), folder=str(tmp_path / "fit")))
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
+    done = subprocess.run(
+        [sys.executable, str(script)], env=environment, capture_output=True, text=True, timeout=120
+    )
+    values = [float(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("validation")]
+    assert values, done.stderr
+    assert max(values) < 0.05
+    # 200 rows in batches of 50 are two steps for each of the two processes.
+    assert len((tmp_path / "fit" / "log.csv").read_text().splitlines()) == 41
+    assert load_tensors(tmp_path / "fit" / "last.ckpt")["global_step"] == 80

@@ -111,7 +111,7 @@ class ShuffledBatches(Sampler[Tensor]):
         *,
         seed: int,
         steps_done: Callable[[], int],
-        rank: int = 0,
+        rank: Callable[[], int] = lambda: 0,
         world: int = 1,
     ) -> None:
         self.length, self.batch, self.seed, self.rank, self.world = length, batch, seed, rank, world
@@ -122,7 +122,7 @@ class ShuffledBatches(Sampler[Tensor]):
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
         order = torch.randperm(self.length, generator=generator)
         # Every process must take the same number of steps, so the few left over wait for another epoch.
-        share = order[: self.length - self.length % self.world][self.rank :: self.world]
+        share = order[: self.length - self.length % self.world][self.rank() :: self.world]
         return iter(torch.split(share, self.batch))
 
     def __len__(self) -> int:
@@ -146,7 +146,8 @@ class _Task(lightning.LightningModule):
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         loss = self.objective(self.model, batch)
-        self.log("train", loss, on_step=False, on_epoch=True, batch_size=len(next(iter(batch.values()))))
+        size = len(next(iter(batch.values())))
+        self.log("train", loss, on_step=False, on_epoch=True, batch_size=size, sync_dist=True)
         return loss
 
     def validation_step(self, batch: Batch, _: int) -> None:
@@ -203,6 +204,8 @@ class _EpochLog(Callback):
         row = {"epoch": float(trainer.current_epoch), **logged, "lr": float(rate)}
         # Kept sorted and unique, also when an epoch is repeated after a stop.
         self.history = [old for old in self.history if old["epoch"] < row["epoch"]] + [row]
+        if not trainer.is_global_zero:
+            return
         with self.path.open("w", newline="") as file:
             table = csv.DictWriter(file, fieldnames=list(row))
             table.writeheader()
@@ -259,18 +262,6 @@ def fit(
     """
     folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(settings.threads)
-    rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
-    batches = ShuffledBatches(
-        len(train),  # type: ignore[arg-type]
-        settings.batch,
-        seed=seed,
-        steps_done=lambda: trainer.global_step,
-        rank=rank,
-        world=world,
-    )
-    fixed = torch.split(torch.arange(len(validation)), 4 * settings.batch)  # type: ignore[arg-type]
-    steps = settings.epochs * len(batches)
-    task = _Task(model, objective, validate or objective, settings, lr_scale or {}, steps)
     log = _EpochLog(folder / "log.csv", report)
     keep = ModelCheckpoint(
         folder,
@@ -303,6 +294,17 @@ def fit(
             num_sanity_val_steps=0,
             use_distributed_sampler=False,
         )
+        batches = ShuffledBatches(
+            len(train),  # type: ignore[arg-type]
+            settings.batch,
+            seed=seed,
+            steps_done=lambda: trainer.global_step,
+            rank=lambda: trainer.global_rank,
+            world=trainer.world_size,
+        )
+        fixed = torch.split(torch.arange(len(validation)), 4 * settings.batch)  # type: ignore[arg-type]
+        steps = settings.epochs * len(batches)
+        task = _Task(model, objective, validate or objective, settings, lr_scale or {}, steps)
         _run(
             trainer,
             task,

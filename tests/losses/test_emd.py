@@ -13,6 +13,7 @@ from scipy.optimize import linprog
 from torch import Tensor
 
 from femtobarn.errors import InputError
+from femtobarn.losses import _transport
 from femtobarn.losses.emd import emd, emd_potentials
 from femtobarn.physics import wafer
 from femtobarn.simulate.toy_wafers import toy_wafers
@@ -367,6 +368,21 @@ def test_refuses_shapes_that_do_not_match(change: dict[str, Tensor]) -> None:
     with pytest.raises(InputError, match="shape") as error:
         unchecked(**(GOOD | change))
     assert "\n" not in str(error.value)
+
+
+def test_one_compiled_form_serves_all_calls() -> None:
+    a, b = wafers(10)[:8].float().chunk(2)
+    for options in (
+        {},
+        {"penalty": 9.0},
+        {"warm": b},
+        {"threads": 2},
+        {"penalty": 9.0, "warm": b, "threads": 2},
+    ):
+        for cost in (WAFER, WAFER.float(), WAFER.T):
+            emd(a, b, cost, **options)
+    emd(a.double().T[:4].T, b[:, :4], WAFER[:4, :4])
+    assert len(_transport.move_histograms.signatures) == 1
 
 
 def test_importing_compiles_nothing() -> None:

@@ -66,7 +66,7 @@ def in_threads(kernel: Callable[..., None], threads: int, rows: tuple[Any, ...],
 
 @no_type_check
 def cost_unit(largest: float, nodes: int) -> float:
-    """Power of two of which costs must be multiples so that potentials and reduced costs are never rounded."""
+    """Power of two; if all costs are multiples of it, no potential and no reduced cost is ever rounded."""
     return ldexp(1.0, max(frexp(largest)[1] - 53 + ceil(log2(2 * nodes + 1)), -1074))
 
 
@@ -445,7 +445,7 @@ _cost_unit = _kernel(cost_unit)
 @intrinsic
 @no_type_check
 def _lesser(context, a, b):  # noqa: ARG001 - numba passes types and contexts by position
-    """The smaller of two numbers. LLVM vectorises a loop over it, but not over `min`: four times slower."""
+    """The smaller of two numbers. LLVM vectorises a loop over it, but not over `min`."""
 
     def generate(context, builder, signature, arguments):  # noqa: ARG001
         less = builder.fcmp_ordered("<", *arguments, flags=("fast",))

@@ -32,15 +32,16 @@ def emd_points(
     phi) or (y, phi) and the weights transverse momenta. That is a metric if 2 R is at least the largest
     distance.
 
-    Differentiable in weights and positions; the gradient is exact (the optimal plan and potentials are kept)
-    and includes the scaling to unit sum. Points that coincide do not pull at each other. Where the optimum is not
-    unique it is a subgradient; for a weight of 0, the derivative for adding some. Second derivatives are
-    refused.
+    Differentiable in weights and positions. The gradient is exact, from the optimal potentials and plan, and
+    includes the scaling to unit sum; where the optimum is not unique it is a subgradient. For a weight of 0
+    it is the derivative for adding some. Points that coincide do not pull at each other. Second derivatives
+    are refused.
 
     Args:
         x, y: Positions. Memory and time grow as n m per pair of sets; a few hundred points are no problem.
-        x_weight, y_weight: Weights >= 0, in any one unit. A weight of 0 is padding, its position must still be
-            finite. A set without weight gives NaN and a gradient of 0; with `penalty` it is a set like others.
+        x_weight, y_weight: Weights >= 0, in any one unit. A weight of 0 is padding; its position must still
+            be finite. A set without weight gives NaN and a gradient of 0; with `penalty` it is a set like
+            others.
         penalty: Cost R > 0 per unit of surplus; `None` scales to unit sum.
         period: Length of each axis that closes, `None` for one that does not: `(None, 2 * math.pi)`
             for (eta, phi).
