@@ -263,15 +263,14 @@ def fit(
     folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(settings.threads)
     log = _EpochLog(folder / "log.csv", report)
-    keep = ModelCheckpoint(
-        folder,
-        "best",
-        monitor="validation",
-        save_last=True,
-        save_on_train_epoch_end=True,
-        enable_version_counter=False,
-    )
-    callbacks: list[Callback] = [_SeedEachStep(seed), log, keep]
+    each_epoch: dict[str, Any] = {"save_on_train_epoch_end": True, "enable_version_counter": False}
+    keep = ModelCheckpoint(folder, "best", monitor="validation", **each_epoch)
+    callbacks: list[Callback] = [
+        _SeedEachStep(seed),
+        log,
+        keep,
+        ModelCheckpoint(folder, "last", **each_epoch),
+    ]
     if settings.patience is not None:
         stop = EarlyStopping("validation", patience=settings.patience, check_on_train_epoch_end=True)
         callbacks.insert(2, stop)
