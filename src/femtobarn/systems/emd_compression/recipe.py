@@ -23,7 +23,7 @@ class Config:
 
     data: Data = field(default_factory=Data)
     study: Study = field(default_factory=Study)
-    train: Training = field(default_factory=lambda: Training(epochs=16, lr=8e-3, batch=100))
+    train: Training = field(default_factory=lambda: Training(epochs=12, lr=8e-3, batch=100))
     surrogate: Surrogate = field(default_factory=Surrogate)
     seed: int = 1
     """Seed of the split and the stand-in."""
