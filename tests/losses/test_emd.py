@@ -262,6 +262,18 @@ def test_threads_agree_bit_for_bit() -> None:
         assert torch.equal(more.potential, one.potential)
 
 
+def test_threads_work_after_a_fork() -> None:
+    """As in the worker process of a data loader, whose parent used threads before."""
+    script = (
+        "import os, torch; from femtobarn.losses import emd;"
+        "run = lambda: emd(torch.eye(4), torch.ones(4, 4), 1 - torch.eye(4), threads=3);"
+        "expected = run(); child = os.fork();"
+        "child or os._exit(not torch.equal(run(), expected));"
+        "raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))"
+    )
+    subprocess.run([sys.executable, "-W", "ignore::DeprecationWarning", "-c", script], check=True, timeout=60)
+
+
 @given(seed=seeds, n=st.integers(1, 8), kind=st.sampled_from(KINDS))
 def test_penalty_agrees_with_the_definition(seed: int, n: int, kind: str) -> None:
     g = np.random.default_rng(seed)

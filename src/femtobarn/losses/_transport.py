@@ -18,12 +18,14 @@ A potential f has f[source] - f[sink] <= cost, with equality on the tree. Nodes 
 padded to a multiple of `_LANES` (`width`), then the sources.
 
 All compiled code is in this one file because numba's disk cache watches only the file of the function stored.
-The threads are Python's, and the kernels release the GIL: numba's own do not survive a fork, and their number
-is a global setting.
+The threads are Python's, and the kernels release the GIL: numba's own cannot be used after a fork, and their
+number is a global setting.
 """
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from itertools import pairwise
 from math import ceil, floor, frexp, ldexp, log2, sqrt
 from typing import Any, NamedTuple, no_type_check
@@ -57,11 +59,19 @@ def in_threads(kernel: Callable[..., None], threads: int, rows: tuple[Any, ...],
         return
     edges = [len(rows[0]) * k // threads for k in range(threads + 1)]
     blocks = [[array[i:j] for array in rows] for i, j in pairwise(edges)]
-    with ThreadPoolExecutor(threads - 1) as pool:
-        others = [pool.submit(kernel, *block, *shared) for block in blocks[1:]]
-        kernel(*blocks[0], *shared)
-        for other in others:
-            other.result()
+    others = [_helpers(threads - 1).submit(kernel, *block, *shared) for block in blocks[1:]]
+    kernel(*blocks[0], *shared)
+    for other in others:
+        other.result()
+
+
+@cache
+def _helpers(threads: int) -> ThreadPoolExecutor:
+    """Threads that wait for work: to start new ones takes as long as 20 pairs of wafers."""
+    return ThreadPoolExecutor(threads)
+
+
+os.register_at_fork(after_in_child=_helpers.cache_clear)  # threads do not survive a fork
 
 
 @no_type_check

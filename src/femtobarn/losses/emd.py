@@ -47,7 +47,8 @@ def emd(
         cost: Ground distance between the points: symmetric, 0 on the diagonal, triangle inequality holds.
         penalty: Cost R per unit of surplus, at least half the largest cost; `None` scales to unit sum.
         warm: Potentials of an earlier `emd_potentials` of the same rows, where 0 stands for not known. They
-            save up to half of the time and do not alter the value.
+            save up to 40 % of the time if the rows have changed by less than about 10 %, and never alter the
+            value.
         threads: Number of threads that share the rows. Leave it at 1 where torch itself uses all cores.
 
     Returns:

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from femtobarn.errors import InputError
-from femtobarn.plots.style import MARKERS
+from femtobarn.plots.style import MARKERS, PALETTE
 
 
 def frontier(
@@ -33,6 +33,10 @@ def frontier(
         raise InputError(f"one value and error for each number of bits: got shapes {shapes}")
     order = np.argsort(bits, kind="stable")
     bits, value, error = bits[order], value[order], error[order]
-    marker = MARKERS[len(ax.containers) % len(MARKERS)]
-    ax.errorbar(bits, value, np.where(np.isfinite(error), error, 0), marker=marker, label=label)
+    drawn = len(ax.containers)
+    # Once the colours are used up the lines are dashed, and the markers are out of step with the colours.
+    again = drawn // len(PALETTE)
+    marker, line = MARKERS[(drawn + 4 * again) % len(MARKERS)], "--" if again else "-"
+    bars = np.where(np.isfinite(error), error, 0)
+    ax.errorbar(bits, value, bars, label=label, marker=marker, linestyle=line)
     return {"bits": bits, "value": value, "error": error}

@@ -1,5 +1,7 @@
 """The short table that a run ends with on the terminal."""
 
+import sys
+
 from rich.console import Console
 from rich.table import Table
 
@@ -17,7 +19,9 @@ def print_summary(run: Run, console: Console | None = None) -> None:
     if not results:
         return
     chosen = [result for result in results if result.name == results[0].name]
-    (console or Console()).print(_matrix(chosen) if len(chosen[0].labels) == 2 else _list(chosen))
+    # Piped into a file there is no width to keep to, and 80 columns would break the numbers.
+    console = console or Console(width=None if sys.stdout.isatty() else 140)
+    console.print(_matrix(chosen) if len(chosen[0].labels) == 2 else _list(chosen))
 
 
 def _matrix(results: list[Result]) -> Table:
@@ -28,7 +32,7 @@ def _matrix(results: list[Result]) -> Table:
     )
     table.add_column(rows)
     for name in matrix.columns:
-        table.add_column(f"{name} {columns}" if name else f"any {columns}", justify="right")
+        table.add_column(f"{name} {columns}" if name else f"any {columns}", justify="right", no_wrap=True)
     for name in matrix.rows:
         cells = (matrix.cells.get((name, column)) for column in matrix.columns)
         table.add_row(name, *(measurement(cell.value, cell.error) if cell else "" for cell in cells))

@@ -100,23 +100,26 @@ def results(outcomes: Sequence[Outcome], test: Sample, *, data: DataKind) -> lis
 
 
 def ratios(
-    outcomes: Sequence[Outcome], test: Sample, *, pairs: Mapping[str, str], data: DataKind
+    outcomes: Sequence[Outcome], test: Sample, *, pairs: Sequence[tuple[str, str]], data: DataKind
 ) -> list[Result]:
     """Ratio of mean EMDs of two methods at each rate they share, seed by seed where both have seeds.
 
     Args:
         outcomes: All outcomes.
         test: The test wafers.
-        pairs: Method to the method it is compared with.
+        pairs: Methods, each with the method it is compared with.
         data: Kind of the data.
     """
     draws = bootstrap_rows(test.group, count=_BOOTSTRAPS, seed=0)
     groups = {(g[0].labels["method"], g[0].labels["e-links"]): g for g in by_labels(outcomes)}
+    shared = [
+        (method, reference, links, group, groups[reference, links])
+        for method, reference in pairs
+        for (name, links), group in groups.items()
+        if name == method and (reference, links) in groups
+    ]
     found = []
-    for (method, links), group in groups.items():
-        other = groups.get((pairs.get(method, ""), links))
-        if other is None:
-            continue
+    for method, reference, links, group, other in shared:
         mine, theirs = (_seed_means(g) for g in (group, other))
         seeds = tuple(seed for seed in mine if seed in theirs) or tuple(mine)
         each = np.array([mine[seed] / theirs.get(seed, theirs.get(None, np.nan)) for seed in seeds])
@@ -124,7 +127,7 @@ def ratios(
         between = each.std(ddof=1) if len(each) > 1 else 0.0
         error = float(np.hypot(np.std(sampled, ddof=1), between))
         numbered = tuple(seed for seed in seeds if seed is not None)
-        labels = {"method": method, "relative to": pairs[method], "e-links": links}
+        labels = {"method": method, "relative to": reference, "e-links": links}
         found.append(
             Result(
                 "ratio of mean EMD",

@@ -181,11 +181,11 @@ def _name(part: Part | None) -> str:
     return "learned EMD" if part is None else part.name
 
 
-def _pairs(settings: Study) -> dict[str, str]:
+def _pairs(settings: Study) -> list[tuple[str, str]]:
     """Which method's mean EMD is set against which other's."""
     methods = dict.fromkeys(part.labels["method"] for part in settings.parts())
-    first = next(iter(methods))
-    pairs = {method: first for method in methods if method != first}
-    if "MSE" in methods and first != "MSE":
-        pairs |= {first: "MSE"}
-    return pairs
+    first, *others = methods
+    large = [method for method in others if "decoder" in method]
+    pairs = [(first, "MSE")] if "MSE" in others else []
+    pairs += [(method, first) for method in others if method != "MSE"]
+    return pairs + [(method, "best choice") for method in (first, *large)]
