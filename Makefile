@@ -22,6 +22,7 @@ test-slow: .venv/test browser  ## what takes longer
 bench: .venv/bench  ## speed against the peers, in one run; writes benchmarks/results
 	$(BIN)/python benchmarks/emd.py
 	$(BIN)/python benchmarks/emd_losses.py
+	$(BIN)/python docs/tables.py
 
 lint: .venv/lint
 	$(BIN)/ruff format --check .
