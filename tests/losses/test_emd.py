@@ -1,7 +1,6 @@
 import inspect
 import subprocess
 import sys
-import time
 
 import numpy as np
 import ot
@@ -403,26 +402,3 @@ def test_importing_compiles_nothing() -> None:
         "assert not any(f.signatures for f in vars(t).values() if hasattr(f, 'signatures'))"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
-
-
-@pytest.mark.slow
-def test_is_several_times_faster_than_a_loop_of_pot() -> None:
-    """Measured ratios are about 30 and 50; benchmarks/emd.py has them."""
-    a, b = wafers(1000, seed=6).chunk(2)
-    a = a[: len(b)]
-    other = b * torch.exp(0.05 * torch.randn(b.shape, generator=torch.Generator().manual_seed(7)))
-    known = emd_potentials(a, other, WAFER).potential.float()
-    p, q = shares(a), shares(b)
-    runs = {
-        "pot": lambda: [ot.emd2(x, y, wafer.distances()) for x, y in zip(p, q, strict=True)],
-        "cold": lambda: emd_potentials(a, b, WAFER),
-        "warm": lambda: emd_potentials(a, b, WAFER, warm=known),
-    }
-    seconds = {name: float("inf") for name in runs}
-    for _ in range(5):
-        for name, run in runs.items():
-            start = time.perf_counter()
-            run()
-            seconds[name] = min(seconds[name], time.perf_counter() - start)
-    assert seconds["pot"] > 6 * seconds["cold"]
-    assert seconds["pot"] > 9 * seconds["warm"]

@@ -9,7 +9,7 @@ It is the primal simplex on spanning trees, with these ideas:
 - The first tree is greedy on Russell's cost (Operations Research 17 (1969) 187), the distance minus the
   largest distances of its two ends, which needs half the pivots of the cheapest-first rule. If potentials of
   a similar problem are known, their tight edges come before that, leaves before branches.
-- Masses and costs are rounded to multiples of a power of two so coarse that no sum is ever rounded: by 2^-53
+- Masses and costs are rounded to multiples of a power of two so coarse that no sum is ever rounded: by 2^-52
   of the mass moved and, for 48 cells, 2^-46 of the largest cost at most. The tree is strongly feasible
   (Cunningham, Mathematical Programming 11 (1976) 105). Together this proves that the simplex ends, however
   degenerate the masses; and it ends only where no reduced cost is negative, which is the optimum.
