@@ -19,8 +19,9 @@ test: .venv/test browser  ## everything that takes seconds
 test-slow: .venv/test browser  ## what takes longer
 	$(BIN)/python -m pytest -m slow --timeout 1800
 
+# The peer wasserstein needs NumPy 1: give a Python that has both, make bench WASSERSTEIN=/path/to/python
 bench: .venv/bench  ## speed against the peers, in one run; writes benchmarks/results
-	$(BIN)/python benchmarks/emd.py
+	$(BIN)/python benchmarks/emd.py $(if $(WASSERSTEIN),--wasserstein $(WASSERSTEIN))
 	$(BIN)/python benchmarks/emd_losses.py
 	$(BIN)/python docs/tables.py
 
