@@ -351,3 +351,19 @@ def test_more_bits_never_hurt(ordering: dict[tuple[str, str, int], float]) -> No
     for (fewer, e), (more, f) in itertools.pairwise(values):
         assert more < fewer + 2 * np.hypot(e, f)
     assert values[-1][0] < values[0][0]
+
+
+@pytest.mark.slow
+def test_five_bit_weights_cost_less_than_a_quarter(tmp_path: Path) -> None:
+    split = load_split(Data(engine="analytic", wafers=20_000), seed=1, workers=1, progress=False)
+    part = study.Part("emd", 5, "published", 1)
+    means = []
+    for quantised in (True, False):
+        folder = tmp_path / str(quantised)
+        settings = Training(epochs=12, lr=8e-3, batch=100)
+        study.train_part(
+            part, split.train, split.validation, settings=settings, quantised=quantised, folder=folder
+        )
+        outcome = evaluation.learned_outcome(study.load_part(folder), split.test)
+        means.append(float(np.nanmean(outcome.emd)))
+    assert 1.0 < means[0] / means[1] < 1.25

@@ -153,7 +153,7 @@ def _profile(
         arrived = np.isfinite(outcome.emd)
         method = outcome.labels["method"]
         drawn[method] = plots.band_profile(ax, x[arrived], outcome.emd[arrived], bins, label=method)
-    ax.set(xlabel=title, ylabel=_EMD, ylim=(0, None))
+    ax.set(xlabel=title, ylabel=_EMD, ylim=(0, 1.35 * ax.get_ylim()[1]))  # room for the legend
     ax.legend(fontsize=8)
     plots.label(ax, data, text=f"{outcomes[0].labels['e-links']} e-links")
     run.save_figure(
@@ -185,7 +185,8 @@ def _core(run: Run, outcomes: Sequence[Outcome], test: Sample, data: DataKind) -
     left.set(ylabel="charge arriving / sent, core")
     right.set(ylabel="half width of the 68 % band")
     left.axhline(1, color="0.6", linewidth=0.8, zorder=0)
-    left.legend(fontsize=7)
+    right.legend(fontsize=7, loc="upper right")
+    right.set_ylim(0, 1.35 * right.get_ylim()[1])
     plots.label(left, data, text=f"{outcomes[0].labels['e-links']} e-links")
     run.save_figure(
         "core",
