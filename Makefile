@@ -43,24 +43,15 @@ clean:
 	  { echo "cannot make a virtual environment: on Debian, apt-get install python3-venv"; exit 1; }
 	touch $@
 
-.venv/run: .venv/pip
-	$(BIN)/python -m pip install --quiet --prefer-binary -e '.[showers,root]'
-	touch $@
+# What each stamp .venv/NAME stands for: femtobarn installed with these extras.
+EXTRAS_run := showers,root
+EXTRAS_test := test
+EXTRAS_bench := test,bench
+EXTRAS_lint := test,lint
+EXTRAS_docs := docs
 
-.venv/test: .venv/pip
-	$(BIN)/python -m pip install --quiet --prefer-binary -e '.[test]'
-	touch $@
-
-.venv/bench: .venv/pip
-	$(BIN)/python -m pip install --quiet --prefer-binary -e '.[test,bench]'
-	touch $@
-
-.venv/lint: .venv/pip
-	$(BIN)/python -m pip install --quiet --prefer-binary -e '.[test,lint]'
-	touch $@
-
-.venv/docs: .venv/pip
-	$(BIN)/python -m pip install --quiet --prefer-binary -e '.[docs]'
+.venv/%: .venv/pip
+	$(BIN)/python -m pip install --quiet --prefer-binary -e '.[$(EXTRAS_$*)]'
 	touch $@
 
 browser:  # the report page is tested in Chromium; without it those tests are skipped
