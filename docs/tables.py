@@ -12,7 +12,6 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -285,10 +284,8 @@ def _note(found: Stored, chosen: Sequence[Result]) -> str:
     if errors := [kind for kind in dict.fromkeys(r.error_kind for r in chosen) if kind]:
         text += f" Errors: {'; or '.join(errors)}."
     if about:
-        start, end = (datetime.fromisoformat(about[key]) for key in ("started", "ended"))
-        seconds = round((end - start).total_seconds())
-        time = f"{seconds / 60:.0f} minutes" if seconds > 120 else f"{seconds} s"
-        text += f" Preset `{about['preset']}`, femtobarn {about['version']}, {time} on {about['cpu']}."
+        # No duration: between start and end a run may have been stopped and resumed.
+        text += f" Preset `{about['preset']}`, femtobarn {about['version']}, {about['cpu']}."
     papers = [describe(p) for p in _comparable(found) if any(p.name == r.name for r in chosen)]
     if papers:
         text += f" Published on the same data: {'; '.join(papers)}."
