@@ -44,7 +44,7 @@ clean:
 	touch $@
 
 # What each stamp .venv/NAME stands for: femtobarn installed with these extras.
-EXTRAS_run := showers,root
+EXTRAS_run := showers,root,generate,hardware,parquet
 EXTRAS_test := test
 EXTRAS_bench := test,bench
 EXTRAS_lint := test,lint

@@ -9,7 +9,10 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, as_completed
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
+
+from femtobarn.errors import InputError, require
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -134,6 +137,39 @@ def fresh_processes(
         yield pool
     finally:
         pool.shutdown(wait=True, kill_workers=True)
+
+
+@contextmanager
+def cluster_workers(address: str) -> Iterator[Executor]:
+    """The workers of a Dask cluster as a pool; work of a worker that dies is done again by another.
+
+    Functions and arguments travel as pickles, so femtobarn must be installed on the workers, in the same version.
+
+    Args:
+        address: Of the scheduler, as ``tcp://host:8786``, or the path of a scheduler file (JSON).
+
+    Raises:
+        MissingExtraError: `distributed` is not installed.
+        InputError: No scheduler answers there.
+    """
+    distributed = require("distributed", extra="cluster")
+    place = {"scheduler_file": address} if address.endswith(".json") else {"address": address}
+    if address.endswith(".json") and not Path(address).is_file():
+        raise InputError(
+            f"{address}: no such scheduler file; `dask scheduler --scheduler-file {address}` makes one"
+        )
+    try:
+        client = distributed.Client(**place, timeout=5, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"no Dask scheduler answers at {address}: {error}; start one with `dask scheduler`"
+        ) from error
+    with client:
+        pool = client.get_executor()
+        try:
+            yield pool
+        finally:
+            pool.shutdown(wait=False)
 
 
 def _prepare(first: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:

@@ -20,7 +20,7 @@ import numpy as np
 
 from femtobarn.data.cache import cache_folder, write_whole
 from femtobarn.errors import InputError
-from femtobarn.parts import fresh_processes
+from femtobarn.parts import cluster_workers, fresh_processes
 
 Arrays = dict[str, np.ndarray]
 
@@ -62,12 +62,18 @@ class Chunks:
 
     def get(self, chunk: int) -> Arrays:
         """The chunk's arrays, read if they are kept, else made in this process and kept."""
-        path = self.path(chunk)
         if not self.is_made(chunk):
-            arrays = self.function(self.settings, self.items(chunk), self._seed(chunk))
-            write_whole(path, lambda unfinished: np.savez(unfinished, **arrays))  # type: ignore[arg-type]
-        with np.load(path) as file:
+            self.keep(chunk, self.make(chunk))
+        with np.load(self.path(chunk)) as file:
             return dict(file)
+
+    def make(self, chunk: int) -> Arrays:
+        """The chunk's arrays, made here and not kept."""
+        return self.function(self.settings, self.items(chunk), self._seed(chunk))
+
+    def keep(self, chunk: int, arrays: Arrays) -> None:
+        """Store the chunk's arrays in the cache."""
+        write_whole(self.path(chunk), lambda unfinished: np.savez(unfinished, **arrays))  # type: ignore[arg-type]
 
     def _name(self) -> str:
         return f"{self.function.__module__}.{self.function.__qualname__}"
@@ -78,18 +84,24 @@ class Chunks:
 
 
 def run_chunks(
-    chunks: Chunks, *, workers: int = 2, progress: bool = False, label: str = "items"
+    chunks: Chunks,
+    *,
+    workers: int = 2,
+    scheduler: str | None = None,
+    progress: bool = False,
+    label: str = "items",
 ) -> list[Arrays]:
     """All chunks in their order; those that are not kept yet are made, and Ctrl-C keeps the finished ones.
 
     Args:
         chunks: What to make.
         workers: Number of processes, at most one a core; with one, this process does the work.
+        scheduler: Address of a Dask scheduler whose workers do the work instead; the files are kept here.
         progress: Show a bar with the rate, and at the end one line, on standard error.
         label: What the items are.
 
     Raises:
-        InputError: No workers, or what the function found wrong with its settings.
+        InputError: No workers, no scheduler at the address, or what the function found wrong with its settings.
     """
     if workers < 1:
         raise InputError(f"expected at least one worker process, got {workers}")
@@ -97,7 +109,10 @@ def run_chunks(
     if missing:
         total = sum(len(chunks.items(chunk)) for chunk in missing)
         with _bar(label, total, show=progress) as advance:
-            for chunk in _make(chunks, missing, workers):
+            made = (
+                _make_on_cluster(chunks, missing, scheduler) if scheduler else _make(chunks, missing, workers)
+            )
+            for chunk in made:
                 advance(len(chunks.items(chunk)))
     return [chunks.get(chunk) for chunk in range(len(chunks))]
 
@@ -110,6 +125,16 @@ def _make(chunks: Chunks, missing: list[int], workers: int) -> Iterator[int]:
     with fresh_processes(min(workers, len(missing))) as pool:
         for future in as_completed([pool.submit(_make_one, chunks, chunk) for chunk in missing]):
             yield future.result()
+
+
+def _make_on_cluster(chunks: Chunks, missing: list[int], scheduler: str) -> Iterator[int]:
+    """The same by the workers of a Dask cluster. They may have no disk in common with us: arrays come back."""
+    with cluster_workers(scheduler) as pool:
+        futures = {pool.submit(chunks.make, chunk): chunk for chunk in missing}
+        for future in as_completed(futures):
+            chunk = futures.pop(future)  # forgetting the future frees its arrays
+            chunks.keep(chunk, future.result())
+            yield chunk
 
 
 def _make_one(chunks: Chunks, chunk: int) -> int:
