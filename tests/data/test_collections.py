@@ -1,0 +1,66 @@
+"""Objects of each event from a ROOT tree, and what can be wrong with the file."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from femtobarn.data.collections import read_collection
+from femtobarn.errors import InputError
+
+uproot, awkward = pytest.importorskip("uproot"), pytest.importorskip("awkward")
+
+
+def write(path: Path, columns: dict[str, Any]) -> Path:
+    arrays = {
+        name: awkward.values_astype(awkward.Array(values), np.float32) for name, values in columns.items()
+    }
+    with uproot.recreate(path) as file:
+        file.mktree("Events", {name: array.type.content for name, array in arrays.items()})
+        file["Events"].extend(arrays)
+    return path
+
+
+PT = [[1.0, 2.0], [], [3.0], []]
+
+
+def test_events_without_objects_stay(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.root", {"Jet_pt": PT, "Jet_eta": [[0.1, 0.2], [], [0.3], []]})
+    found = read_collection(path, tree="Events", prefix="Jet_", columns=("pt", "eta"), events=4)
+    assert found.offset.tolist() == [0, 2, 2, 3, 3]
+    assert found.event.tolist() == [0, 0, 2]
+    np.testing.assert_allclose(found.stack("eta", "pt"), [[0.1, 1], [0.2, 2], [0.3, 3]], rtol=1e-6)
+    # Without the number of events they end with the last that has an object.
+    assert read_collection(path, tree="Events", prefix="Jet_", columns=("pt",)).offset.tolist() == [
+        0,
+        2,
+        2,
+        3,
+    ]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_number_that_is_not_finite_is_told_with_its_entry(tmp_path: Path, bad: float) -> None:
+    path = write(tmp_path / "a.root", {"Jet_pt": [[1.0, 2.0], [], [bad], []]})
+    with pytest.raises(InputError, match=rf"a.root, entry 2: Jet_pt is {bad}, expected a finite number"):
+        read_collection(path, tree="Events", prefix="Jet_", columns=("pt",))
+
+
+def test_files_that_do_not_fit_are_told_in_one_line(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.root", {"Jet_pt": PT, "Jet_mass": PT})
+
+    def says(message: str, columns: tuple[str, ...] = ("pt",), tree: str = "Events") -> None:
+        with pytest.raises(InputError, match=message) as error:
+            read_collection(path, tree=tree, prefix="Jet_", columns=columns)
+        assert "\n" not in str(error.value)
+
+    says("no column 'phi'", columns=("pt", "phi"))
+    says("no column 'masss'; did you mean mass", columns=("masss",))
+    says("expected one tree Delphes, found none", tree="Delphes")
+    whole = path.read_bytes()
+    for size in (0, 40, len(whole) // 10):  # most of so small a file is room to grow
+        path.write_bytes(whole[:size])
+        says("not a readable ROOT file")
+    path.unlink()
+    says("no such file")
