@@ -1,1 +1,46 @@
-"""Metrics of samples, each with its error and sample size."""
+"""Metrics of samples, each with its error, its sample size and its value for two samples of the same thing."""
+
+from femtobarn.metrics.classifier_test import Schedule, auc, classifier_test
+from femtobarn.metrics.compatibility import fpd_jetnet, fpd_literature, kpd_jetnet
+from femtobarn.metrics.coverage_mmd import CoverageMmd, coverage_mmd
+from femtobarn.metrics.estimate import Estimate
+from femtobarn.metrics.fpnd import RealActivations, fpnd, load_fpnd
+from femtobarn.metrics.frechet import FeatureMoments, feature_moments, fpd, fpd_robust, frechet_distance
+from femtobarn.metrics.kernel import KernelMoments, kpd
+from femtobarn.metrics.prdc import Prdc, prdc
+from femtobarn.metrics.scaling import max_scale, robust_scale
+from femtobarn.metrics.subsample import Subsample
+from femtobarn.metrics.wasserstein import ParticleDistances, w1efp, w1m, w1p, w2_squared, wasserstein_1d
+
+__all__ = [
+    "CoverageMmd",
+    "Estimate",
+    "FeatureMoments",
+    "KernelMoments",
+    "ParticleDistances",
+    "Prdc",
+    "RealActivations",
+    "Schedule",
+    "Subsample",
+    "auc",
+    "classifier_test",
+    "coverage_mmd",
+    "feature_moments",
+    "fpd",
+    "fpd_jetnet",
+    "fpd_literature",
+    "fpd_robust",
+    "fpnd",
+    "frechet_distance",
+    "kpd",
+    "kpd_jetnet",
+    "load_fpnd",
+    "max_scale",
+    "prdc",
+    "robust_scale",
+    "w1efp",
+    "w1m",
+    "w1p",
+    "w2_squared",
+    "wasserstein_1d",
+]

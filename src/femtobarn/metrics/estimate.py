@@ -14,6 +14,7 @@ class Estimate(NamedTuple):
     null: float = math.nan  # what two samples of the same thing, of this size, give on average
     null_error: float = math.nan  # how much that scatters from pair to pair
     method: str = ""  # the estimator and every setting it depends on, in words
+    p_value: float = math.nan  # chance of such a value or more for two samples of the same thing
 
     @property
     def significance(self) -> float:
