@@ -4,7 +4,10 @@
 `toy_wafers`        HGCAL wafers from formulas, in no time
 `wafers`            HGCAL wafers from showers and pile-up that Geant4 follows
 `geant4.transport`  particles into any stack of flat layers
+`detector`          what a detector makes of particles: tracks, towers, energy flow
 `guns`              single particles, and those of soft collisions
+`toy_jets`          jets from formulas: a cascade in the Lund plane
+`collisions`        particles, pile-up, and jets of known origin by Pythia 8 and FastJet
 `chunks`            bulk simulation in several processes, kept in the cache
 =================== ===================================================================================
 """

@@ -1,0 +1,85 @@
+"""What collides into what: the settings of Pythia that ask for one process."""
+
+from dataclasses import dataclass
+
+from femtobarn.errors import InputError
+
+PtRange = tuple[float, float]
+
+_QUARKS = "1 2 3 4 5"
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process of proton-proton collisions as lines of Pythia's own language.
+
+    Write your own as ``Process("photons", ("PromptPhoton:all = on",))``; the lines are described in Pythia's
+    manual.
+    """
+
+    name: str
+    """What it is called in messages."""
+    settings: tuple[str, ...]
+    """Lines such as ``HardQCD:all = on``."""
+    partons: tuple[int, ...] = ()
+    """PDG codes, without sign, of the two particles of the hard process that become jets, if any do."""
+
+
+def gluons(pt_hat: PtRange | None = (990.0, 1010.0)) -> Process:
+    """Two gluons of this transverse momentum (GeV): gg -> gg and q qbar -> gg."""
+    return Process("gluons", ("HardQCD:gg2gg = on", "HardQCD:qqbar2gg = on", *_within(pt_hat)), (21,))
+
+
+def quarks(pt_hat: PtRange | None = (990.0, 1010.0)) -> Process:
+    """Two quarks: qq -> qq, gg -> q qbar and q qbar -> q' qbar'; light ones (u, d, s) become jets.
+
+    About one in nine of the quarks scattered at 1 TeV is c or b.
+    """
+    lines = ("HardQCD:qq2qq = on", "HardQCD:gg2qqbar = on", "HardQCD:qqbar2qqbarNew = on")
+    return Process("light quarks", (*lines, *_within(pt_hat)), (1, 2, 3))
+
+
+def dijets(pt_hat: PtRange | None) -> Process:
+    """All hard QCD scatterings, in their natural mixture of gluons and quarks."""
+    return Process("dijets", ("HardQCD:all = on", *_within(pt_hat)), (1, 2, 3, 4, 5, 21))
+
+
+def w_pairs(pt_hat: PtRange | None = (990.0, 1010.0)) -> Process:
+    """q qbar -> W+ W-, both to quarks."""
+    return Process("W pairs", ("WeakDoubleBoson:ffbar2WW = on", *_hadronic(24), *_within(pt_hat)), (24,))
+
+
+def z_pairs(pt_hat: PtRange | None = (990.0, 1010.0)) -> Process:
+    """q qbar -> Z Z without photons, both to quarks."""
+    lines = ("WeakDoubleBoson:ffbar2gmZgmZ = on", "WeakZ0:gmZmode = 2")
+    return Process("Z pairs", (*lines, *_hadronic(23), *_within(pt_hat)), (23,))
+
+
+def top_pairs(pt_hat: PtRange | None = None, *, hadronic: bool = False) -> Process:
+    """gg, q qbar -> t tbar; with all decays of the W, or with those to quarks only."""
+    lines = ("Top:gg2ttbar = on", "Top:qqbar2ttbar = on", *(_hadronic(24) if hadronic else ()))
+    return Process("top pairs", (*lines, *_within(pt_hat)), (6,))
+
+
+def higgs(decay: tuple[int, int] = (22, 22)) -> Process:
+    """gg -> H to this pair of particles, given by their PDG codes without sign; two photons by default."""
+    only = ("25:onMode = off", f"25:onIfMatch = {decay[0]} {decay[1]}")
+    return Process("Higgs bosons", ("HiggsSM:gg2H = on", *only))
+
+
+def minimum_bias() -> Process:
+    """Soft collisions as pile-up has them: all non-diffractive ones."""
+    return Process("minimum bias", ("SoftQCD:nonDiffractive = on",))
+
+
+def _hadronic(boson: int) -> tuple[str, str]:
+    return f"{boson}:onMode = off", f"{boson}:onIfAny = {_QUARKS}"
+
+
+def _within(pt_hat: PtRange | None) -> tuple[str, ...]:
+    if pt_hat is None:
+        return ()
+    low, high = pt_hat
+    if not 0 < low < high:
+        raise InputError(f"expected a range of pT-hat 0 < low < high in GeV, got {pt_hat}")
+    return f"PhaseSpace:pTHatMin = {low:g}", f"PhaseSpace:pTHatMax = {high:g}"
