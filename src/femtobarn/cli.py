@@ -11,21 +11,27 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import tyro
 
-from femtobarn.errors import InputError, MissingExtraError, nearest
+from femtobarn.errors import InputError, MissingExtraError, VerificationError, nearest
 
 T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
-class RunFlags:
-    """Where a run goes and what it starts from."""
+class Place:
+    """Where a run goes."""
 
     out: Path = Path("runs")
     """Folder of all runs."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RunFlags(Place):
+    """Where a run goes and what it starts from."""
+
     like: Path | None = None
     """Take the settings of this run instead of a preset's."""
     resume: Path | None = None
@@ -95,6 +101,31 @@ def predict(
     print(recipe.predict(opened, files, output, model=model or None, progress=True))
 
 
+def export(
+    run: tyro.conf.Positional[Path],
+    /,
+    to: Literal["onnx", "verilog", "hls4ml"] = "onnx",
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("export"),
+    model: str = "",
+) -> None:
+    """Write a trained model for other programs or for hardware, and check that it does the same.
+
+    Args:
+        run: Folder of a finished run.
+        to: What to write; not every system offers all of them.
+        output: Folder to write to.
+        model: Which of the trained models; the best one if not given.
+    """
+    from femtobarn.recipe import find_system
+    from femtobarn.runs import Run
+
+    opened = Run.open(run)
+    recipe: Any = find_system(opened.record["system"]).recipe()
+    if not hasattr(recipe, "export"):
+        raise InputError(f"{opened.record['system']} has nothing to export")
+    print(recipe.export(opened, output, to=to, model=model or None))
+
+
 def report(
     runs: tyro.conf.Positional[tuple[Path, ...]],
     /,
@@ -112,6 +143,62 @@ def report(
     if not runs:
         raise InputError("no run given: femtobarn report RUN...")
     print(write_report([Run.open(folder) for folder in runs], output))
+
+
+def metric(
+    name: tyro.conf.Positional[str],
+    real: tyro.conf.Positional[Path],
+    generated: tyro.conf.Positional[Path],
+    /,
+    jets: int = 50_000,
+    seed: int = 0,
+    fpnd: Path | None = None,
+    jet_class: str = "g",
+) -> None:
+    """One metric of a generated file against a real one: fpd, kpd, w1, prdc, cov, auc, fpnd ...
+
+    Args:
+        name: fpd, kpd, fpd-published, kpd-published, w1, prdc, cov, auc or fpnd.
+        real: Jets in JetNet's layout, or rows of features (.npy, .npz, .parquet, .h5).
+        generated: The sample to judge.
+        jets: Jets or rows at most, for metrics that need the rows themselves; fpd and kpd take all.
+        seed: Of random draws.
+        fpnd: Folder with the published ParticleNet, for fpnd.
+        jet_class: Class of real jets that fpnd compares with: g, q or t.
+    """
+    from femtobarn.evaluation.single import Options
+    from femtobarn.evaluation.single import metric as compute
+    from femtobarn.report.numbers import measurement
+
+    found = compute(name, real, generated, options=Options(jets, seed, fpnd, jet_class))
+    for title, estimate in found.items():
+        print(f"{title}: {measurement(estimate.value, estimate.error)}", end="")
+        if estimate.null == estimate.null:
+            print(f"; null {measurement(estimate.null, estimate.null_error)}, ", end="")
+            print(f"significance {estimate.significance:.3g}", end="")
+        print(f"; n = {estimate.n_real} real, {estimate.n_generated} generated\n  {estimate.method}")
+
+
+def evaluate(arguments: Sequence[str]) -> None:
+    """All metrics of generated files against a real one, and a report: femtobarn evaluate jets REAL GENERATED..."""
+    from femtobarn.evaluation.jets import JetEvaluation, evaluate_jets
+    from femtobarn.report import print_summary
+
+    names, flags = _positionals(arguments)
+    prog = "femtobarn evaluate jets"
+    if not names and flags[:1] in (["-h"], ["--help"]):
+        print(f"usage: {prog} REAL GENERATED... [--settings]; {prog} --help lists them")
+        return
+    if names[:1] != ["jets"]:
+        got = names[0] if names else "nothing"
+        raise InputError(f"evaluate knows jets, got {got}: {prog} REAL GENERATED...")
+    settings, place = _settings(JetEvaluation(), Place(), flags, prog=prog)
+    if len(names) < 3:
+        raise InputError(f"a real and at least one generated file expected: {prog} REAL GENERATED...")
+    real, *generated = map(Path, names[1:])
+    found = evaluate_jets(real, generated, settings=settings, out=place.out)
+    print_summary(found)
+    print(f"\nreport: {found.folder / 'report.html'}")
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -140,7 +227,7 @@ def run(arguments: Sequence[str]) -> None:
         earlier = Run.open(Path(like))
         _same_system(earlier, system.name)
         preset, default = earlier.record["preset"], from_dict(recipe.Config, earlier.settings)
-    config, run_flags = _settings(default, flags, prog=f"femtobarn run {' '.join(names)}")
+    config, run_flags = _settings(default, RunFlags(), flags, prog=f"femtobarn run {' '.join(names)}")
     if run_flags.resume is not None:
         opened = Run.open(run_flags.resume)
         _same_system(opened, system.name)
@@ -176,6 +263,9 @@ def execute(arguments: Sequence[str]) -> int:
     except (InputError, MissingExtraError) as error:
         print(f"femtobarn: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    except VerificationError as error:
+        print(f"femtobarn: {error}", file=sys.stderr)
+        return 1
     except OSError as error:
         print(f"femtobarn: {error.filename or 'system'}: {error.strerror or error}", file=sys.stderr)
         return 2
@@ -187,7 +277,10 @@ _VERBS: dict[str, Callable[..., None]] = {
     "show": show,
     "data": data,
     "run": run,
+    "evaluate": evaluate,
+    "metric": metric,
     "predict": predict,
+    "export": export,
     "report": report,
 }
 
@@ -207,23 +300,23 @@ def _dispatch(arguments: list[str]) -> None:
     verb, rest = arguments[0], arguments[1:]
     if verb not in _VERBS:
         raise InputError(f"there is no verb {verb!r}: {nearest(verb, _VERBS)}")
-    if verb == "run":
-        run(rest)
-        return
     function = _VERBS[verb]
+    if function in (run, evaluate):  # these take settings that depend on their first words
+        function(rest)
+        return
     # Parse first and call then: what the verb itself writes to stderr must not be taken for a parser's message.
     positional, named = _parse(_recorder(function), rest, prog=f"femtobarn {verb}")
     function(*positional, **named)
 
 
-def _settings(default: Any, flags: list[str], *, prog: str) -> tuple[Any, RunFlags]:
-    """The settings of the system with the flags applied, and where the run goes."""
+def _settings(default: Any, place: T, flags: list[str], *, prog: str) -> tuple[Any, T]:
+    """The settings with the flags applied, and where the run goes."""
     nameless = tyro.conf.arg(name="")
     both = dataclasses.make_dataclass(
         "Settings",
         [
             ("config", Annotated[type(default), nameless], dataclasses.field(default=default)),
-            ("flags", Annotated[RunFlags, nameless], dataclasses.field(default=RunFlags())),
+            ("flags", Annotated[type(place), nameless], dataclasses.field(default=place)),
         ],
         frozen=True,
     )

@@ -1,4 +1,4 @@
-"""The two errors that are a user's to mend, each told in one line."""
+"""Errors that are told in one line: two that are a user's to mend, and one that says not to use what was made."""
 
 import difflib
 import importlib
@@ -17,6 +17,10 @@ class InputError(ValueError):
 
 class MissingExtraError(ImportError):
     """An optional dependency is not installed; the message names the extra that brings it."""
+
+
+class VerificationError(Exception):
+    """What was exported does not do what its model does; the command line ends with exit code 1."""
 
 
 def require(module: str, *, extra: str) -> ModuleType:

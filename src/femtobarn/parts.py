@@ -30,6 +30,7 @@ def run_parts(
     name: Callable[[P], str] = str,
     title: str,
     workers: int = 2,
+    scheduler: str | None = None,
     progress: bool = True,
 ) -> list[R]:
     """Results of ``work(part, report)`` for each part, in the order of the parts.
@@ -44,9 +45,12 @@ def run_parts(
         name: What a part is called in the progress display.
         title: What they are called together.
         workers: Processes.
-        progress: Show a bar for all parts and one for each in work.
+        scheduler: Address of a Dask scheduler whose workers do the work instead, see `cluster_workers`.
+        progress: Show a bar for all parts and one for each in work here.
     """
     with _display(title, len(parts), progress) as display:
+        if scheduler is not None:
+            return _far(work, parts, [name(part) for part in parts], scheduler, display)
         if workers == 1 or len(parts) <= 1:
             return [_here(work, part, name(part), display) for part in parts]
         return _spread(work, parts, [name(part) for part in parts], workers, display)
@@ -112,6 +116,23 @@ def _spread(
         reports.put(None)
         listener.join(timeout=5)
         reports.close()
+
+
+def _far(
+    work: Callable[[P, Report], R], parts: Sequence[P], names: list[str], scheduler: str, display: _Display
+) -> list[R]:
+    with cluster_workers(scheduler) as pool:
+        futures = {
+            pool.submit(_in_silence, work, part): name for part, name in zip(parts, names, strict=True)
+        }
+        for future in as_completed(futures):
+            future.result()  # the first error ends all
+            display.finish(futures[future])
+        return [future.result() for future in futures]
+
+
+def _in_silence(work: Callable[[P, Report], R], part: P) -> R:
+    return work(part, lambda *_: None)
 
 
 @contextmanager

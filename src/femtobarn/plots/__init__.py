@@ -3,17 +3,22 @@
 from femtobarn.plots.curves import training_curves
 from femtobarn.plots.frontier import frontier
 from femtobarn.plots.profile import band_profile
+from femtobarn.plots.ratio import ratio_histograms
 from femtobarn.plots.residuals import residuals
 from femtobarn.plots.resolution import resolution
-from femtobarn.plots.style import PALETTE, label, long_form, style
+from femtobarn.plots.roc import rejection
+from femtobarn.plots.style import MARKERS, PALETTE, label, long_form, style
 from femtobarn.plots.wafer import trigger_cell_outlines, wafer_display
 
 __all__ = [
+    "MARKERS",
     "PALETTE",
     "band_profile",
     "frontier",
     "label",
     "long_form",
+    "ratio_histograms",
+    "rejection",
     "residuals",
     "resolution",
     "style",

@@ -3,6 +3,7 @@
 import sys
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 from femtobarn.report.numbers import measurement
@@ -19,9 +20,12 @@ def print_summary(run: Run, console: Console | None = None) -> None:
     if not results:
         return
     chosen = [result for result in results if result.name == results[0].name]
-    # Piped into a file there is no width to keep to, and 80 columns would break the numbers.
-    console = console or Console(width=None if sys.stdout.isatty() else 140)
-    console.print(_matrix(chosen) if len(chosen[0].labels) == 2 else _list(chosen))
+    # Piped into a file there is no width to keep to, and the width of some terminal would break the numbers.
+    console = console or Console(width=None if sys.stdout.isatty() else 240)
+    table = _matrix(chosen) if len(chosen[0].labels) == 2 else _list(chosen)
+    if Measurement.get(console, console.options, table).maximum > console.width:
+        table = _list(chosen)  # a matrix that does not fit would lose its digits
+    console.print(table)
 
 
 def _matrix(results: list[Result]) -> Table:

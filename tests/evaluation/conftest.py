@@ -1,0 +1,17 @@
+"""Files of jets that several tests read."""
+
+from pathlib import Path
+
+import pytest
+from evaluation_files import write_toy_jets
+
+
+@pytest.fixture(scope="session")
+def jet_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Real jets, others like them, and some with too little pT."""
+    folder = tmp_path_factory.mktemp("jets")
+    return {
+        "real": write_toy_jets(folder / "real.hdf5", seed=1),
+        "good": write_toy_jets(folder / "good.hdf5", seed=2, count=1000),
+        "bad": write_toy_jets(folder / "bad.hdf5", seed=3, scale=0.85),
+    }
