@@ -1,0 +1,171 @@
+"""The training loop of all generators, adversarial or not: batches, averaged weights, checks, checkpoints.
+
+``engine.fit`` follows one loss of one optimiser. Here two players have one each, and the best checkpoint is
+that with the smallest distance between generated and validation jets, which is no mean over batches. Order
+of the batches, noise and dropout depend on (seed, step) alone, so a training that was stopped needs no state
+of a random generator to go on to the numbers it would have reached.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from femtobarn.engine import ShuffledBatches, load_tensors, save_tensors
+from femtobarn.errors import InputError
+from femtobarn.systems.jet_generation.model import Jets
+
+
+@dataclass(frozen=True)
+class Course:
+    """How long a generator is trained, and how its checkpoints are chosen."""
+
+    epochs: int = 10
+    """Passes over the training jets."""
+    batch: int = 128
+    """Jets a step."""
+    check: int = 1
+    """Epochs from one measurement on the validation jets, and one checkpoint, to the next."""
+    ema: float = 0.99
+    """Decay a step of the averaged weights, which are those kept and measured; 0 keeps the last weights."""
+    schedule: Literal["constant", "cosine"] = "constant"
+    """How the learning rates change from step to step."""
+    warmup: float = 0.0
+    """Share of the steps over which the learning rates rise from zero."""
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch", "check"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least 1: got {getattr(self, name)}")
+        if not (0 <= self.ema < 1 and 0 <= self.warmup < 1):
+            raise InputError(f"ema and warmup in [0, 1) expected: got {self.ema}, {self.warmup}")
+
+
+@runtime_checkable
+class Learner(Protocol):
+    """What is trained: networks, their optimisers and rates, and one step of all of them."""
+
+    generator: Any
+    networks: nn.ModuleDict
+    optimizers: dict[str, torch.optim.Optimizer]
+    rates: dict[str, float]
+
+    def step(self, real: Jets, *, generator: torch.Generator) -> dict[str, Tensor]:
+        """One step on a batch of real jets; the losses by name."""
+        ...
+
+
+#: Distance of a generator's jets from the validation jets, and its error; the number seeds the noise.
+Distance = Callable[[nn.Module, int], tuple[float, float]]
+
+
+def fit_generator(
+    learner: Learner,
+    train: Jets,
+    distance: Distance,
+    *,
+    course: Course,
+    seed: int,
+    folder: Path,
+    device: str = "cpu",
+    report: Callable[[dict[str, float]], None] = lambda _: None,
+) -> list[dict[str, float]]:
+    """Train, leave the generator with the averaged weights of its best check, and return the history.
+
+    The best check has the smallest distance plus error (arXiv:2312.04757). ``folder`` receives ``last.ckpt`` and
+    ``best.ckpt``; when it holds a ``last.ckpt``, training goes on from there to the numbers of an unbroken run.
+
+    Returns:
+        A row for each check: epoch, the losses averaged over the epochs since the last check, distance, error,
+        and the seconds spent in training so far, those of the checks not counted.
+
+    Raises:
+        InputError: A loss is not finite, or the checkpoint is damaged or of another model.
+    """
+    learner.networks.to(device).train()
+    average_fn = get_ema_multi_avg_fn(course.ema)  # type: ignore[no-untyped-call]
+    average = AveragedModel(learner.generator, multi_avg_fn=average_fn)
+    step, history = 0, list[dict[str, float]]()
+    if (folder / "last.ckpt").exists():
+        step, history = _load(folder / "last.ckpt", learner, average)
+    batches = ShuffledBatches(len(train.mask), course.batch, seed=seed, steps_done=lambda: step)
+    data, steps = Jets(*(part.to(device) for part in train)), course.epochs * len(batches)
+    noise = torch.Generator(device)
+    sums, since, start = dict[str, Tensor](), step, time.perf_counter()
+    while step < steps:
+        for rows in batches:
+            torch.manual_seed(seed * 1_000_003 + step)  # of dropout
+            noise.manual_seed(seed * 1_000_003 + step)
+            set_rates(learner, pace(course, step, steps))
+            losses = learner.step(Jets(data.particles[rows], data.mask[rows]), generator=noise)
+            average.update_parameters(learner.generator)
+            sums = {name: sums.get(name, 0.0) + loss for name, loss in losses.items()}
+            step += 1
+        epoch = step // len(batches)
+        if epoch % course.check and step < steps:
+            continue
+        means = {name: float(total) / (step - since) for name, total in sums.items()}
+        seconds = time.perf_counter() - start + (history[-1]["seconds"] if history else 0.0)
+        if not all(map(math.isfinite, means.values())):
+            raise InputError(f"training diverged in epoch {epoch} ({means}): lower the learning rates")
+        value, error = distance(average.module, epoch)
+        row = {"epoch": float(epoch), **means, "distance": value, "error": error, "seconds": seconds}
+        if all(value + error < old["distance"] + old["error"] for old in history):
+            save_tensors({"generator": average.module.state_dict(), "row": row}, folder / "best.ckpt")
+        history.append(row)
+        _save(folder / "last.ckpt", learner, average, step, history)
+        report(row)
+        sums, since, start = {}, step, time.perf_counter()
+    learner.generator.load_state_dict(load_tensors(folder / "best.ckpt")["generator"])
+    learner.generator.cpu().eval()
+    return history
+
+
+def pace(course: Course, step: int, steps: int) -> float:
+    """Learning rate at a step, relative to the largest."""
+    rising = course.warmup * steps
+    if step < rising:
+        return (step + 1) / rising
+    if course.schedule == "constant":
+        return 1.0
+    return 0.5 + 0.5 * math.cos(math.pi * (step - rising) / (steps - rising))
+
+
+def set_rates(learner: Learner, scale: float) -> None:
+    """Set the learning rate of every optimiser to `scale` times its largest."""
+    for name, optimizer in learner.optimizers.items():
+        for group in optimizer.param_groups:
+            group["lr"] = scale * learner.rates[name]
+
+
+def _save(
+    path: Path, learner: Learner, average: AveragedModel, step: int, history: list[dict[str, float]]
+) -> None:
+    content = {
+        "networks": learner.networks.state_dict(),
+        "optimizers": {name: optimizer.state_dict() for name, optimizer in learner.optimizers.items()},
+        "average": average.state_dict(),
+        "step": step,
+        "history": history,
+    }
+    save_tensors(content, path)
+
+
+def _load(path: Path, learner: Learner, average: AveragedModel) -> tuple[int, list[dict[str, float]]]:
+    content = load_tensors(path)
+    try:
+        learner.networks.load_state_dict(content["networks"])
+        average.load_state_dict(content["average"])
+        for name, optimizer in learner.optimizers.items():
+            optimizer.load_state_dict(content["optimizers"][name])
+        return int(content["step"]), list(content["history"])
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise InputError(
+            f"{path} is the checkpoint of another model: remove it or choose another folder"
+        ) from error
