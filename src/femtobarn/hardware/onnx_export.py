@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 from femtobarn.errors import InputError, require
 from femtobarn.hardware.latency import onnx_session
-from femtobarn.nn.quantised.weights import QuantisedWeights
 
 
 class OnnxCheck(NamedTuple):
@@ -78,13 +77,20 @@ def export_onnx(
     )
 
 
+@runtime_checkable
+class _Settled(Protocol):
+    """Weights that can say what they are once training is over, as those of `nn.quantised` do."""
+
+    def constants(self) -> tuple[Tensor, Tensor | None]: ...
+
+
 class _Constants(nn.Module):
     """Weights that need no more quantising."""
 
     kernel: Tensor
     bias: Tensor | None
 
-    def __init__(self, weights: QuantisedWeights) -> None:
+    def __init__(self, weights: _Settled) -> None:
         super().__init__()
         kernel, bias = weights.constants()
         self.register_buffer("kernel", kernel)
@@ -97,7 +103,7 @@ class _Constants(nn.Module):
 def _freeze(module: nn.Module) -> None:
     for layer in list(module.modules()):
         for name, child in layer.named_children():
-            if isinstance(child, QuantisedWeights):
+            if isinstance(child, _Settled):
                 setattr(layer, name, _Constants(child))
 
 
