@@ -1,6 +1,7 @@
 """Bulk work on a Dask cluster: the same result as at home, also when a worker dies on the way."""
 
 import dataclasses
+import functools
 import os
 import signal
 import subprocess
@@ -14,8 +15,12 @@ import numpy as np
 import pytest
 
 from femtobarn.errors import InputError
-from femtobarn.parts import cluster_workers
+from femtobarn.evaluation import jets
+from femtobarn.evaluation.jet_scores import Scoring
+from femtobarn.evaluation.jets import JetEvaluation, evaluate_jets
+from femtobarn.parts import Report, cluster_workers, run_parts
 from femtobarn.simulate.chunks import Chunks, run_chunks
+from jet_files import write_toy_jets
 
 HERE = Path(__file__).parent
 
@@ -75,6 +80,49 @@ def test_a_killed_worker_changes_nothing(
     killer.join()
     assert (tmp_path / "victim").exists(), "nobody was killed"
     np.testing.assert_array_equal(found, expected)
+
+
+def slow_square(folder: str, x: int, report: Report) -> int:
+    """The square; the worker that first takes 3 tells its number and waits to be killed."""
+    report(0, 1, "nobody sees this from afar")
+    told = Path(folder) / "victim"
+    if x == 3 and not told.exists():
+        unfinished = told.with_name("unfinished")
+        unfinished.write_text(str(os.getpid()))
+        unfinished.rename(told)
+        time.sleep(60)
+    return x * x
+
+
+def test_parts_of_a_killed_worker_are_done_by_another(tmp_path: Path, cluster: str) -> None:
+    killer = threading.Thread(target=kill_first, args=(tmp_path / "victim",))
+    killer.start()
+    work = functools.partial(slow_square, str(tmp_path))
+    found = run_parts(work, range(6), title="squares", scheduler=cluster, progress=False)
+    killer.join()
+    assert (tmp_path / "victim").exists(), "nobody was killed"
+    assert found == [0, 1, 4, 9, 16, 25]
+
+
+@pytest.mark.slow
+def test_files_of_jets_are_evaluated_on_the_cluster(
+    tmp_path: Path, cluster: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jets, "_PIECE", 700)
+    files = [write_toy_jets(tmp_path / f"{seed}.hdf5", seed=seed) for seed in (1, 2)]
+    scoring = Scoring(jets=1000, neighbours=300, matching=False)
+    runs = [
+        evaluate_jets(
+            files[0],
+            files[1:],
+            settings=JetEvaluation(scoring=scoring, workers=1, scheduler=scheduler),
+            out=tmp_path / "runs",
+            progress=False,
+        )
+        for scheduler in (None, cluster)
+    ]
+    here, there = ([result.value for result in run.results()] for run in runs)
+    assert here == pytest.approx(there, rel=1e-9, abs=1e-12)
 
 
 def kill_first(told: Path) -> None:

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from evaluation_files import write_toy_jets
+
+from jet_files import write_toy_jets
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from evaluation_files import write_toy_jets
 
 from femtobarn.cli import execute
 from femtobarn.datasets.jetnet import open_jets
@@ -16,6 +15,7 @@ from femtobarn.evaluation.jet_scores import Scoring, jet_sample, jet_scores
 from femtobarn.evaluation.jets import JetEvaluation, evaluate_jets
 from femtobarn.evaluation.results import NULL, SCORE, SIGNIFICANCE
 from femtobarn.runs import Run
+from jet_files import write_toy_jets
 
 QUICK = JetEvaluation(scoring=Scoring(jets=1000, neighbours=400, matched=20), workers=1)
 Files = dict[str, Path]
