@@ -145,6 +145,14 @@ def draw_significances(run: Run, scores: Mapping[str, Mapping[str, Estimate]], *
             )
             columns[sample] = {"metric": list(values), "significance": list(values.values())}
         ax.axvspan(-3, 3, color="0.9", zorder=0)
+        ax.hlines(
+            np.arange(len(names) - 1) + 0.5,
+            0,
+            1,
+            color="0.8",
+            linewidth=0.5,
+            transform=ax.get_yaxis_transform(),
+        )
         ax.set_xscale("symlog", linthresh=3)
         ax.set(xlabel="significance [standard deviations of the null]", ylim=(len(names) - 0.5, -0.5))
         ax.set_yticks(range(len(names)), names)

@@ -37,7 +37,7 @@ def score_results(
     for sample, found in scores.items():
         for metric, estimate in found.items():
             if estimate.null_error > 0:
-                value = worseness(metric, estimate)
+                value = round(worseness(metric, estimate), 2)  # more digits would say nothing
                 results.append(_result(SIGNIFICANCE, value, None, estimate, metric, sample, data, split))
     return results
 

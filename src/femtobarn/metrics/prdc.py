@@ -11,6 +11,7 @@ from femtobarn.metrics._samples import Rows, two_samples
 from femtobarn.metrics.estimate import Estimate
 from femtobarn.metrics.scaling import max_scale
 
+_HALVINGS = 8  # for the null
 _AT_ONCE = 4_000_000  # distances held at a time: 32 MB
 
 
@@ -37,15 +38,15 @@ def prdc(
     Distances are Euclidean, of features over `scale`. A point at the edge of a ball is inside. Time grows as
     real * generated * features, memory does not: distances are held 32 MB at a time. The errors are those of
     the means over the points, for balls as they are. `null`: the same between random halves of the real
-    sample, three times; its sizes are half of `n_real`, and `null_error` is the standard deviation of the
-    three. (Between samples of the same thing the density is 1 and the coverage about 1 - 2^-k, whatever their
+    sample, eight times; its sizes are half of `n_real`, and `null_error` is the standard deviation of the
+    eight. (Between samples of the same thing the density is 1 and the coverage about 1 - 2^-k, whatever their
     size.)
 
     Args:
         real, generated: Features (row, feature).
         k: Neighbours that make the radius of a ball.
         scale: Each feature of both samples is divided by this; default: `max_scale(real)`. Ones: as it is.
-        null: Compute the null, which takes three quarters of the time of the value.
+        null: Compute the null, which takes twice the time of the value.
         generator: Of the halves; default: one of seed 0.
 
     Raises:
@@ -57,7 +58,7 @@ def prdc(
     unit = max_scale(x) if scale is None else scale
     x, y = x / unit, y / unit
     found = _shares(x, y, k)
-    halves = np.full((3, 4), np.nan)
+    halves = np.full((_HALVINGS, 4), np.nan)
     if null:
         draw = generator or np.random.default_rng(0)
         for case in halves:
