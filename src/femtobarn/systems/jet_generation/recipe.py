@@ -68,9 +68,9 @@ PRESETS = {
                 edge=(24, 24),
                 node=(64,),
                 dropout=0.25,
-                lr_generator=5e-4,
-                lr_discriminator=5e-4,
-                course=_COMPACT,
+                lr_generator=3e-5,
+                lr_discriminator=3e-5,
+                course=Course(epochs=3, batch=64, ema=0.99),
             ),
             fc=FullyConnected(lr_generator=5e-4, lr_discriminator=5e-4, course=_COMPACT),
             epicfm=EpicFm(

@@ -241,7 +241,7 @@ def learner(part: Part, study: Study, train: Jets) -> Learner:
         scaling = model.scaling_by_moments(*train, deviation=settings.deviation, log_pt=settings.log_pt)
         flow = build_generator(part.model, study, particles=particles, scaling=scaling)
         return Matching(flow, lr=settings.lr)  # type: ignore[arg-type]
-    mine, theirs = scalings(study, train)
+    mine, theirs = scalings(part.model, study, train)
     generator = build_generator(part.model, study, particles=particles, scaling=mine)
     discriminator = build_discriminator(part.model, study, scaling=theirs)
     return Adversarial(
@@ -252,10 +252,13 @@ def learner(part: Part, study: Study, train: Jets) -> Learner:
     )
 
 
-def scalings(study: Study, train: Jets) -> tuple[Scaling, Scaling]:
+def scalings(name: str, study: Study, train: Jets) -> tuple[Scaling, Scaling]:
     """Units of a GAN's generator and of its discriminator."""
     if study.scaling == "log":
-        return model.scaling_by_range(*train), model.scaling_by_moments(*train, deviation=1.0, log_pt=False)
+        # MPGAN's discriminator sums over the particles three times: features of size 1 would saturate its score.
+        deviation = 0.05 if name == "mpgan" else 1.0
+        by_moments = model.scaling_by_moments(*train, deviation=deviation, log_pt=False)
+        return model.scaling_by_range(*train), by_moments
     maxima = model.PUBLISHED_MAXIMA if study.scaling == "published" else model.largest(*train)
     return model.scaling_by_maxima(maxima), model.scaling_by_maxima(maxima)
 
