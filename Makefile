@@ -10,8 +10,10 @@ endif
 
 .PHONY: demo test test-slow bench lint docs clean browser
 
+# Another system: make demo SYSTEM=jet-generation
+SYSTEM ?= emd-compression
 demo: .venv/run  ## simulate, train, compare, report: ten minutes on two cores
-	$(BIN)/femtobarn run emd-compression demo
+	$(BIN)/femtobarn run $(SYSTEM) demo
 
 test: .venv/test browser  ## everything that takes seconds
 	$(BIN)/python -m pytest
@@ -19,10 +21,18 @@ test: .venv/test browser  ## everything that takes seconds
 test-slow: .venv/test browser  ## what takes longer
 	$(BIN)/python -m pytest -m slow --timeout 1800
 
-# The peer wasserstein needs NumPy 1: give a Python that has both, make bench WASSERSTEIN=/path/to/python
+# Peers that need other versions than ours live in environments of their own; give their Python:
+# make bench WASSERSTEIN=/path/to/python ENERGYFLOW=/path/to/python HGQ2=/path/to/python
 bench: .venv/bench  ## speed against the peers, in one run; writes benchmarks/results
 	$(BIN)/python benchmarks/emd.py $(if $(WASSERSTEIN),--wasserstein $(WASSERSTEIN))
 	$(BIN)/python benchmarks/emd_losses.py
+	$(BIN)/python benchmarks/metrics.py
+	$(BIN)/python benchmarks/energy_flow.py $(if $(ENERGYFLOW),--energyflow $(ENERGYFLOW))
+	$(BIN)/python benchmarks/collisions.py
+	$(BIN)/python benchmarks/detector.py
+	$(BIN)/python benchmarks/jet_generation.py
+	$(BIN)/python benchmarks/quantised.py $(if $(HGQ2),--hgq2 $(HGQ2))
+	$(BIN)/python benchmarks/verilog.py
 	$(BIN)/python docs/tables.py
 
 lint: .venv/lint

@@ -45,6 +45,20 @@ HEADLINES = {
     "emd-compression": Headline(
         "mean EMD", *(tuple({"method": method, "e-links": "5"} for method in side) for side in _LOSSES)
     ),
+    "generative-metrics": Headline(
+        "significance",
+        *(
+            tuple({"metric": metric, "sample": "mass shifted"} for metric in side)
+            for side in (("FPD", "KPD"), ("W1-M", "AUC of EFPs"))
+        ),
+    ),
+    "jet-generation": Headline(
+        "FPD",
+        *(
+            tuple({"model": model} for model in side)
+            for side in (("EPiC-FM", "GAPT", "MPGAN"), ("FC generator", "marginals"))
+        ),
+    ),
 }
 
 

@@ -21,6 +21,7 @@ import femtobarn.losses
 import femtobarn.plots
 from femtobarn import recipe as recipes
 from femtobarn.cli import execute
+from femtobarn.evaluation import jets
 from femtobarn.runs import Provenance, Published, Result, Run
 
 ROOT = Path(__file__).parent.parent
@@ -74,17 +75,22 @@ class _UnderstoodError(Exception):
     """A command was understood, and stopped before it did anything."""
 
 
-def _try(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Carry out a command of a page. A run is only begun: up to where its folder would be made."""
+def _try(command: str, monkeypatch: pytest.MonkeyPatch, *, of_system: bool) -> None:
+    """Carry out a command of a page. A run or evaluation is only begun: up to where its work would start.
+
+    The page of a system speaks of runs of that system; they are not there, so its commands are only understood.
+    """
 
     def begun(*_: Any, **__: Any) -> Run:
         raise _UnderstoodError
 
     verb, *arguments = shlex.split(command)[1:]
     with monkeypatch.context() as patch:
-        if verb == "run":
+        if verb in ("run", "evaluate") or (of_system and verb in ("predict", "export", "report")):
             patch.setattr(recipes, "start", begun)
             patch.setattr(recipes, "carry_out", begun)
+            patch.setattr(jets, "evaluate_jets", begun)
+            patch.setattr(Run, "open", begun)
             with pytest.raises(_UnderstoodError):
                 assert execute([verb, *arguments]) == 0, command
         else:
@@ -116,7 +122,7 @@ def test_code_and_commands_work(
             assert block.language == "sh", f"{place}: what is {block.language}?"
             for line in block.text.splitlines():
                 if line.startswith("femtobarn "):
-                    _try(line, monkeypatch)
+                    _try(line, monkeypatch, of_system=SOURCE in path.parents)
 
 
 def test_the_pages_have_code() -> None:
