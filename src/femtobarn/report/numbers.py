@@ -18,7 +18,7 @@ def measurement(value: float, error: float | None = None) -> str:
     if not math.isfinite(value):
         return _not_finite(value)
     if error is None:
-        return _alone(value)
+        return _alone(float(value))
     if not math.isfinite(error) or error <= 0:
         return f"{_alone(value)} ± {_not_finite(error) if not math.isfinite(error) else _alone(error)}"
     power = _power(value, error)

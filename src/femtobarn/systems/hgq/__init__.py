@@ -1,0 +1,1 @@
+"""Train the bits of every weight with the network: accuracy against FPGA cost, and checked Verilog (HGQ)."""
