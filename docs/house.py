@@ -19,19 +19,20 @@ ROWS: tuple[tuple[str, int, int, int, int, tuple[str, ...]], ...] = (
     ("command", 58, 46, 190, 916, ("cli",)),
     ("systems", 144, 58, 190, 700, ("systems",)),
     ("systems", 144, 58, 780, 916, ("recipe",)),
-    ("workshop", 250, 74, 424, 564, ("engine",)),
+    ("workshop", 250, 74, 190, 400, ("evaluation",)),
+    ("workshop", 250, 74, 430, 564, ("engine",)),
     ("workshop", 250, 74, 644, 754, ("runs",)),
     ("workshop", 250, 74, 780, 916, ("report",)),
-    ("library", 376, 112, 186, 746, ("datasets", "simulate", "losses", "metrics", "nn", "plots")),
-    ("library", 376, 112, 780, 916, ("settings",)),
+    ("library", 396, 72, 190, 746, ("datasets", "simulate", "losses", "metrics", "nn", "plots")),
+    ("library", 396, 72, 780, 916, ("settings",)),
     ("library", 536, 58, 190, 740, ("data", "parts", "physics", "qubo", "hardware")),
 )
-#: What a room of one file is for. A room of several files shows their names.
+#: What a room of one file is for. A room of several files shows their names, or how many if they do not fit.
 WORDS = {
-    "cli": "the command femtobarn: list · show · data · run · predict · report",
+    "cli": "the command femtobarn: list · show · data · run · evaluate · metric · predict · export · report",
     "recipe": "steps of a run",
     "engine": "fit",
-    "parts": "several processes",
+    "parts": "processes",
     "runs": "plain files",
     "settings": "typed, as JSON",
 }
@@ -111,7 +112,7 @@ def boxes(known: dict[str, tuple[str, ...]]) -> dict[str, Box]:
     placed = {}
     for layer, top, height, left, right, names in ROWS:
         here = [name for name in names if name in known]
-        weights = [84 + len("".join(known[name])) for name in here]
+        weights = [130 + min(len("".join(known[name])), 90) for name in here]
         unit = (right - left - GAP * (len(here) - 1)) / max(sum(weights), 1)
         x = float(left)
         for name, weight in zip(here, weights, strict=True):
@@ -262,6 +263,8 @@ def _line(arrow: Arrow) -> str:
 
 def _card(box: Box, files: tuple[str, ...]) -> str:
     lines = _wrapped(files, box.width) if files else [WORDS[box.room]]
+    if len(lines) * 14 > box.height - 26 or max(map(len, lines)) * _LETTER > box.width + 12:
+        lines = [f"{len(files)} files"]  # the table below the picture names them
     top = box.y + box.height / 2 - 7 * len(lines) + 4
     outline = (
         f'<rect class="box {box.layer}" x="{box.x:g}" y="{box.y}" width="{box.width:g}" '

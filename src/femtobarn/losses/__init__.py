@@ -1,5 +1,6 @@
 """Losses: functions on tensors, differentiable in all their data."""
 
+from femtobarn.losses.distillation import distillation_loss, soft_loss
 from femtobarn.losses.emd import Transport, emd, emd_potentials
 from femtobarn.losses.emd_points import emd_points
 from femtobarn.losses.learned_emd import (
@@ -20,6 +21,7 @@ __all__ = [
     "EmdAccuracy",
     "EmdNet",
     "Transport",
+    "distillation_loss",
     "emd",
     "emd_accuracy",
     "emd_points",
@@ -31,6 +33,7 @@ __all__ = [
     "sinkhorn",
     "sinkhorn_cost",
     "sliced_wasserstein",
+    "soft_loss",
     "telescope_mse",
     "train_emd_net",
     "weighted_mse",

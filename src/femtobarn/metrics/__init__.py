@@ -8,6 +8,7 @@ from femtobarn.metrics.fpnd import RealActivations, fpnd, load_fpnd
 from femtobarn.metrics.frechet import FeatureMoments, feature_moments, fpd, fpd_robust, frechet_distance
 from femtobarn.metrics.kernel import KernelMoments, kpd
 from femtobarn.metrics.prdc import Prdc, prdc
+from femtobarn.metrics.roc import accuracy, background_efficiency, background_rejection, roc_curve
 from femtobarn.metrics.scaling import max_scale, robust_scale
 from femtobarn.metrics.subsample import Subsample
 from femtobarn.metrics.wasserstein import ParticleDistances, w1efp, w1m, w1p, w2_squared, wasserstein_1d
@@ -22,7 +23,10 @@ __all__ = [
     "RealActivations",
     "Schedule",
     "Subsample",
+    "accuracy",
     "auc",
+    "background_efficiency",
+    "background_rejection",
     "classifier_test",
     "coverage_mmd",
     "feature_moments",
@@ -38,6 +42,7 @@ __all__ = [
     "max_scale",
     "prdc",
     "robust_scale",
+    "roc_curve",
     "w1efp",
     "w1m",
     "w1p",

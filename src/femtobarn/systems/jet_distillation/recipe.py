@@ -1,0 +1,177 @@
+"""Settings, presets and the steps of a run: load, train, evaluate, predict."""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from femtobarn.datasets import top_tagging
+from femtobarn.engine import Training
+from femtobarn.errors import InputError
+from femtobarn.parts import Report, run_parts
+from femtobarn.runs import Published, Result, Run
+from femtobarn.systems.jet_distillation import evaluation, figures, predictions, study
+from femtobarn.systems.jet_distillation.evaluation import Evaluation
+from femtobarn.systems.jet_distillation.sample import Data, Split, load_split
+from femtobarn.systems.jet_distillation.study import (
+    DeepSet,
+    LorentzNet,
+    Mlp,
+    Part,
+    ParticleNet,
+    Study,
+    Trained,
+)
+
+
+@dataclass(frozen=True)
+class Config:
+    """All settings of a run."""
+
+    data: Data = field(default_factory=Data)
+    study: Study = field(default_factory=Study)
+    evaluation: Evaluation = field(default_factory=Evaluation)
+    seed: int = 1
+    """Seed of the stand-in."""
+    workers: int = 2
+    """Processes that simulate and train side by side."""
+
+    def __post_init__(self) -> None:
+        if self.workers < 1:
+            raise InputError(f"workers must be at least 1: got {self.workers}")
+
+
+_SHORT = Training(epochs=6, batch=50, lr=5e-3)
+
+PRESETS = {
+    "tiny": Config(
+        data=Data(engine="toy", particles=12, train=600, validation=200, test=400),
+        study=Study(
+            seeds=(1,),
+            few=100,
+            few_repeats=2,
+            lorentznet=LorentzNet(width=8, blocks=2, train=_SHORT),
+            particlenet=ParticleNet(neighbours=4, widths=(12,), hidden=12, train=_SHORT),
+            deepset=DeepSet(width=24, train=_SHORT),
+            mlp=Mlp(particles=12, hidden=24, train=_SHORT),
+        ),
+        evaluation=Evaluation(speeds=(0.0, 0.3, 0.6), boosted_jets=200, bootstraps=10, calls=20),
+        workers=1,
+    ),
+    "demo": Config(
+        study=Study(
+            lorentznet=LorentzNet(
+                width=32, blocks=3, train=Training(epochs=8, batch=64, lr=3e-3, weight_decay=0.01)
+            ),
+            particlenet=ParticleNet(
+                neighbours=8,
+                widths=(32, 64),
+                hidden=64,
+                train=Training(epochs=10, batch=64, lr=3e-3, weight_decay=0.01),
+            ),
+            deepset=DeepSet(train=Training(epochs=10, batch=128, lr=2e-3, weight_decay=0.01)),
+            mlp=Mlp(particles=24, train=Training(epochs=15, batch=128, lr=1e-3, weight_decay=0.01)),
+        ),
+    ),
+    "paper": Config(
+        data=Data(
+            files=tuple(map(Path, top_tagging.PUBLISHED_JETS)),
+            particles=top_tagging.PARTICLES,
+            train=1_211_000,
+            validation=403_000,
+            test=404_000,
+        ),
+        evaluation=Evaluation(
+            speeds=tuple(round(0.05 * step, 2) for step in range(20)), boosted_jets=404_000, calls=1000
+        ),
+    ),
+}
+
+_FIGURES = "curves of github.com/ryanliu30/KD4Jets, plots/roc.pdf, plots/boost.pdf (arXiv:2311.14160)"
+_LORENTZNET = "github.com/sdogsq/LorentzNet-release, logs/top/pretrained/test-result.json (arXiv:2201.08187)"
+_NAMES = ("accuracy", "AUC", *list(evaluation.MERITS)[:1:-1], "invariance score")
+_ROWS: tuple[tuple[str, str, str, tuple[float | None, ...]], ...] = (
+    ("LorentzNet", "teacher", _LORENTZNET, (0.9425, 0.9870, 534, 2193, None)),
+    ("Deep Set", "labels", _FIGURES, (0.9304, 0.981, 219, 748, 0.481)),
+    ("Deep Set", "distilled from LorentzNet", _FIGURES, (0.9316, 0.982, 241, 935, 0.501)),
+    ("MLP", "labels", _FIGURES, (0.9039, 0.966, 83, 257, 0.460)),
+    ("MLP", "distilled from LorentzNet", _FIGURES, (0.9140, 0.9725, 119, 375, 0.469)),
+)
+PUBLISHED = [
+    Published(
+        name,
+        value,
+        None,
+        "",
+        {"network": network, "method": method, "labelled jets": "all"}
+        | ({"boosted": "particles"} if name == "invariance score" else {}),
+        top_tagging.NAME,
+        source,
+    )
+    for network, method, source, values in _ROWS
+    for name, value in zip(_NAMES, values, strict=True)
+    if value is not None
+]
+
+
+def load(config: Config, run: Run, *, progress: bool = True) -> Split:
+    """The jets of the run; records where they come from."""
+    split = load_split(config.data, seed=config.seed, workers=config.workers, progress=progress)
+    run.set_data(split.provenance)
+    run.log(event="data", **{name: len(getattr(split, name)) for name in ("train", "validation", "test")})
+    return split
+
+
+def train(config: Config, data: Split, run: Run, *, progress: bool = True) -> list[Trained]:
+    """Train every network that the run has not trained yet: the teachers, then the students."""
+    work = functools.partial(_train, config, data, run.folder / "work")
+    stages = ((config.study.teaching(), "teachers"), (config.study.learning(), "students"))
+    for parts, title in stages:
+        run_parts(
+            work,
+            parts,
+            name=lambda part: part.name,
+            title=title,
+            workers=config.workers,
+            progress=progress,
+        )
+    return [study.load_part(run.folder / "work" / part.name) for parts, _ in stages for part in parts]
+
+
+def evaluate(
+    config: Config,
+    data: Split,
+    trained: Sequence[Trained],
+    run: Run,
+    *,
+    progress: bool = True,  # noqa: ARG001, part of the protocol
+) -> list[Result]:
+    """Every network on the test jets: results, and the figures of the report."""
+    settings, test, kind = config.evaluation, data.test, data.provenance.kind
+    found = evaluation.outcomes(trained, test, settings)
+    results = evaluation.results(found, test, settings, data=kind)
+    results += evaluation.gains(evaluation.comparisons(found, test, settings), len(test), data=kind)
+    results += evaluation.costs(trained, test, settings, data=kind)
+    figures.draw_all(run, found, trained, test, settings, data=kind)
+    return results
+
+
+def predict(
+    run: Run, files: Sequence[Path], output: Path, *, model: str | None = None, progress: bool = True
+) -> Path:
+    """The score of every jet in the user's files, see ``predictions``.
+
+    Args:
+        run: A finished run.
+        files: Files of jets in a layout of ``datasets.top_tagging``.
+        output: HDF5 file to write.
+        model: Name of a trained network, such as ``deepset-distilled-lorentznet-seed1``; if not given, the
+            student with the best accuracy on the validation jets.
+        progress: Show a bar.
+    """
+    particles = run.settings["data"]["particles"]
+    return predictions.write(study.choose(run, model), files, output, particles=particles, progress=progress)
+
+
+def _train(config: Config, data: Split, work: Path, part: Part, report: Report) -> None:
+    study.train_part(part, data.train, data.validation, study=config.study, work=work, report=report)

@@ -1,0 +1,146 @@
+"""The jets of a run: from published files, from Pythia 8, or toys; their masses, and the split."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Float32
+
+from femtobarn.data.checksums import checksum
+from femtobarn.data.source import Source
+from femtobarn.datasets import top_tagging
+from femtobarn.errors import InputError
+from femtobarn.physics.vectors import invariant_mass
+from femtobarn.runs import Provenance
+from femtobarn.systems.jet_distillation.toy import toy_jets
+
+_RESOLVED = 1e-3  # of the energy: a smaller mass is the rounding of float32
+
+
+@dataclass(frozen=True)
+class Data:
+    """Which jets a run works on."""
+
+    engine: Literal["pythia", "toy"] = "pythia"
+    """Generator of the stand-in, where no files are given."""
+    files: tuple[Path, ...] = ()
+    """Files of jets for training, validation and test, in this order, in a layout of `datasets.top_tagging`."""
+    particles: int = 24
+    """Hardest particles of a jet that all networks see."""
+    train: int = 20_000
+    """Jets to train on, at most."""
+    validation: int = 4_000
+    """Jets by which the best epoch is chosen, at most."""
+    test: int = 16_000
+    """Jets for the results, at most."""
+
+    def __post_init__(self) -> None:
+        if len(self.files) not in (0, 3):
+            raise InputError(f"expected three files (training, validation, test), got {len(self.files)}")
+        if min(self.train, self.validation, self.test) < 50 or self.particles < 2:
+            raise InputError("expected at least 50 jets in each of the samples, of at least two particles")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Jets, one row each, hardest particles first."""
+
+    momentum: Float32[np.ndarray, "jet particle 4"]
+    """(E, px, py, pz) in GeV."""
+    mass: Float32[np.ndarray, "jet particle"]
+    """Of each particle, GeV: computed before any boost, as it cannot be afterwards."""
+    mask: Bool[np.ndarray, "jet particle"]
+    """True for particles, false for padding."""
+    is_signal: Bool[np.ndarray, "jet"]
+    """True for tops."""
+
+    def __len__(self) -> int:
+        return len(self.mask)
+
+    def take(self, rows: np.ndarray | slice) -> "Sample":
+        """The jets of these rows."""
+        return Sample(self.momentum[rows], self.mass[rows], self.mask[rows], self.is_signal[rows])
+
+
+class Split(NamedTuple):
+    """Three samples without a common jet."""
+
+    train: Sample
+    validation: Sample
+    test: Sample
+    provenance: Provenance
+
+
+def load_split(data: Data, *, seed: int, workers: int, progress: bool) -> Split:
+    """The jets of a run.
+
+    Raises:
+        InputError: A file cannot be read, or a sample has not both kinds of jets.
+    """
+    sizes = (data.train, data.validation, data.test)
+    if data.files:
+        parts = [
+            read_sample(path, data.particles, count) for path, count in zip(data.files, sizes, strict=True)
+        ]
+        provenance = _real(data.files)
+    else:
+        whole = _stand_in(data, seed=seed, workers=workers, progress=progress)
+        ends = np.cumsum((0, *sizes))
+        parts = [whole.take(slice(a, b)) for a, b in pairwise(ends)]
+        source = "toy prongs" if data.engine == "toy" else "Pythia 8 and FastJet, no detector"
+        settings = {"jets": sum(sizes), "particles": data.particles, "seed": seed}
+        provenance = Provenance("stand-in", top_tagging.NAME, source=source, generator=settings)
+    for name, part in zip(("training", "validation", "test"), parts, strict=True):
+        if part.is_signal.all() or not part.is_signal.any():
+            raise InputError(f"the {name} sample has jets of one kind only: both are needed")
+    train, validation, test = parts
+    return Split(train, validation, test, provenance)
+
+
+def read_sample(path: Path, particles: int, count: int) -> Sample:
+    """The first jets of a file."""
+    source = open_padded(path, particles)
+    return from_arrays(source.read(("momentum", "mask", "is_signal"), 0, min(count, len(source))), particles)
+
+
+def open_padded(path: Path, particles: int) -> Source:
+    """Jets of a file with at most so many particles; a file that lists fewer gives what it has."""
+    source = top_tagging.open_jets(path)
+    listed = source.read(("mask",), 0, 1)["mask"].shape[1]
+    return top_tagging.open_jets(path, particles=min(particles, listed))
+
+
+def from_arrays(arrays: dict[str, np.ndarray], particles: int) -> Sample:
+    """Columns as of `datasets.top_tagging`, padded to so many particles, with the masses computed."""
+    room = [(0, 0), (0, particles - arrays["mask"].shape[1])]
+    momentum = np.pad(arrays["momentum"].astype(np.float32), [*room, (0, 0)])
+    mask = np.pad(arrays["mask"], room)
+    return Sample(momentum, resolved_mass(momentum), mask, arrays["is_signal"].astype(bool))
+
+
+def resolved_mass(momentum: Float[np.ndarray, "*shape 4"]) -> Float32[np.ndarray, "*shape"]:
+    """Mass of each particle, 0 where float32 cannot tell it from that of a massless one (below 0.1 % of E)."""
+    mass = invariant_mass(momentum)
+    return np.where(mass > _RESOLVED * momentum[..., 0], mass, 0).astype(np.float32)
+
+
+def _stand_in(data: Data, *, seed: int, workers: int, progress: bool) -> Sample:
+    count = data.train + data.validation + data.test
+    if data.engine == "toy":
+        columns = toy_jets(count, particles=data.particles, generator=np.random.default_rng(seed))
+        return from_arrays(dict(zip(("momentum", "mask", "is_signal"), columns, strict=True)), data.particles)
+    source = top_tagging.stand_in(
+        count, seed=seed, particles=data.particles, workers=workers, progress=progress
+    )
+    return from_arrays(source.read(("momentum", "mask", "is_signal"), 0, count), data.particles)
+
+
+def _real(files: Sequence[Path]) -> Provenance:
+    """The published set is known by the names of its files; anything else is the user's own."""
+    published = {path.name for path in files} == set(top_tagging.PUBLISHED_JETS)
+    prints = {str(path): checksum(path) for path in files}
+    name = top_tagging.NAME if published else "own jets"
+    return Provenance("real", name, source=", ".join(map(str, files)), files=prints)
