@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import NamedTuple
 
@@ -23,6 +23,7 @@ from femtobarn.systems.jet_generation.model import Jets
 from femtobarn.systems.jet_generation.study import Trained
 
 TRUTH = "real jets"  #: training jets in place of generated ones: the floor, measured once
+DISTANCES = ("FPD", "KPD", "W1-M", "W1-P", "W1-pT", "W1-EFP")
 EXPECTED = "null"  #: what two samples of the test jets would give on average
 
 
@@ -151,8 +152,18 @@ def results(
         table.append(Result("training time", seconds, None, "s", 0, "train", data, labels, (each.part.seed,)))
         weights = sum(p.numel() for p in each.generator.parameters())
         table.append(Result("weights", float(weights), None, "", 0, "", data, labels, (each.part.seed,)))
-    order = list(dict.fromkeys(["FPD", "KPD", "W1-M", "W1-P", "W1-pT", "W1-EFP", *(r.name for r in table)]))
-    return sorted(table, key=lambda result: order.index(result.name))
+    order = list(dict.fromkeys([*DISTANCES, *(r.name for r in table)]))
+    table.sort(key=lambda result: order.index(result.name))
+    return _overview(table) + table
+
+
+def _overview(table: Sequence[Result]) -> list[Result]:
+    """All distances of all models as one matrix."""
+    return [
+        replace(result, name="distance from the test jets", labels={"distance": result.name} | result.labels)
+        for result in table
+        if result.name in DISTANCES
+    ]
 
 
 def spectra(jets: Jets) -> dict[str, Float[np.ndarray, "_"]]:

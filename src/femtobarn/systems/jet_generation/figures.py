@@ -21,7 +21,15 @@ _SPECTRA: dict[str, tuple[str, str, bool]] = {
     "eta": (r"$\eta^\mathrm{rel}$", "particles", True),
     "phi": (r"$\phi^\mathrm{rel}$", "particles", True),
     "pt": (r"$p_T^\mathrm{rel}$", "particles", True),
-}  #: title, of what, logarithmic
+}  #: axis, of what, logarithmic
+_TITLES = {
+    "mass": "Jet mass",
+    "multiplicity": "Particles in a jet",
+    "leading": "Hardest particle",
+    "eta": "Particle eta",
+    "phi": "Particle phi",
+    "pt": "Particle pT",
+}
 
 
 def draw_all(
@@ -69,7 +77,7 @@ def _spectra(run: Run, found: dict[str, Outcome], test: Jets, data: DataKind) ->
         run.save_figure(
             f"spectrum-{name}",
             figure,
-            title=f"Spectrum: {title}",
+            title=_TITLES[name],
             caption=f"Share of all {of} in each bin, test jets and generated ones. Below: ratio to the test jets; the "
             "band and the bars are square roots of counts.",
             section="Spectra",
