@@ -5,15 +5,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from femtobarn.engine import save_tensors
+from femtobarn.errors import VerificationError
 from femtobarn.parts import Report, run_parts
 from femtobarn.runs import Published, Result, Run
-from femtobarn.systems.hgq import designs, evaluation, export, figures, predictions, study
+from femtobarn.systems.hgq import designs, evaluation, figures, predictions, study
+from femtobarn.systems.hgq import export as exporting
 from femtobarn.systems.hgq.config import PRESETS, Config
 from femtobarn.systems.hgq.designs import Design
 from femtobarn.systems.hgq.sample import Split, load_split
 from femtobarn.systems.hgq.study import Part, Trained
 
-__all__ = ["PRESETS", "PUBLISHED", "Config", "evaluate", "load", "predict", "train"]
+__all__ = ["PRESETS", "PUBLISHED", "Config", "evaluate", "export", "load", "predict", "train"]
 
 _VECTORS = 4096  # test events kept with the run, for exports
 
@@ -70,7 +72,7 @@ def train(config: Config, data: Split, run: Run, *, progress: bool = True) -> Tr
     for parts, title in ((floats, "in floating point"), (config.study.parts(), "with few bits")):
         missing = [part for part in parts if run.done(part.name) is None]
         run_parts(work, missing, name=_name, title=title, workers=config.workers, progress=progress)
-    return export.load_trained(run)
+    return exporting.load_trained(run)
 
 
 def evaluate(
@@ -113,8 +115,8 @@ def predict(
             floating point if not given.
         progress: Nothing to show.
     """
-    trained = export.load_trained(run)
-    return predictions.write(trained, export.choose(trained, model), files, output)
+    trained = exporting.load_trained(run)
+    return predictions.write(trained, exporting.choose(trained, model), files, output)
 
 
 def _train(config: Config, data: Split, run: Run, part: Part, report: Report) -> None:
@@ -155,3 +157,18 @@ def _name(part: Part) -> str:
 
 def _design_name(design: Design) -> str:
     return design.name
+
+
+def export(run: Run, folder: Path, *, to: str, model: str | None = None) -> str:
+    """A point of the front as Verilog, ONNX or hls4ml, see ``export``; says what was checked.
+
+    Raises:
+        VerificationError: What was written differs from the integer model.
+    """
+    found = exporting.export(run, folder, to=to, model=model)
+    if found.mismatches:
+        raise VerificationError(
+            f"{found.path}: {found.mismatches} numbers of {found.vectors} events differ from the integer model"
+        )
+    checked = "not checked" if found.mismatches is None else f"0 mismatches in {found.vectors} events"
+    return "\n".join([f"{found.path}: {found.model}, {checked}", *found.notes])
