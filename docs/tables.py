@@ -118,7 +118,8 @@ def systems() -> str:
                 [_chosen(found, headline.quantity, labels) for labels in side] for side in headline[1:]
             )
             papers = [number for number in _comparable(found) if any(map(number.matches, ours))]
-            what = f"{headline.quantity} [{ours[0].unit}], {_KINDS[ours[0].data]}:"
+            unit = f" [{ours[0].unit}]" if ours[0].unit else ""
+            what = f"{headline.quantity}{unit}, {_KINDS[ours[0].data]}:"
             cells = [
                 "<br>".join([what, *(f"{_value(number)} ({_labels(number)})" for number in ours)]),
                 "<br>".join(f"{_value(number)} ({_labels(number)})" for number in baselines),
@@ -334,7 +335,8 @@ def _value(number: Result | Published) -> str:
 
 
 def _labels(result: Result | Published) -> str:
-    return ", ".join(text if name == "method" else f"{text} {name}" for name, text in result.labels.items())
+    plain = ("method", "metric", "model", "sample")  # whose texts speak for themselves
+    return ", ".join(text if name in plain else f"{text} {name}" for name, text in result.labels.items())
 
 
 def _digits(number: float, digits: int) -> str:
