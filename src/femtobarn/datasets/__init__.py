@@ -8,7 +8,8 @@ from femtobarn.errors import InputError, nearest
 
 def summaries() -> str:
     """A line for each data set: its name and what it is."""
-    lines = [f"{name:10} {importlib.import_module(f'{__name__}.{name}').SUMMARY}" for name in _names()]
+    width = max(map(len, _names()))
+    lines = [f"{name:{width}} {importlib.import_module(f'{__name__}.{name}').SUMMARY}" for name in _names()]
     return "\n".join(lines)
 
 
