@@ -3,6 +3,7 @@
 import itertools
 import json
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -144,7 +145,8 @@ def test_missing_programs_are_said_and_do_not_fail(
 def test_without_alkaid_the_note_says_so(
     trained: study.Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "alkaid", None)
+    for name in ("alkaid", "alkaid.cmvm"):
+        monkeypatch.setitem(sys.modules, name, None)
     x = trained.vectors[:5].double().numpy()
     settings = replace(TINY.hardware, optimise=True)
     report = designs.write(

@@ -29,7 +29,7 @@ class Evaluation:
     """Speeds of the moving frames, equally spaced from 0."""
     axis: Axis = "x"
     """Which way the frames move: x, z, or along each jet."""
-    boosted_jets: int = 4000
+    boosted_jets: int = 2000
     """Test jets seen from each frame, at most."""
     bootstraps: int = 100
     """Samples drawn with replacement behind the errors of differences."""
@@ -57,10 +57,11 @@ class Outcome(NamedTuple):
 
 def outcomes(trained: Sequence[Trained], test: Sample, settings: Evaluation) -> list[Outcome]:
     """All networks on the test jets; the first is the main teacher."""
-    main = study.logits(trained[0].model, test)
-    found = []
+    found: list[Outcome] = []
+    main = None
     for each in trained:
         own = study.logits(each.model, test)
+        main = own if main is None else main
         score = (own[:, 1] - own[:, 0]).double().numpy()
         divergence = float(soft_loss(own.double(), main.double()))
         found.append(Outcome(each.part, score, divergence, _in_motion(each.model, test, settings)))

@@ -367,7 +367,7 @@ def table(sample: Sample) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def logits(
-    model: nn.Module, sample: Sample, *, frame: Callable[..., Any] | None = None, chunk: int = 500
+    model: nn.Module, sample: Sample, *, frame: Callable[..., Any] | None = None, chunk: int = 64
 ) -> Tensor:
     """Logits of all jets, shape (jet, 2), float32.
 
@@ -375,7 +375,7 @@ def logits(
         model: In evaluation mode.
         sample: The jets.
         frame: Changes (momentum, mass, mask) of each piece into what the model is called with.
-        chunk: Jets at once.
+        chunk: Jets at once; the pairs of more than some tens do not fit a processor's cache.
     """
     columns = table(sample)
     pieces = []
