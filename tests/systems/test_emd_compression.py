@@ -265,7 +265,7 @@ def _command(out: Path, *more: str) -> list[str]:
 def _wait_for_epochs(out: Path, process: subprocess.Popen[bytes], epochs: int) -> Path:
     while True:
         assert process.poll() is None, "the run ended before it was stopped"
-        logs = list(out.glob("emd-compression/*/work/*/log.csv"))
+        logs = list(out.rglob("log.csv"))
         if logs and len(logs[0].read_text().splitlines()) > epochs:
             return logs[0].parents[2]
         time.sleep(0.005)

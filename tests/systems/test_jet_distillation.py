@@ -231,7 +231,7 @@ def _command(out: Path, *more: str) -> list[str]:
 def test_a_killed_run_goes_on_to_the_same_numbers(finished: Run, tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
     process = subprocess.Popen(_command(tmp_path, "tiny"), env=environment, stderr=subprocess.PIPE)
-    while not list(tmp_path.glob("jet-distillation/*/work/deepset-distilled-lorentznet-seed1/log.csv")):
+    while not list(tmp_path.rglob("deepset-distilled-lorentznet-seed1/log.csv")):
         assert process.poll() is None, "the run ended before it was stopped"
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
