@@ -30,7 +30,7 @@ from femtobarn.simulate.collisions.pythia import Records, next_records, start_py
 from femtobarn.simulate.collisions.sample import CollisionSettings, event_chunk
 from femtobarn.simulate.particles import Particles
 
-JETS = 1000  # a chunk
+JETS = jets_module._JETS_PER_CHUNK
 EVENTS = {minimum_bias(): 2000, top_pairs(): 600}  # a chunk, and less of one
 SHOWN = ("bare collisions/s", "our collisions/s", "ours over bare", "ours over bare, without the start")
 SEED = np.random.SeedSequence(1)
@@ -122,7 +122,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    arguments.add_argument("--rounds", type=int, default=7)
+    arguments.add_argument("--rounds", type=int, default=5)
     rounds = arguments.parse_args().rounds
     one_thread()
     where = machine(("femtobarn", "numpy", "pythia8mc", "fastjet", "awkward"))

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from matplotlib import pyplot
 
 from femtobarn import runs
+from femtobarn.data.checksums import checksum
 from femtobarn.errors import InputError
 from femtobarn.runs import Provenance, Published, Result, Run, comparable
 from femtobarn.settings import from_dict
@@ -135,6 +136,7 @@ def test_an_unwritable_place_is_told_in_one_line(tmp_path: Path) -> None:
 _OVERFILL = """
 import resource, signal, sys
 from pathlib import Path
+from femtobarn.data.checksums import checksum
 from femtobarn.errors import InputError
 from femtobarn.runs import Result, Run
 run = Run.open(Path(sys.argv[1]))
@@ -422,3 +424,17 @@ def test_importing_runs_is_cheap() -> None:
 
 def test_the_format_is_written(tmp_path: Path) -> None:
     assert json.loads((new(tmp_path).folder / "run.json").read_text())["format"] == runs.FORMAT == 1
+
+
+def test_provenance_of_files_and_folders(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    one, two = tmp_path / "one.h5", folder / "two.h5"
+    one.write_bytes(b"1")
+    two.write_bytes(b"2")
+    found = Provenance.of_files("own", [one, folder])
+    assert (found.kind, found.name, found.source) == ("real", "own", f"{one}, {folder}")
+    assert found.files == {str(one): checksum(one), str(two): checksum(two)}
+    assert len(set(found.files.values())) == 2
+    with pytest.raises(InputError, match=r"none\.h5"):
+        Provenance.of_files("own", [tmp_path / "none.h5"])

@@ -36,6 +36,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from femtobarn.data.checksums import checksum
 from femtobarn.errors import InputError
 from femtobarn.settings import from_dict, to_dict
 
@@ -113,6 +114,20 @@ class Provenance:
     source: str = ""
     files: dict[str, str] = field(default_factory=dict)
     generator: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of_files(cls, name: str, paths: Sequence[Path]) -> "Provenance":
+        """Real data from these files; of a folder every file in it is fingerprinted.
+
+        Raises:
+            InputError: A file cannot be read.
+        """
+        files = [
+            file
+            for path in paths
+            for file in (sorted(filter(Path.is_file, path.iterdir())) if path.is_dir() else [path])
+        ]
+        return cls("real", name, ", ".join(map(str, paths)), {str(file): checksum(file) for file in files})
 
 
 @dataclass(frozen=True)

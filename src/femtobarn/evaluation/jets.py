@@ -8,7 +8,6 @@ from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
-from femtobarn.data.checksums import checksum
 from femtobarn.data.source import stream
 from femtobarn.datasets import jetnet
 from femtobarn.errors import InputError
@@ -130,9 +129,7 @@ def evaluate_jets(
     }
     for task, found in zip(tasks, scored, strict=True):
         scores[task.file] |= found
-    provenance = Provenance(
-        "real", "own jets", str(real), files={str(file): checksum(file) for file in files}
-    )
+    provenance = Provenance.of_files("own jets", files)
     run = Run.create(
         out,
         system="evaluate-jets",

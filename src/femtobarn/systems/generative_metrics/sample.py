@@ -6,7 +6,6 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from femtobarn.data.checksums import checksum
 from femtobarn.datasets import jetnet
 from femtobarn.errors import InputError
 from femtobarn.runs import Provenance
@@ -62,10 +61,8 @@ def load_halves(data: Data, *, seed: int, workers: int, progress: bool) -> Halve
 def _read(data: Data) -> tuple[Jets, Provenance]:
     source = jetnet.open_jets(data.files, particles=data.particles)
     table = source.read(("particles", "mask"), 0, data.count)
-    files = {str(path): checksum(path) for path in data.files}
-    return Jets(table["particles"], table["mask"]), Provenance(
-        "real", jetnet.known_as(data.files), ", ".join(map(str, data.files)), files
-    )
+    jets = Jets(table["particles"], table["mask"])
+    return jets, Provenance.of_files(jetnet.known_as(data.files), data.files)
 
 
 def _stand_in(

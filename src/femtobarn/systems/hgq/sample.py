@@ -10,7 +10,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from femtobarn.data.checksums import checksum
 from femtobarn.data.source import Source
 from femtobarn.datasets import jsc, muon_tgc, svhn
 from femtobarn.errors import InputError
@@ -176,11 +175,9 @@ def _load(
 ) -> tuple[np.ndarray, np.ndarray, Provenance]:
     name = _NAMES[data.task]
     if data.files:
-        files = {str(path): checksum(path) for path in (*data.files, *data.test_files) if path.is_file()}
-        where = ", ".join(map(str, (*data.files, *data.test_files)))
         columns = read(data.task, open_files(data.task, data.files), limit=data.events)
         name = name if _is_published(data, len(columns[0])) else f"own {data.task}"
-        return *columns, Provenance("real", name, where, files)
+        return *columns, Provenance.of_files(name, (*data.files, *data.test_files))
     settings = {"events": data.events, "seed": seed}
     if data.engine == "mixture":
         return *mixture(data.events, seed=seed), Provenance(

@@ -9,7 +9,6 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Float32
 
-from femtobarn.data.checksums import checksum
 from femtobarn.data.source import Source
 from femtobarn.datasets import top_tagging
 from femtobarn.errors import InputError
@@ -141,6 +140,4 @@ def _stand_in(data: Data, *, seed: int, workers: int, progress: bool) -> Sample:
 def _real(files: Sequence[Path]) -> Provenance:
     """The published set is known by the names of its files; anything else is the user's own."""
     published = {path.name for path in files} == set(top_tagging.PUBLISHED_JETS)
-    prints = {str(path): checksum(path) for path in files}
-    name = top_tagging.NAME if published else "own jets"
-    return Provenance("real", name, source=", ".join(map(str, files)), files=prints)
+    return Provenance.of_files(top_tagging.NAME if published else "own jets", files)

@@ -8,7 +8,6 @@ from typing import Literal, NamedTuple
 import numpy as np
 import torch
 
-from femtobarn.data.checksums import checksum
 from femtobarn.data.source import Source
 from femtobarn.datasets import jetnet
 from femtobarn.errors import InputError
@@ -91,11 +90,8 @@ def _load(data: Data, *, seed: int, workers: int, progress: bool) -> tuple[Jets,
         source = jetnet.open_jets(
             data.files[0] if len(data.files) == 1 else data.files, particles=data.particles
         )
-        files = {str(path): checksum(path) for path in data.files if path.is_file()}
-        where = ", ".join(map(str, data.files))
-        return read_jets(source, limit=data.jets), Provenance(
-            "real", jetnet.known_as(data.files), where, files
-        )
+        provenance = Provenance.of_files(jetnet.known_as(data.files), data.files)
+        return read_jets(source, limit=data.jets), provenance
     settings = {"jet_class": data.jet_class, "jets": data.jets, "particles": data.particles, "seed": seed}
     if data.engine == "toy":
         generator = np.random.default_rng(seed)
