@@ -20,6 +20,7 @@ from house import rooms
 from femtobarn.errors import InputError
 from femtobarn.recipe import all_systems
 from femtobarn.report import measurement, pivot
+from femtobarn.report.pivot import head
 from femtobarn.report.tables import describe
 from femtobarn.runs import Provenance, Published, Result, Run, comparable
 from femtobarn.settings import from_dict
@@ -155,7 +156,7 @@ def results(system: str, quantity: str) -> str:
     ]
     table = pivot(flat, rows=joined, columns=across)
     unit = f" [{chosen[0].unit}]" if chosen[0].unit else ""
-    heads = [*down, *(f"{name or 'any'} {across}" for name in table.columns)]
+    heads = [*down, *(head(across, name) for name in table.columns)]
     lines = [
         f"**{quantity}{unit}**\n",
         _row(heads),

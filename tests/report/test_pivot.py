@@ -4,6 +4,7 @@ import pytest
 
 from femtobarn.errors import InputError
 from femtobarn.report import pivot
+from femtobarn.report.pivot import head
 from femtobarn.runs import Result
 
 RESULTS = [
@@ -38,3 +39,8 @@ def test_an_ambiguous_or_unlabelled_result_is_refused() -> None:
         pivot([*RESULTS, RESULTS[0]], rows="method", columns="links")
     with pytest.raises(InputError, match="no label loss"):
         pivot(RESULTS, rows="method", columns="loss")
+
+
+def test_a_number_over_a_column_says_what_it_counts() -> None:
+    heads = [head("e-links", name) for name in ("5", "", "best choice", "nan")]
+    assert heads == ["5 e-links", "any e-links", "best choice", "nan"]

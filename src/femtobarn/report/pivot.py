@@ -35,6 +35,13 @@ def pivot(results: Sequence[Result], *, rows: str, columns: str) -> Pivot:
     return Pivot(_ordered(row for row, _ in cells), _ordered(column for _, column in cells), cells)
 
 
+def head(label: str, name: str) -> str:
+    """Words over a column: a number says what it counts, ``5 e-links``; words speak for themselves."""
+    if not name:
+        return f"any {label}"
+    return f"{name} {label}" if math.isfinite(_size(name)) else name
+
+
 def _ordered(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(dict.fromkeys(names), key=_size))
 

@@ -7,7 +7,7 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from femtobarn.report.numbers import measurement
-from femtobarn.report.pivot import pivot
+from femtobarn.report.pivot import head, pivot
 from femtobarn.runs import Result, Run
 
 
@@ -36,7 +36,7 @@ def _matrix(results: list[Result]) -> Table:
     )
     table.add_column(rows)
     for name in matrix.columns:
-        table.add_column(f"{name} {columns}" if name else f"any {columns}", justify="right", no_wrap=True)
+        table.add_column(head(columns, name), justify="right", no_wrap=True)
     for name in matrix.rows:
         cells = (matrix.cells.get((name, column)) for column in matrix.columns)
         table.add_row(name, *(measurement(cell.value, cell.error) if cell else "" for cell in cells))
@@ -62,4 +62,5 @@ def _caption(results: list[Result]) -> str:
     first = results[0]
     kind = "real data" if first.data == "real" else "stand-in data"
     errors = "; ".join(dict.fromkeys(result.error_kind for result in results if result.error_kind))
-    return f"{kind}, {first.split} split, n = {first.n}" + (f"; errors: {errors}" if errors else "")
+    split = f", {first.split} split" if first.split else ""
+    return f"{kind}{split}, n = {first.n}" + (f"; errors: {errors}" if errors else "")
