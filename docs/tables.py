@@ -302,6 +302,13 @@ CLAIMS = (
         "events/s",
     ),
     Claim(
+        "a jet of 30 particles from GAPT, against MPGAN, both as published",
+        "5 x",
+        "jet_generation",
+        ("MPGAN over GAPT",),
+        "x",
+    ),
+    Claim(
         "a training step with trainable bits, against HGQ2 on torch",
         "3 x",
         "quantised",
