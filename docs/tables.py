@@ -428,7 +428,7 @@ def _value(number: Result | Published) -> str:
 
 
 def _labels(result: Result | Published) -> str:
-    plain = ("method", "metric", "model", "sample")  # whose texts speak for themselves
+    plain = ("method", "metric", "model", "network", "sample")  # whose texts speak for themselves
     return ", ".join(text if name in plain else f"{text} {name}" for name, text in result.labels.items())
 
 
