@@ -60,6 +60,13 @@ HEADLINES = {
             for side in (("EPiC-FM", "GAPT", "MPGAN"), ("FC generator", "marginals"))
         ),
     ),
+    "hgq": Headline(
+        "near floating point",
+        *(
+            tuple({"method": method, "quantity": cost} for method in side for cost in ("EBOPs", "LUT"))
+            for side in (("trained bits",), ("uniform bits", "after training"))
+        ),
+    ),
     "jet-distillation": Headline(
         "AUC",
         *(
@@ -428,7 +435,7 @@ def _value(number: Result | Published) -> str:
 
 
 def _labels(result: Result | Published) -> str:
-    plain = ("method", "metric", "model", "network", "sample")  # whose texts speak for themselves
+    plain = ("method", "metric", "model", "network", "quantity", "sample")  # whose texts speak for themselves
     return ", ".join(text if name in plain else f"{text} {name}" for name, text in result.labels.items())
 
 
