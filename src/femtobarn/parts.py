@@ -139,7 +139,7 @@ def _in_silence(work: Callable[[P, Report], R], part: P) -> R:
 def fresh_processes(
     workers: int, first: Callable[..., None] | None = None, *arguments: Any
 ) -> Iterator[Executor]:
-    """A pool of new interpreters with one thread each, killed when the context ends, however it ends.
+    """A pool of new interpreters with one thread each; an error or Ctrl-C in the context kills them at once.
 
     A fork would copy the threads of torch and numba in whatever state they are, and multiprocessing's spawn
     would run the caller's script again. ``first(*arguments)`` is called in each process before its work.
@@ -156,8 +156,10 @@ def fresh_processes(
     )
     try:
         yield pool
-    finally:
+    except BaseException:
         pool.shutdown(wait=True, kill_workers=True)
+        raise
+    pool.shutdown(wait=True)  # a killed process would leave semaphores behind, and a warning about them
 
 
 @contextmanager
