@@ -16,7 +16,7 @@ from femtobarn.settings import from_dict, to_dict
 
 ROOT = Path(femtobarn.__file__).parent
 LIBRARY = {"physics", "nn", "losses", "metrics", "qubo", "hardware", "plots", "data", "datasets", "simulate"}
-WORKSHOP = {"engine", "evaluation", "parts", "runs", "settings", "report", "recipe"}
+WORKSHOP = {"engine", "evaluation", "generator_loop", "parts", "runs", "settings", "report", "recipe"}
 #: What each room may import besides itself; the bottom rooms first.
 ALLOWED = {
     "errors": set(),

@@ -1,6 +1,5 @@
 """The system end to end, through the functions and commands a user calls."""
 
-import itertools
 import json
 import shutil
 from dataclasses import replace
@@ -17,11 +16,11 @@ from femtobarn.cli import execute
 from femtobarn.datasets import jetnet
 from femtobarn.engine import load_tensors
 from femtobarn.errors import InputError
+from femtobarn.generator_loop import Course, fit_generator
 from femtobarn.physics.jets import relative_mass
 from femtobarn.runs import Run
 from femtobarn.simulate.toy_jets import toy_jets
 from femtobarn.systems.jet_generation import evaluation, export, model, recipe, study
-from femtobarn.systems.jet_generation.loop import Course, fit_generator, pace
 from femtobarn.systems.jet_generation.model import Jets
 from femtobarn.systems.jet_generation.sample import Data, load_split
 
@@ -115,7 +114,9 @@ def _fit(
             raise KeyboardInterrupt
 
     distance = study.validation_fpd(_toy(200, seed=1), jets=200, seed=1)
-    history = fit_generator(learner, _toy(96), distance, course=_COURSE, seed=1, folder=folder, report=report)
+    history = fit_generator(
+        learner, _toy(96)._asdict(), distance, course=_COURSE, seed=1, folder=folder, report=report
+    )
     return learner.generator, history
 
 
@@ -138,17 +139,6 @@ def test_a_foreign_checkpoint_is_refused(tmp_path: Path) -> None:
     _fit("gapt", tmp_path)
     with pytest.raises(InputError, match="checkpoint of another model"):
         _fit("epicfm", tmp_path)
-
-
-def test_rates_rise_and_fall() -> None:
-    course = Course(schedule="cosine", warmup=0.1)
-    rates = [pace(course, step, 1000) for step in range(1000)]
-    assert rates[0] == pytest.approx(0.01)
-    assert max(rates) == rates[100] == pytest.approx(1)
-    assert rates[550] == pytest.approx(0.5)
-    assert rates[999] < 1e-5
-    assert all(a > b for a, b in itertools.pairwise(rates[100:]))
-    assert pace(Course(), 5, 10) == 1
 
 
 @pytest.mark.parametrize("name", ["epicfm", "gapt", "igapt", "mpgan", "fc"])

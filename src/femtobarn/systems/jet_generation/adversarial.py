@@ -1,5 +1,7 @@
 """Two players: a generator that wants its jets taken for real, a discriminator that tells them apart."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -24,14 +26,15 @@ class Adversarial:
             for name, rate in self.rates.items()
         }
 
-    def step(self, real: Jets, *, generator: torch.Generator) -> dict[str, Tensor]:
+    def step(self, real: Mapping[str, Tensor], *, generator: torch.Generator) -> dict[str, Tensor]:
         """Improve the discriminator once, then the generator once; the losses of both."""
+        jets = Jets(**real)
         with torch.no_grad():
-            fake = self._fake(real, generator)
-        loss = (self.discriminator(*real) - 1).square().mean() + self.discriminator(*fake).square().mean()
+            fake = self._fake(jets, generator)
+        loss = (self.discriminator(*jets) - 1).square().mean() + self.discriminator(*fake).square().mean()
         self._descend("discriminator", loss)
         self.discriminator.requires_grad_(False)
-        wanted = (self.discriminator(*self._fake(real, generator)) - 1).square().mean()
+        wanted = (self.discriminator(*self._fake(jets, generator)) - 1).square().mean()
         self.discriminator.requires_grad_(True)
         self._descend("generator", wanted)
         return {"discriminator": loss.detach(), "generator": wanted.detach()}

@@ -1,5 +1,7 @@
 """One player: a flow that learns its velocity, without an adversary and without following the flow."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -20,9 +22,9 @@ class Matching:
             "generator": torch.optim.AdamW(generator.parameters(), lr=lr, weight_decay=weight_decay)
         }
 
-    def step(self, real: Jets, *, generator: torch.Generator) -> dict[str, Tensor]:
+    def step(self, real: Mapping[str, Tensor], *, generator: torch.Generator) -> dict[str, Tensor]:
         """Improve the velocity once; its loss."""
-        loss = flow_matching_loss(self.generator, *real, generator=generator)
+        loss = flow_matching_loss(self.generator, *Jets(**real), generator=generator)
         optimizer = self.optimizers["generator"]
         optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)

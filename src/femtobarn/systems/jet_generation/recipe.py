@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from femtobarn.errors import InputError
+from femtobarn.generator_loop import Course
 from femtobarn.parts import Report, run_parts
 from femtobarn.runs import Published, Result, Run
 from femtobarn.systems.jet_generation import evaluation, figures, predictions, study
 from femtobarn.systems.jet_generation import export as exporting
 from femtobarn.systems.jet_generation.evaluation import Evaluation
-from femtobarn.systems.jet_generation.loop import Course
 from femtobarn.systems.jet_generation.sample import Data, Split, load_split
 from femtobarn.systems.jet_generation.study import (
     EpicFm,

@@ -10,6 +10,7 @@ from torch import nn
 
 from femtobarn.engine import load_tensors, save_tensors
 from femtobarn.errors import InputError, nearest
+from femtobarn.generator_loop import Course, Distance, Learner, fit_generator
 from femtobarn.metrics.frechet import fpd
 from femtobarn.physics.energy_flow import energy_flow_polynomials
 from femtobarn.runs import Run
@@ -20,7 +21,6 @@ from femtobarn.systems.jet_generation.epic_flow import EpicFlow
 from femtobarn.systems.jet_generation.fully_connected import FullyConnectedGenerator
 from femtobarn.systems.jet_generation.gapt import GaptDiscriminator, GaptGenerator
 from femtobarn.systems.jet_generation.igapt import IgaptDiscriminator, IgaptGenerator
-from femtobarn.systems.jet_generation.loop import Course, Distance, Learner, fit_generator
 from femtobarn.systems.jet_generation.matching import Matching
 from femtobarn.systems.jet_generation.model import Jets, Scaling
 from femtobarn.systems.jet_generation.mpgan import MpganDiscriminator, MpganGenerator
@@ -299,7 +299,7 @@ def train_part(
     player = learner(part, study, train)
     history = fit_generator(
         player,
-        train,
+        train._asdict(),
         validation_fpd(validation, jets=study.check_jets, seed=part.seed, device=study.device),
         course=course,
         seed=part.seed,

@@ -1,14 +1,14 @@
 """The training loop of all generators, adversarial or not: batches, averaged weights, checks, checkpoints.
 
 ``engine.fit`` follows one loss of one optimiser. Here two players have one each, and the best checkpoint is
-that with the smallest distance between generated and validation jets, which is no mean over batches. Order
+that with the smallest distance between generated and validation events, which is no mean over batches. Order
 of the batches, noise and dropout depend on (seed, step) alone, so a training that was stopped needs no state
 of a random generator to go on to the numbers it would have reached.
 """
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -19,7 +19,6 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from femtobarn.engine import ShuffledBatches, load_tensors, save_tensors
 from femtobarn.errors import InputError
-from femtobarn.systems.jet_generation.model import Jets
 
 
 @dataclass(frozen=True)
@@ -27,11 +26,11 @@ class Course:
     """How long a generator is trained, and how its checkpoints are chosen."""
 
     epochs: int = 10
-    """Passes over the training jets."""
+    """Passes over the training events."""
     batch: int = 128
-    """Jets a step."""
+    """Events a step."""
     check: int = 1
-    """Epochs from one measurement on the validation jets, and one checkpoint, to the next."""
+    """Epochs from one measurement on the validation events, and one checkpoint, to the next."""
     ema: float = 0.99
     """Decay a step of the averaged weights, which are those kept and measured; 0 keeps the last weights."""
     schedule: Literal["constant", "cosine"] = "constant"
@@ -56,18 +55,18 @@ class Learner(Protocol):
     optimizers: dict[str, torch.optim.Optimizer]
     rates: dict[str, float]
 
-    def step(self, real: Jets, *, generator: torch.Generator) -> dict[str, Tensor]:
-        """One step on a batch of real jets; the losses by name."""
+    def step(self, real: Mapping[str, Tensor], *, generator: torch.Generator) -> dict[str, Tensor]:
+        """One step on a batch of real events, the columns of which have names; the losses by name."""
         ...
 
 
-#: Distance of a generator's jets from the validation jets, and its error; the number seeds the noise.
+#: Distance of a generator's events from the validation events, and its error; the number seeds the noise.
 Distance = Callable[[nn.Module, int], tuple[float, float]]
 
 
 def fit_generator(
     learner: Learner,
-    train: Jets,
+    train: Mapping[str, Tensor],
     distance: Distance,
     *,
     course: Course,
@@ -78,8 +77,9 @@ def fit_generator(
 ) -> list[dict[str, float]]:
     """Train, leave the generator with the averaged weights of its best check, and return the history.
 
-    The best check has the smallest distance plus error (arXiv:2312.04757). ``folder`` receives ``last.ckpt`` and
-    ``best.ckpt``; when it holds a ``last.ckpt``, training goes on from there to the numbers of an unbroken run.
+    ``train`` has the columns of the training events, rows in the same order. The best check has the smallest
+    distance plus error (arXiv:2312.04757). ``folder`` receives ``last.ckpt`` and ``best.ckpt``; when it holds a
+    ``last.ckpt``, training goes on from there to the numbers of an unbroken run.
 
     Returns:
         A row for each check: epoch, the losses averaged over the epochs since the last check, distance, error,
@@ -94,16 +94,17 @@ def fit_generator(
     step, history = 0, list[dict[str, float]]()
     if (folder / "last.ckpt").exists():
         step, history = _load(folder / "last.ckpt", learner, average)
-    batches = ShuffledBatches(len(train.mask), course.batch, seed=seed, steps_done=lambda: step)
-    data, steps = Jets(*(part.to(device) for part in train)), course.epochs * len(batches)
-    noise = torch.Generator(device)
+    data = {name: column.to(device) for name, column in train.items()}
+    events = len(next(iter(data.values())))
+    batches = ShuffledBatches(events, course.batch, seed=seed, steps_done=lambda: step)
+    steps, noise = course.epochs * len(batches), torch.Generator(device)
     sums, since, start = dict[str, Tensor](), step, time.perf_counter()
     while step < steps:
         for rows in batches:
             torch.manual_seed(seed * 1_000_003 + step)  # of dropout
             noise.manual_seed(seed * 1_000_003 + step)
             set_rates(learner, pace(course, step, steps))
-            losses = learner.step(Jets(data.particles[rows], data.mask[rows]), generator=noise)
+            losses = learner.step({name: column[rows] for name, column in data.items()}, generator=noise)
             average.update_parameters(learner.generator)
             sums = {name: sums.get(name, 0.0) + loss for name, loss in losses.items()}
             step += 1
@@ -131,7 +132,7 @@ def pace(course: Course, step: int, steps: int) -> float:
     """Learning rate at a step, relative to the largest."""
     rising = course.warmup * steps
     if step < rising:
-        return (step + 1) / rising
+        return min((step + 1) / rising, 1.0)
     if course.schedule == "constant":
         return 1.0
     return 0.5 + 0.5 * math.cos(math.pi * (step - rising) / (steps - rising))
