@@ -19,12 +19,13 @@ ROWS: tuple[tuple[str, int, int, int, int, tuple[str, ...]], ...] = (
     ("command", 58, 46, 190, 916, ("cli",)),
     ("systems", 144, 58, 190, 700, ("systems",)),
     ("systems", 144, 58, 780, 916, ("recipe",)),
-    ("workshop", 250, 74, 190, 330, ("evaluation",)),
-    ("workshop", 250, 74, 350, 614, ("engine", "generator_loop")),
+    ("workshop", 250, 74, 190, 316, ("evaluation",)),
+    ("workshop", 250, 74, 342, 436, ("engine",)),
+    ("workshop", 250, 74, 462, 622, ("generator_loop",)),
     ("workshop", 250, 74, 644, 754, ("runs",)),
     ("workshop", 250, 74, 780, 916, ("report",)),
-    ("library", 396, 72, 190, 746, ("datasets", "simulate", "losses", "metrics", "nn", "plots")),
-    ("library", 396, 72, 780, 916, ("settings",)),
+    ("library", 396, 72, 186, 768, ("datasets", "simulate", "losses", "metrics", "nn", "plots")),
+    ("library", 396, 72, 796, 916, ("settings",)),
     ("library", 536, 58, 190, 740, ("data", "parts", "physics", "qubo", "hardware")),
 )
 #: What a room of one file is for. A room of several files shows their names, or how many if they do not fit.
