@@ -4,6 +4,8 @@
 `toy_wafers`        HGCAL wafers from formulas, in no time
 `wafers`            HGCAL wafers from showers and pile-up that Geant4 follows
 `geant4.transport`  particles into any stack of flat layers
+`showers`           showers of electrons, photons and pions by GFLASH or Geant4, in any calorimeter
+`clic_stack`        the calorimeter of a CLIC detector as layers for Geant4
 `detector`          what a detector makes of particles: tracks, towers, energy flow
 `guns`              single particles, and those of soft collisions
 `toy_jets`          jets from formulas: a cascade in the Lund plane
