@@ -31,6 +31,8 @@ bench: .venv/bench  ## speed against the peers, in one run; writes benchmarks/re
 	$(BIN)/python benchmarks/collisions.py
 	$(BIN)/python benchmarks/detector.py
 	$(BIN)/python benchmarks/jet_generation.py
+	$(BIN)/python benchmarks/showers.py
+	$(BIN)/python benchmarks/shower_evaluation.py
 	$(BIN)/python benchmarks/quantised.py $(if $(HGQ2),--hgq2 $(HGQ2))
 	$(BIN)/python benchmarks/verilog.py
 	$(BIN)/python docs/tables.py
@@ -54,7 +56,7 @@ clean:
 	touch $@
 
 # What each stamp .venv/NAME stands for: femtobarn installed with these extras.
-EXTRAS_run := showers,root,generate,hardware,parquet
+EXTRAS_run := showers,root,generate,hardware,parquet,baselines
 EXTRAS_test := test
 EXTRAS_bench := test,bench
 EXTRAS_lint := test,lint

@@ -110,10 +110,12 @@ def export(
 ) -> None:
     """Write a trained model for other programs or for hardware, and check that it does the same.
 
+    A single output number that differs ends with exit code 1.
+
     Args:
         run: Folder of a finished run.
         to: What to write; not every system offers all of them.
-        output: Folder to write to.
+        output: Folder to write to; for hardware it also gets test vectors, the integer model and a page.
         model: Which of the trained models; the best one if not given.
     """
     from femtobarn.recipe import find_system
@@ -124,6 +126,9 @@ def export(
     if not hasattr(recipe, "export"):
         raise InputError(f"{opened.record['system']} has nothing to export")
     print(recipe.export(opened, output, to=to, model=model or None))
+    page = output / "export.html"
+    if page.is_file():
+        print(f"page: {page}")
 
 
 def report(
@@ -180,25 +185,85 @@ def metric(
 
 
 def evaluate(arguments: Sequence[str]) -> None:
-    """All metrics of generated files against a real one, and a report: femtobarn evaluate jets REAL GENERATED..."""
+    """All metrics of generated files against real ones, and a report: femtobarn evaluate jets|showers ..."""
+    names, flags = _positionals(arguments)
+    if not names and flags[:1] in (["-h"], ["--help"]):
+        print(
+            f"usage: {_JETS_USAGE}\n       {_SHOWERS_USAGE}\n--help after jets or showers lists the settings"
+        )
+        return
+    if names[:1] == ["jets"]:
+        _evaluate_jets(names[1:], flags)
+    elif names[:1] == ["showers"]:
+        _evaluate_showers(names[1:], flags)
+    else:
+        got = names[0] if names else "nothing"
+        raise InputError(f"evaluate knows jets and showers, got {got}: {_JETS_USAGE}, or {_SHOWERS_USAGE}")
+
+
+_JETS_USAGE = "femtobarn evaluate jets REAL GENERATED... [--settings]"
+_SHOWERS_USAGE = "femtobarn evaluate showers GENERATED... --ref REAL [--fast|--full] [--settings]"
+
+
+def _evaluate_jets(names: list[str], flags: list[str]) -> None:
     from femtobarn.evaluation.jets import JetEvaluation, evaluate_jets
     from femtobarn.report import print_summary
 
-    names, flags = _positionals(arguments)
-    prog = "femtobarn evaluate jets"
-    if not names and flags[:1] in (["-h"], ["--help"]):
-        print(f"usage: {prog} REAL GENERATED... [--settings]; {prog} --help lists them")
-        return
-    if names[:1] != ["jets"]:
-        got = names[0] if names else "nothing"
-        raise InputError(f"evaluate knows jets, got {got}: {prog} REAL GENERATED...")
-    settings, place = _settings(JetEvaluation(), Place(), flags, prog=prog)
-    if len(names) < 3:
-        raise InputError(f"a real and at least one generated file expected: {prog} REAL GENERATED...")
-    real, *generated = map(Path, names[1:])
+    settings, place = _settings(JetEvaluation(), Place(), flags, prog="femtobarn evaluate jets")
+    if len(names) < 2:
+        raise InputError(f"a real and at least one generated file expected: {_JETS_USAGE}")
+    real, *generated = map(Path, names)
     found = evaluate_jets(real, generated, settings=settings, out=place.out)
     print_summary(found)
     print(f"\nreport: {found.folder / 'report.html'}")
+
+
+@dataclasses.dataclass(frozen=True)
+class ShowerFlags(Place):
+    """Where an evaluation of showers goes and what it compares with."""
+
+    ref: tuple[Path, ...] = ()
+    """The real showers: a file, a folder, or several files that belong together."""
+
+
+def _evaluate_showers(names: list[str], flags: list[str]) -> None:
+    from femtobarn.evaluation.leaderboard import leaderboard, print_leaderboard
+    from femtobarn.evaluation.showers import ShowerEvaluation, evaluate_showers
+    from femtobarn.report import print_summary
+
+    short = {"--fast": ["--depth", "fast"], "--full": ["--depth", "full"]}
+    flags = [word for flag in flags for word in short.get(flag, [flag])]
+    settings, place = _settings(ShowerEvaluation(), ShowerFlags(), flags, prog="femtobarn evaluate showers")
+    if not names or not place.ref:
+        raise InputError(
+            f"at least one generated file, and --ref with the real ones, expected: {_SHOWERS_USAGE}"
+        )
+    found = evaluate_showers(place.ref, list(map(Path, names)), settings=settings, out=place.out)
+    print_summary(found)
+    for event in found.events():
+        if "warning" in event:
+            print(f"note: {event['warning']}")
+    if settings.real == "challenge":
+        dataset = found.settings["dataset"]
+        print_leaderboard(dataset, leaderboard(dataset, [found]))
+    print(f"\nreport: {found.folder / 'report.html'}")
+
+
+def leaderboard(
+    runs: tyro.conf.Positional[tuple[Path, ...]] = (),
+    /,
+    dataset: Literal["1-photons", "1-pions", "2", "3"] = "2",
+) -> None:
+    """The tables of the CaloChallenge, with own generators among them.
+
+    Args:
+        runs: Folders of runs of ``evaluate showers`` against the published reference.
+        dataset: Which table.
+    """
+    from femtobarn.evaluation import leaderboard as board
+    from femtobarn.runs import Run
+
+    board.print_leaderboard(dataset, board.leaderboard(dataset, [Run.open(folder) for folder in runs]))
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -278,6 +343,7 @@ _VERBS: dict[str, Callable[..., None]] = {
     "data": data,
     "run": run,
     "evaluate": evaluate,
+    "leaderboard": leaderboard,
     "metric": metric,
     "predict": predict,
     "export": export,
@@ -289,7 +355,7 @@ def _dispatch(arguments: list[str]) -> None:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print("usage: femtobarn VERB ...\n")
         for name, function in _VERBS.items():
-            print(f"  {name:8} {(function.__doc__ or '').splitlines()[0]}")
+            print(f"  {name:11} {(function.__doc__ or '').splitlines()[0]}")
         print("\nfemtobarn VERB --help tells more. An example: femtobarn run emd-compression tiny")
         return
     if arguments[0] in ("-V", "--version"):

@@ -227,16 +227,20 @@ def test_export_writes_onnx_that_is_exact(finished: Run, trained: study.Trained,
     done = export.export(finished, tmp_path, to="onnx")
     assert done.mismatches == 0
     x = trained.vectors[:50].numpy()
-    (answer,) = runtime.InferenceSession(done.path).run(None, {"event": x})
-    point = study.find(trained.points, done.model)
+    assert done.latency is not None
+    (answer,) = runtime.InferenceSession(tmp_path / "network.onnx").run(None, {"event": x})
+    point = study.find(trained.points, done.name)
     np.testing.assert_array_equal(answer, trained.integers(point)(x.astype(np.float64)))
 
 
 @pytest.mark.skipif(shutil.which("iverilog") is None, reason="needs Icarus Verilog")
 def test_export_writes_verilog_of_any_point(finished: Run, trained: study.Trained, tmp_path: Path) -> None:
     done = export.export(finished, tmp_path / "deep" / "v", to="verilog", model=trained.points[2].name)
-    assert (done.path / "femtobarn.v").is_file()
-    assert (done.vectors, done.mismatches, done.model) == (100, 0, trained.points[2].name)
+    assert (done.folder / "femtobarn.v").is_file()
+    assert (done.vectors, done.mismatches, done.name) == (100, 0, trained.points[2].name)
+    page = (done.folder / "export.html").read_text()
+    assert "bit for bit" in page
+    assert trained.points[2].name in page
 
 
 @pytest.mark.slow

@@ -2,10 +2,10 @@
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Float, Int64
@@ -44,6 +44,30 @@ class VerilogReport:
     def verified(self) -> bool:
         """Whether the Verilog was simulated and gave every output number of the integer model."""
         return self.mismatches == 0 and self.vectors > 0
+
+
+_QUANTITIES = {
+    "EBOPs": "ebops",
+    "LUT (yosys)": "luts",
+    "LUT (estimate)": "estimated_luts",
+    "flip-flops (yosys)": "flip_flops",
+    "cells on the longest path (yosys)": "depth",
+    "adders on the longest path": "levels",
+    "clock cycles": "latency",
+    "vectors simulated": "vectors",
+    "mismatches": "mismatches",
+}
+
+
+def quantities(report: Mapping[str, Any]) -> dict[str, float]:
+    """Numbers of a `VerilogReport` or of its ``report.json`` by their names in tables; what was not checked is
+    left out."""
+    found = {title: report.get(key) for title, key in _QUANTITIES.items()}
+    if report.get("mismatches") is None:
+        del found["vectors simulated"]
+    if "overflows" in report:
+        found["numbers off their range"] = sum(report["overflows"].values())
+    return {title: float(number) for title, number in found.items() if number is not None}
 
 
 def export_verilog(

@@ -11,6 +11,7 @@ import numpy as np
 
 from femtobarn.hardware.export import quantities
 from femtobarn.hardware.integer_model import IntegerModel
+from femtobarn.hardware.integer_nodes import Input, Quantise
 from femtobarn.hardware.network_export import Exported
 from femtobarn.report.numbers import measurement
 from femtobarn.report.page import _environment
@@ -46,9 +47,10 @@ _FILES = {
     "vectors.npz": "test vectors: inputs, and the outputs expected",
     "network.onnx": "the network as ONNX, any number of events",
 }
-_CLIP = (
-    "Quantisers that stop at the ends of their range are trained to cut off some of their numbers. One that wraps "
-    "(WRAP) must count 0: each of its overflows is a wrong number without warning."
+_BEYOND = {"WRAP": "wraps", "SAT": "stops at the ends", "SAT_SYM": "stops at symmetric ends"}
+_BEYOND_NOTE = (
+    "A quantiser that stops at the ends of its range is trained to cut some numbers off. One that wraps should count "
+    "0: each number off its range is a wrong one, without warning."
 )
 
 
@@ -63,6 +65,13 @@ class _Word(NamedTuple):
     width: int
     sign: str
     step: str
+
+
+class _Overflow(NamedTuple):
+    quantiser: str
+    beyond: str
+    numbers: str
+    share: str
 
 
 class _File(NamedTuple):
@@ -100,8 +109,8 @@ def write_export_page(
             target=_TARGETS[exported.target],
             status=_status(exported),
             rows=[_Row(name, value, _MEANINGS.get(name, "")) for name, value in _numbers(exported).items()],
-            overflows={name: count for name, count in exported.overflows.items() if count},
-            overflow_note=_CLIP,
+            overflows=_overflows(exported),
+            overflow_note=_BEYOND_NOTE,
             words=_words(folder),
             files=_files(folder),
             command=_command(folder),
@@ -144,6 +153,20 @@ def _numbers(exported: Exported) -> dict[str, str]:
         shown["single event [us]"] = measurement(exported.latency.median)
         shown["single event, 95 % [us]"] = measurement(exported.latency.percentile_95)
     return shown
+
+
+def _overflows(exported: Exported) -> list[_Overflow]:
+    """Quantisers with numbers off their range, what they do with them, and their share of all such numbers."""
+    if exported.ebops is None:
+        return []
+    nodes = {node.name: node for node in IntegerModel.load(exported.folder / "model.npz").nodes}
+    rows = []
+    for name, count in exported.overflows.items():
+        node = nodes[name]
+        if count and isinstance(node, Input | Quantise):
+            share = count / (exported.events * node.format.width.size)
+            rows.append(_Overflow(name, _BEYOND[node.format.overflow], f"{count}", f"{share:.2%}"))
+    return rows
 
 
 def _words(folder: Path) -> dict[str, list[_Word]]:

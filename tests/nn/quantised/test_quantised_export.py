@@ -259,6 +259,16 @@ def test_broken_weights_are_named(value: float) -> None:
         quantise(nn.Sequential(_broken(value)), x)
 
 
+def test_broken_bits_are_named() -> None:
+    """Numbers of bits are trained too, and may diverge as weights do."""
+    for name in ("0.quantiser.fraction", "4.weights.kernel_quantiser.fraction"):
+        net, _ = trained(*NETWORKS["dense"], 0)
+        with torch.no_grad():
+            net.get_parameter(name).view(-1)[0] = float("nan")
+        with pytest.raises(InputError, match=f"^{name} holds NaN or infinity"):
+            to_integer(net)
+
+
 def _broken(value: float) -> nn.Module:
     layer = nn.Linear(6, 2)
     with torch.no_grad():

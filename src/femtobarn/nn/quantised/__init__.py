@@ -1,7 +1,7 @@
 """Networks whose number of bits is trained with their weights, weight by weight (HGQ, arXiv:2405.00645).
 
 Reading order: `rounding`, `quantiser`, `weight_quantiser`, `weights`, `linear`, then `conversion`, `cost`,
-`calibration`, `export`; `schedule` and `pareto` steer a sweep.
+`calibration`, `export`, `bit_true`; `costed_loss`, `schedule` and `pareto` steer a training.
 
     net = quantise(nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 5)), x[:1000])
     loss = cross_entropy(net(x), y) + beta * ebops(net)  # and so on, until trained
@@ -10,11 +10,13 @@ Reading order: `rounding`, `quantiser`, `weight_quantiser`, `weights`, `linear`,
 """
 
 from femtobarn.nn.quantised.add import QuantisedAdd
+from femtobarn.nn.quantised.bit_true import BitTrue
 from femtobarn.nn.quantised.bits import bit_parameters, freeze_bits, total_bits
 from femtobarn.nn.quantised.calibration import calibrate
 from femtobarn.nn.quantised.conv import QuantisedConv
 from femtobarn.nn.quantised.conversion import quantise
 from femtobarn.nn.quantised.cost import ebops, exact_ebops
+from femtobarn.nn.quantised.costed_loss import CostedLoss
 from femtobarn.nn.quantised.export import to_integer
 from femtobarn.nn.quantised.linear import QuantisedLinear
 from femtobarn.nn.quantised.pareto import Checkpoint, ParetoSet
@@ -26,8 +28,10 @@ from femtobarn.nn.quantised.wires import Wires
 
 __all__ = [
     "BetaPoint",
+    "BitTrue",
     "BudgetController",
     "Checkpoint",
+    "CostedLoss",
     "ParetoSet",
     "QuantisedAdd",
     "QuantisedConv",

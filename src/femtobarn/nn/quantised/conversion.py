@@ -29,6 +29,7 @@ def quantise(
     granularity: Granularity = "element",
     weight_granularity: Granularity = "element",
     rounding: Rounding = "RND",
+    weight_rounding: Rounding = "RND",
     overflow: Overflow = "WRAP",
     weight_overflow: Overflow = "WRAP",
     trainable: bool = True,
@@ -50,7 +51,8 @@ def quantise(
         fraction, weight_fraction: Fractional bits at the start. If all collapses early, start with more.
         granularity: What has bits of its own among the activations: each element, channel or tensor.
         weight_granularity: The same among the weights; a channel is one output.
-        rounding: Of activations and weights.
+        rounding: Of activations; TRN needs no adder.
+        weight_rounding: Of weights; with TRN small negative ones never become zero.
         overflow, weight_overflow: See `Quantiser` and `WeightQuantiser`.
         trainable: False for uniform bits that stay as they are.
 
@@ -85,7 +87,7 @@ def quantise(
                 shape,
                 shared=_shared(len(shape), weight_granularity, 0),
                 fraction=weight_fraction,
-                rounding=rounding,
+                rounding=weight_rounding,
                 overflow=weight_overflow,
                 trainable=trainable,
             )

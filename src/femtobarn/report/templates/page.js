@@ -38,3 +38,58 @@ window.addEventListener("beforeprint", () => {
 window.addEventListener("afterprint", () => {
   for (const each of closed) each.open = false;
 });
+
+// A drawing whose parts say where they lie in space is turned by dragging it, or by the arrow keys.
+function makeTurnable(drawing) {
+  let [yaw, pitch, unit] = drawing.dataset.turn.split(" ").map(Number);
+  const { width, height } = drawing.viewBox.baseVal;
+  const parts = [...drawing.querySelectorAll("[data-at]")].map((part) => ({
+    part,
+    points: part.dataset.at.split(",").map((point) => point.trim().split(" ").map(Number)),
+  }));
+
+  function project([x, y, z]) {
+    const right = x * Math.cos(yaw) + z * Math.sin(yaw);
+    const back = z * Math.cos(yaw) - x * Math.sin(yaw);
+    const up = y * Math.cos(pitch) - back * Math.sin(pitch);
+    return [width / 2 + unit * right, height / 2 - unit * up, y * Math.sin(pitch) + back * Math.cos(pitch)];
+  }
+
+  function draw() {
+    const circles = [];
+    for (const { part, points } of parts) {
+      const drawn = points.map(project);
+      if (part.tagName === "circle") {
+        part.setAttribute("cx", drawn[0][0].toFixed(1));
+        part.setAttribute("cy", drawn[0][1].toFixed(1));
+        circles.push([drawn[0][2], part]);
+      } else {
+        part.setAttribute("points", drawn.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`).join(" "));
+      }
+    }
+    circles.sort((a, b) => a[0] - b[0]); // what is near covers what is far
+    for (const [, circle] of circles) circle.parentElement.append(circle);
+  }
+
+  function turn(right, up) {
+    yaw += right;
+    pitch = Math.max(-1.5, Math.min(1.5, pitch + up));
+    requestAnimationFrame(draw);
+  }
+
+  drawing.style.touchAction = "none";
+  drawing.style.cursor = "grab";
+  drawing.tabIndex = 0;
+  drawing.addEventListener("pointerdown", (event) => drawing.setPointerCapture(event.pointerId));
+  drawing.addEventListener("pointermove", (event) => {
+    if (event.buttons) turn(event.movementX / 120, event.movementY / 120);
+  });
+  drawing.addEventListener("keydown", (event) => {
+    const step = { ArrowLeft: [-0.1, 0], ArrowRight: [0.1, 0], ArrowUp: [0, -0.1], ArrowDown: [0, 0.1] }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    turn(...step);
+  });
+}
+
+for (const drawing of document.querySelectorAll("svg[data-turn]")) makeTurnable(drawing);

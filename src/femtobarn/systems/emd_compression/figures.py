@@ -10,6 +10,7 @@ from matplotlib.colors import LogNorm, SymLogNorm
 from femtobarn import plots
 from femtobarn.physics import wafer
 from femtobarn.runs import DataKind, Result, Run
+from femtobarn.systems.emd_compression import designs
 from femtobarn.systems.emd_compression.evaluation import Outcome, by_labels, occupancy, per_wafer
 from femtobarn.systems.emd_compression.sample import Sample
 from femtobarn.systems.emd_compression.study import Trained
@@ -53,6 +54,51 @@ def draw_all(
         if learned is not None:
             _learned(run, learned, data)
         _training(run, trained, links, data)
+
+
+def draw_hardware(
+    run: Run,
+    written: Sequence[Trained],
+    found: Sequence[Result],
+    reports: Mapping[str, Mapping[str, Any]],
+    *,
+    data: DataKind,
+) -> None:
+    """Draw EMD against look-up tables, for each rate.
+
+    Args:
+        run: Where it is saved.
+        written: The encoders that were written as Verilog.
+        found: Their results.
+        reports: What is known of each in hardware.
+        data: Kind of the data.
+    """
+    rates = designs.front(written, found, reports)
+    by_yosys = designs.counted(written, reports) == "luts"
+    if not rates:
+        return
+    with plots.style():
+        figure, ax = pyplot.subplots(figsize=(6.4, 4.6))
+        drawn = {
+            name: plots.frontier(ax, row["luts"], row["emd"], row["error"], label=name)
+            for name, row in rates.items()
+        }
+        ax.set(
+            xlabel=f"look-up tables ({'yosys' if by_yosys else 'estimate'})",
+            ylabel=f"mean {_EMD}",
+        )
+        ax.legend(fontsize=8)
+        plots.label(ax, data)
+        run.save_figure(
+            "hardware",
+            figure,
+            title="EMD and look-up tables",
+            caption="Encoders whose bits were trained with the exact EMD, each at its price of an effective bit "
+            "operation, for every rate; before place and route, without multipliers in hardware. Lower left is "
+            "better. Bars: showers in the test sample and seeds.",
+            section="Hardware",
+            data=plots.long_form(drawn, name="rate"),
+        )
 
 
 def _frontier(run: Run, results: Sequence[Result], data: DataKind) -> None:

@@ -5,7 +5,7 @@ encoder turns the image into 16 numbers of 3, 5, 7 or 9 bits; the sum travels be
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -84,9 +84,9 @@ class Encoder(nn.Module):
         if self.bits is None:
             hidden = F.conv2d(image, self.filters.weight, self.filters.bias, stride=2).relu()
             return self.dense(hidden.flatten(1)).relu()
-        weight, bias = _weight(self.filters)
+        weight, bias = on_grid(self.filters)
         hidden = F.conv2d(_fixed(image, *INPUT), weight, bias, stride=2).relu()
-        weight, bias = _weight(self.dense)
+        weight, bias = on_grid(self.dense)
         code = F.linear(_fixed(hidden, *HIDDEN).flatten(1), weight, bias).relu()
         return _cut(_cut(code, OUTPUT_FRACTION, 9), self.bits - 1, self.bits)
 
@@ -189,9 +189,11 @@ class LargeDecoder(nn.Module):
 
 
 class Autoencoder(nn.Module):
-    """Encoder, wire and decoder."""
+    """Encoder, wire and decoder; any encoder that can ``encode`` will do, see ``quantised``."""
 
-    def __init__(self, encoder: Encoder, decoder: nn.Module) -> None:
+    encoder: Any
+
+    def __init__(self, encoder: nn.Module, decoder: nn.Module) -> None:
         super().__init__()
         self.encoder, self.decoder = encoder, decoder
 
@@ -202,7 +204,7 @@ class Autoencoder(nn.Module):
         layer: Float[Tensor, "wafer"],
     ) -> Float[Tensor, "wafer 48"]:
         """Decoded image of each wafer in the decoder's own normalisation."""
-        code = self.encoder.encode(charge)
+        code: Codes = self.encoder.encode(charge)
         image: Tensor = self.decoder(code.values, code.total, eta, layer)
         return image
 
@@ -238,7 +240,7 @@ def _straight_through(x: Tensor, quantised: Tensor) -> Tensor:
     return followed + (quantised - followed).detach()
 
 
-def _weight(layer: nn.Conv2d | nn.Linear) -> tuple[Tensor, Tensor]:
+def on_grid(layer: nn.Conv2d | nn.Linear) -> tuple[Tensor, Tensor]:
     """Weights and biases of five bits, rounded to the nearest; gradients pass straight through."""
     fraction, bits = WEIGHT
     scale, top = 2.0**fraction, 2.0 ** (bits - 1)
@@ -251,6 +253,6 @@ def _weight(layer: nn.Conv2d | nn.Linear) -> tuple[Tensor, Tensor]:
 
 
 def _integer_weight(layer: nn.Conv2d | nn.Linear) -> tuple[Tensor, Tensor]:
-    weight, bias = _weight(layer)
+    weight, bias = on_grid(layer)
     scale = 2 ** WEIGHT[0]
     return (weight.detach() * scale).long(), (bias.detach() * scale).long()

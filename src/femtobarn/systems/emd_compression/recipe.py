@@ -4,14 +4,19 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Literal
 
 from femtobarn.datasets import hgcal
 from femtobarn.engine import Training
-from femtobarn.errors import InputError, nearest
+from femtobarn.errors import InputError
 from femtobarn.losses import EmdNet
 from femtobarn.parts import Report, run_parts
 from femtobarn.runs import Published, Result, Run
-from femtobarn.systems.emd_compression import evaluation, figures, predictions, study, surrogate
+from femtobarn.settings import from_dict
+from femtobarn.systems.emd_compression import designs, evaluation, figures, predictions, study, surrogate
+from femtobarn.systems.emd_compression import export as exporting
+from femtobarn.systems.emd_compression.evaluation import Outcome
+from femtobarn.systems.emd_compression.quantised import TrainedBits
 from femtobarn.systems.emd_compression.sample import Data, Split, load_split
 from femtobarn.systems.emd_compression.study import Part, Study, Trained
 from femtobarn.systems.emd_compression.surrogate import Surrogate
@@ -25,6 +30,10 @@ class Config:
     study: Study = field(default_factory=Study)
     train: Training = field(default_factory=lambda: Training(epochs=12, lr=8e-3, batch=100))
     surrogate: Surrogate = field(default_factory=Surrogate)
+    quantiser: Literal["chip", "hgq"] = "chip"
+    """Formats of the encoder: those of the chip, or also a study of encoders whose bits are trained (HGQ,
+    arXiv:2405.00645) and written as Verilog."""
+    hgq: TrainedBits = field(default_factory=TrainedBits)
     seed: int = 1
     """Seed of the split and the stand-in."""
     workers: int = 2
@@ -33,6 +42,8 @@ class Config:
     def __post_init__(self) -> None:
         if self.workers < 1:
             raise InputError(f"workers must be at least 1: got {self.workers}")
+        if self.quantiser == "hgq" and not self.study.quantised:
+            raise InputError("trained bits start from the chip's formats: leave study.quantised on")
 
 
 PRESETS = {
@@ -40,6 +51,13 @@ PRESETS = {
         data=Data(engine="analytic", wafers=2_000),
         study=Study(losses=("emd", "mse"), links=(5,), large_decoder=False, other_losses=(), seeds=(1,)),
         train=Training(epochs=20, lr=8e-3, batch=100),
+        hgq=TrainedBits(
+            betas=(1e-6,),
+            train=Training(epochs=3, lr=4e-2, batch=50),
+            optimise=False,
+            synthesis=False,
+            reference=False,
+        ),
         workers=1,
     ),
     "demo": Config(),
@@ -87,7 +105,7 @@ def load(config: Config, run: Run, *, progress: bool = True) -> Split:
 
 
 def train(config: Config, data: Split, run: Run, *, progress: bool = True) -> list[Trained]:
-    """Train every autoencoder of the study that the run has not trained yet."""
+    """Train every autoencoder of the study that the run has not trained yet; then, if asked for, the bits."""
     parts = config.study.parts()
     surrogate_folder = run.work("learned-emd")
     needs_net = [part for part in parts if "learned" in part.loss]
@@ -98,6 +116,17 @@ def train(config: Config, data: Split, run: Run, *, progress: bool = True) -> li
     for stage, title in ((others, "training"), (needs_net, "training with the learned EMD")):
         if stage:
             run_parts(work, stage, name=_name, title=title, workers=config.workers, progress=progress)
+    if config.quantiser == "hgq":
+        bit_parts = config.study.bit_parts(config.hgq)
+        run_parts(
+            functools.partial(_train_bits, config, data, run.folder / "work"),
+            bit_parts,
+            name=_name,
+            title="training of bits",
+            workers=config.workers,
+            progress=progress,
+        )
+        parts = parts + bit_parts
     return [study.load_part(run.folder / "work" / part.name) for part in parts]
 
 
@@ -107,10 +136,11 @@ def evaluate(
     trained: Sequence[Trained],
     run: Run,
     *,
-    progress: bool = True,  # noqa: ARG001, part of the protocol
+    progress: bool = True,
 ) -> list[Result]:
     """Every algorithm on the test wafers: results, and the figures of the report."""
     test, kind = data.test, data.provenance.kind
+    everything, trained = trained, [each for each in trained if not each.part.beta]
     outcomes = [evaluation.learned_outcome(each, test) for each in trained]
     outcomes += evaluation.conventional_outcomes(test, config.study.links)
     results = evaluation.results(outcomes, test, data=kind)
@@ -120,6 +150,8 @@ def evaluate(
         net = surrogate.load_net(run.work("learned-emd"))
         learned = surrogate.examine(net, test, seed=config.seed)
         results += surrogate.results(learned, data=kind)
+    if config.quantiser == "hgq":
+        results += _hardware(config, data, everything, outcomes, run, progress=progress)
     best = min(trained, key=lambda each: (each.validation, each.part.name))
     display = next(o for o in outcomes if o.labels == best.part.labels and o.seed == best.part.seed)
     links = config.study.other_links if config.study.other_losses else max(config.study.links)
@@ -142,19 +174,18 @@ def predict(
             the smallest validation EMD.
         progress: Show a bar.
     """
-    folders = sorted(path.parent for path in run.folder.glob("work/*/model.pt"))
-    if not folders:
-        raise InputError(f"{run.folder} holds no trained model: finish it with femtobarn run --resume")
-    names = [folder.name for folder in folders]
-    if model is None:
-        chosen = min(
-            (study.load_part(folder) for folder in folders), key=lambda t: (t.validation, t.part.name)
-        )
-    elif model in names:
-        chosen = study.load_part(folders[names.index(model)])
-    else:
-        raise InputError(f"the run has no model {model!r}: {nearest(model, names)}")
-    return predictions.write(chosen, files, output, progress=progress)
+    return predictions.write(study.choose(run, model), files, output, progress=progress)
+
+
+def export(run: Run, folder: Path, *, to: str, model: str | None = None) -> str:
+    """An encoder as Verilog or ONNX, see ``export``; the wafers of the run are read or made again.
+
+    Raises:
+        VerificationError: What was written differs from the integer model.
+    """
+    config = from_dict(Config, run.settings)
+    split = load_split(config.data, seed=config.seed, workers=config.workers, progress=False)
+    return exporting.export(run, split, folder, to=to, settings=config.hgq, model=model).told()
 
 
 def _train(
@@ -175,6 +206,55 @@ def _train(
         net=net,
         report=report,
     )
+
+
+def _train_bits(config: Config, data: Split, work: Path, part: Part, report: Report) -> None:
+    study.train_bits(part, data.train, data.validation, settings=config.hgq, work=work, report=report)
+
+
+def _hardware(
+    config: Config,
+    data: Split,
+    trained: Sequence[Trained],
+    outcomes: Sequence[Outcome],
+    run: Run,
+    *,
+    progress: bool,
+) -> list[Result]:
+    """Encoders with trained bits: what they cost in hardware, and in EMD against those with the chip's formats."""
+    written = designs.chosen(trained, config.hgq)
+    missing = [each.part for each in written if run.done(_place(each.part)) is None]
+    run_parts(
+        functools.partial(_write, config, data, run),
+        missing,
+        name=_name,
+        title="encoders in hardware",
+        workers=config.workers,
+        progress=progress,
+    )
+    reports: dict[str, dict[str, Any]] = {
+        each.part.name: run.done(_place(each.part)) or {} for each in written
+    }
+    for name, report in reports.items():
+        for note in report.get("notes", ()):
+            run.log(event="note", design=name, note=note)
+    bits = [evaluation.learned_outcome(each, data.test) for each in trained if each.part.beta]
+    kind = data.provenance.kind
+    found = designs.results(written, [*outcomes, *bits], reports, data.test, data=kind)
+    figures.draw_hardware(run, written, found, reports, data=kind)
+    first, *_ = outcomes
+    pairs = [(method, first.labels["method"]) for method in dict.fromkeys(o.labels["method"] for o in bits)]
+    return found + evaluation.ratios([*outcomes, *bits], data.test, pairs=pairs, data=kind)
+
+
+def _write(config: Config, data: Split, run: Run, part: Part, _: Report) -> None:
+    trained = study.load_part(run.folder / "work" / part.name)
+    folder = run.folder / "verilog" / part.name
+    run.mark_done(_place(part), designs.write(trained, data, folder, settings=config.hgq))
+
+
+def _place(part: Part) -> str:
+    return f"designs/{part.name}"
 
 
 def _name(part: Part | None) -> str:

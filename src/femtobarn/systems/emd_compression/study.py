@@ -10,13 +10,17 @@ import torch
 from torch import Tensor
 
 from femtobarn.engine import TensorTable, Training, fit, load_tensors, save_tensors
-from femtobarn.errors import InputError
+from femtobarn.errors import InputError, nearest
 from femtobarn.losses import EmdNet
+from femtobarn.nn.quantised import CostedLoss
+from femtobarn.runs import Run
 from femtobarn.systems.emd_compression import model as parts_of_model
 from femtobarn.systems.emd_compression.objectives import CompressionLoss, mean_emd, parse, title
+from femtobarn.systems.emd_compression.quantised import BitEncoder, TrainedBits
 from femtobarn.systems.emd_compression.sample import Sample
 
 DecoderName = Literal["published", "large"]
+_EXAMPLE = 4096  # training wafers that show an encoder with trained bits its first ranges
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,18 @@ class Study:
             for loss, links, decoder in chosen
         ]
 
+    def bit_parts(self, settings: TrainedBits) -> list["Part"]:
+        """Trainings of the encoder together with its bits: the first loss, every rate, the published decoder."""
+        seeds = [seed for seed in self.seeds if seed in settings.seeds]
+        if not seeds:
+            raise InputError(f"hgq.seeds must be among those of the study {self.seeds}: got {settings.seeds}")
+        return [
+            Part(self.losses[0], links, "published", seed, beta)
+            for seed in seeds
+            for links in self.links
+            for beta in settings.betas
+        ]
+
 
 class Part(NamedTuple):
     """One autoencoder of the study."""
@@ -69,16 +85,25 @@ class Part(NamedTuple):
     links: int
     decoder: DecoderName
     seed: int
+    beta: float = 0.0  # price of an effective bit operation; 0 for the chip's formats
 
     @property
     def name(self) -> str:
         """As it is called on disk and by ``predict --model``, such as ``emd-5links-large-seed1``."""
-        return f"{self.loss.replace('*', 'x')}-{self.links}links-{self.decoder}-seed{self.seed}"
+        price = f"-beta{self.beta:g}" if self.beta else ""
+        return f"{self.loss.replace('*', 'x')}-{self.links}links-{self.decoder}-seed{self.seed}{price}"
+
+    @property
+    def start(self) -> "Part":
+        """The part with the chip's formats whose weights a training of bits starts from."""
+        return self._replace(beta=0.0)
 
     @property
     def labels(self) -> dict[str, str]:
         """As it is labelled in tables; parts that differ by their seed only have the same labels."""
         method = title(self.loss) + (", large decoder" if self.decoder == "large" else "")
+        if self.beta:
+            method += f", trained bits (beta {self.beta:g})"
         return {"method": method, "e-links": str(self.links)}
 
 
@@ -96,6 +121,8 @@ def build(part: Part, *, quantised: bool) -> parts_of_model.Autoencoder:
     torch.manual_seed(part.seed)
     encoder = parts_of_model.Encoder(bits=parts_of_model.BITS[part.links] if quantised else None)
     decoder = parts_of_model.Decoder() if part.decoder == "published" else parts_of_model.LargeDecoder()
+    if part.beta:  # ranges are in its weights, so that it may be made from any wafers
+        return parts_of_model.Autoencoder(BitEncoder(encoder, torch.ones(2, 48)), decoder)
     return parts_of_model.Autoencoder(encoder, decoder)
 
 
@@ -142,6 +169,60 @@ def train_part(
         (folder / checkpoint).unlink(missing_ok=True)
 
 
+def train_bits(
+    part: Part,
+    train: Sample,
+    validation: Sample,
+    *,
+    settings: TrainedBits,
+    work: Path,
+    report: Callable[[int, int, str], None] = lambda *_: None,
+) -> None:
+    """Train an encoder together with its bits and its decoder, from the part it starts from; leave ``model.pt``.
+
+    Nothing is done if it is there already.
+    """
+    folder = work / part.name
+    if (folder / "model.pt").exists():
+        return
+    started = load_part(work / part.start.name).model
+    columns = table(train)
+    encoder = BitEncoder(
+        started.encoder,
+        columns.columns["charge"][:_EXAMPLE],
+        fraction=settings.fraction,
+        weight_fraction=settings.weight_fraction,
+    )
+    model = parts_of_model.Autoencoder(encoder, started.decoder).train()
+    result = fit(
+        model,
+        CostedLoss(CompressionLoss(part.loss, wafers=len(train)), beta=part.beta, gamma=settings.gamma),
+        columns,
+        table(validation),
+        settings=settings.train,
+        seed=part.seed,
+        folder=folder,
+        validate=CostedLoss(mean_emd, beta=part.beta, gamma=settings.gamma),
+        report=lambda row: report(
+            int(row["epoch"]) + 1, settings.train.epochs, f"validation EMD and cost {row['validation']:.3f}"
+        ),
+        progress=False,
+    )
+    columns = table(validation)
+    with torch.no_grad():
+        distance = float(mean_emd(model.eval(), columns.columns))
+    content = {
+        "part": part._asdict(),
+        "quantised": True,
+        "weights": model.state_dict(),
+        "history": result.history,
+        "validation": distance,
+    }
+    save_tensors(content, folder / "model.pt")
+    for checkpoint in ("last.ckpt", "best.ckpt"):
+        (folder / checkpoint).unlink(missing_ok=True)
+
+
 def load_part(folder: Path) -> Trained:
     """The trained autoencoder in a folder that ``train_part`` wrote.
 
@@ -156,6 +237,30 @@ def load_part(folder: Path) -> Trained:
     except (KeyError, TypeError, RuntimeError) as error:
         raise InputError(f"{folder / 'model.pt'} does not hold an autoencoder of this system") from error
     return Trained(part, model.eval(), content["history"], content["validation"])
+
+
+def choose(run: Run, name: str | None, *, bits_first: bool = False) -> Trained:
+    """The trained part of that name; without one, that with the smallest validation EMD.
+
+    Args:
+        run: A run whose training is done.
+        name: Of a part.
+        bits_first: Choose among those with trained bits, if there are any.
+
+    Raises:
+        InputError: The run holds no trained part, or none of that name.
+    """
+    folders = sorted(path.parent for path in run.folder.glob("work/*/model.pt"))
+    if not folders:
+        raise InputError(f"{run.folder} holds no trained model: finish it with femtobarn run --resume")
+    names = [folder.name for folder in folders]
+    if name is not None and name not in names:
+        raise InputError(f"the run has no model {name!r}: {nearest(name, names)}")
+    if name is not None:
+        return load_part(folders[names.index(name)])
+    trained = [load_part(folder) for folder in folders]
+    bits = [each for each in trained if each.part.beta]
+    return min(bits if bits and bits_first else trained, key=lambda t: (t.validation, t.part.name))
 
 
 def table(sample: Sample) -> TensorTable:

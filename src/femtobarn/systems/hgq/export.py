@@ -1,39 +1,28 @@
 """A trained point of a run as a design outside femtobarn: Verilog, ONNX or an hls4ml project."""
 
 from pathlib import Path
-from typing import NamedTuple
 
 from femtobarn.engine import load_tensors
-from femtobarn.errors import InputError, nearest
-from femtobarn.hardware.export import export_verilog
-from femtobarn.hardware.hls4ml import export_hls4ml
-from femtobarn.hardware.onnx_export import export_onnx
-from femtobarn.runs import Run
+from femtobarn.errors import InputError
+from femtobarn.hardware.network_export import Exported, export_network
+from femtobarn.report.export_page import write_export_page
+from femtobarn.runs import Result, Run
 from femtobarn.settings import from_dict
-from femtobarn.systems.hgq import study
+from femtobarn.systems.hgq import evaluation, study
 from femtobarn.systems.hgq.config import Config
 from femtobarn.systems.hgq.sample import Scale
 from femtobarn.systems.hgq.study import Point, Trained
 
-TARGETS = ("verilog", "onnx", "hls4ml")
-
-
-class Exported(NamedTuple):
-    """What was written, and how it compares with the integer model."""
-
-    path: Path
-    model: str
-    """Name of the point."""
-    vectors: int
-    """Test events that were compared."""
-    mismatches: int | None
-    """Output numbers that differ; None where nothing could be run."""
-    notes: tuple[str, ...]
-    """Checks that were left out, and why."""
+_INPUTS = {
+    "jets": "Inputs are the 16 observables, outputs the scores of the classes g, q, W, Z, t.",
+    "svhn": "Inputs are the pixels, outputs the scores of the ten digits.",
+    "muon": "Inputs are the strips that fired, the output is the scaled angle.",
+}
+_SCALED = "Inputs are scaled: (column - mean) / width with the constants in work/sample.pt of the run."
 
 
 def export(run: Run, folder: Path, *, to: str, model: str | None = None) -> Exported:
-    """Write one network of the run and compare it with the integer model on test events.
+    """Write one network of the run, compare it with the integer model on test events, and write a page about it.
 
     Inputs are the scaled ones: (column - mean) / width with the constants in ``work/sample.pt`` of the run.
 
@@ -48,34 +37,40 @@ def export(run: Run, folder: Path, *, to: str, model: str | None = None) -> Expo
         InputError: The run has no such network, or there is no such format.
         MissingExtraError: A package of the extra "hardware" is missing.
     """
-    if to not in TARGETS:
-        raise InputError(f"there is no format {to!r}: {nearest(to, TARGETS)}")
     trained = load_trained(run)
     point = choose(trained, model)
     settings = from_dict(Config, run.settings).hardware
-    integers = trained.integers(point)
-    vectors = trained.vectors[: settings.vectors].double().numpy()
-    folder.mkdir(parents=True, exist_ok=True)
-    if to == "verilog":
-        report = export_verilog(
-            integers,
-            folder,
-            vectors=vectors,
-            test=trained.vectors.double().numpy(),
-            pipeline=settings.pipeline,
-            optimise=settings.optimise,
-            synthesis=settings.synthesis,
-        )
-        return Exported(folder, point.name, report.vectors, report.mismatches, report.notes)
-    if to == "hls4ml":
-        check = export_hls4ml(integers, folder, vectors=vectors)
-        return Exported(
-            folder, point.name, check.vectors, check.mismatches, (check.note,) if check.note else ()
-        )
-    path = folder / f"{point.name}.onnx"
-    net = trained.net(point)
-    onnx = export_onnx(net, trained.vectors[: settings.vectors], path)
-    return Exported(path, point.name, onnx.events, onnx.mismatches, ())
+    test = trained.vectors.double().numpy()
+    exported = export_network(
+        trained.net(point),
+        trained.integers(point),
+        folder,
+        to=to,
+        name=point.name,
+        vectors=test[: settings.vectors],
+        test=test,
+        pipeline=settings.pipeline,
+        optimise=settings.optimise,
+        synthesis=settings.synthesis,
+    )
+    write_export_page(
+        exported,
+        run,
+        summary=f"A network for {trained.task}, {point.part.method}, of a sweep over quality and cost.",
+        inputs=f"{_INPUTS[trained.task]} {_SCALED}",
+        quality=_quality(trained, point),
+    )
+    return exported
+
+
+def _quality(trained: Trained, point: Point) -> list[Result]:
+    """Of the point and of the network in floating point that it started from."""
+    name, unit, sign = evaluation.quality_name(trained)
+    values = {point.part.method: point.validation, "floating point": trained.floats[point.part.seed][1]}
+    return [
+        Result(name, sign * value, unit=unit, split="validation", labels={"network": method})
+        for method, value in values.items()
+    ]
 
 
 def load_trained(run: Run) -> Trained:

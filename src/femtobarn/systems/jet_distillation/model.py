@@ -46,6 +46,17 @@ def features(
     return Features(*(torch.where(mask, column, 0) for column in columns))
 
 
+def first_particles(
+    momentum: Float[Tensor, "jet particle 4"],
+    mass: Float[Tensor, "jet particle"],
+    mask: Bool[Tensor, "jet particle"],
+    count: int,
+) -> Float[Tensor, "jet input"]:
+    """Four features of the first particle, four of the second ..., zeros where there are fewer than `count`."""
+    seen = torch.stack(features(momentum, mass, mask), dim=-1)[:, :count]
+    return F.pad(seen, (0, 0, 0, count - seen.shape[1])).flatten(1)
+
+
 class LorentzTagger(nn.Module):
     """LorentzNet on the particles and the two beams.
 
@@ -162,10 +173,8 @@ class MlpTagger(nn.Module):
         mass: Float[Tensor, "jet particle"],
         mask: Bool[Tensor, "jet particle"],
     ) -> Float[Tensor, "jet input"]:
-        """What goes into the first layer: four features of the first particle, four of the second ..."""
-        seen = torch.stack(features(momentum, mass, mask), dim=-1)[:, : self.particles]
-        seen = F.pad(seen, (0, 0, 0, self.particles - seen.shape[1]))
-        return seen.flatten(1).to(self.net[0].weight.dtype)  # type: ignore[arg-type]
+        """What goes into the first layer."""
+        return first_particles(momentum, mass, mask, self.particles).to(self.net[0].weight.dtype)  # type: ignore[arg-type]
 
 
 def without_batch_norm(net: nn.Sequential) -> nn.Sequential:

@@ -2,18 +2,23 @@
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, Literal
 
 from femtobarn.datasets import top_tagging
 from femtobarn.engine import Training
 from femtobarn.errors import InputError
 from femtobarn.parts import Report, run_parts
 from femtobarn.runs import Published, Result, Run
-from femtobarn.systems.jet_distillation import evaluation, figures, predictions, study
+from femtobarn.settings import from_dict
+from femtobarn.systems.jet_distillation import designs, evaluation, figures, predictions, study
+from femtobarn.systems.jet_distillation import export as exporting
 from femtobarn.systems.jet_distillation.evaluation import Evaluation
-from femtobarn.systems.jet_distillation.sample import Data, Split, load_split
+from femtobarn.systems.jet_distillation.quantised import TrainedBits
+from femtobarn.systems.jet_distillation.sample import Data, Split, load_split, load_test
 from femtobarn.systems.jet_distillation.study import (
+    Chip,
     DeepSet,
     LorentzNet,
     Mlp,
@@ -31,6 +36,10 @@ class Config:
     data: Data = field(default_factory=Data)
     study: Study = field(default_factory=Study)
     evaluation: Evaluation = field(default_factory=Evaluation)
+    quantiser: Literal["none", "hgq"] = "none"
+    """With hgq the student "chip", a small MLP, is trained too, then its bits (HGQ, arXiv:2405.00645), and each is
+    written as Verilog."""
+    hgq: TrainedBits = field(default_factory=TrainedBits)
     seed: int = 1
     """Seed of the stand-in."""
     workers: int = 2
@@ -39,6 +48,12 @@ class Config:
     def __post_init__(self) -> None:
         if self.workers < 1:
             raise InputError(f"workers must be at least 1: got {self.workers}")
+
+    def whole_study(self) -> Study:
+        """The study with the student for hardware, if its bits are to be trained."""
+        if self.quantiser == "none" or "chip" in self.study.students:
+            return self.study
+        return replace(self.study, students=(*self.study.students, "chip"))
 
 
 _SHORT = Training(epochs=6, batch=50, lr=5e-3)
@@ -54,6 +69,14 @@ PRESETS = {
             particlenet=ParticleNet(neighbours=4, widths=(12,), hidden=12, train=_SHORT),
             deepset=DeepSet(width=24, train=_SHORT),
             mlp=Mlp(particles=12, hidden=24, train=_SHORT),
+            chip=Chip(particles=6, hidden=8, train=_SHORT),
+        ),
+        hgq=TrainedBits(
+            betas=(1e-5,),
+            train=Training(epochs=3, batch=50, lr=8e-2),
+            vectors=100,
+            optimise=False,
+            synthesis=False,
         ),
         evaluation=Evaluation(speeds=(0.0, 0.3, 0.6), boosted_jets=200, bootstraps=10, calls=20),
         workers=1,
@@ -123,19 +146,21 @@ def load(config: Config, run: Run, *, progress: bool = True) -> Split:
 
 
 def train(config: Config, data: Split, run: Run, *, progress: bool = True) -> list[Trained]:
-    """Train every network that the run has not trained yet: the teachers, then the students."""
-    work = functools.partial(_train, config, data, run.folder / "work")
-    stages = ((config.study.teaching(), "teachers"), (config.study.learning(), "students"))
-    for parts, title in stages:
+    """Train every network that the run has not trained yet: teachers, students, then the bits if asked for."""
+    whole, work = config.whole_study(), run.folder / "work"
+    stages = [(whole.teaching(), "teachers", _train), (whole.learning(), "students", _train)]
+    if config.quantiser == "hgq":
+        stages.append((whole.with_bits(config.hgq), "bits", _train_bits))
+    for parts, title, task in stages:
         run_parts(
-            work,
+            functools.partial(task, config, data, work),
             parts,
             name=lambda part: part.name,
             title=title,
             workers=config.workers,
             progress=progress,
         )
-    return [study.load_part(run.folder / "work" / part.name) for parts, _ in stages for part in parts]
+    return [study.load_part(work / part.name) for parts, *_ in stages for part in parts]
 
 
 def evaluate(
@@ -144,15 +169,18 @@ def evaluate(
     trained: Sequence[Trained],
     run: Run,
     *,
-    progress: bool = True,  # noqa: ARG001, part of the protocol
+    progress: bool = True,
 ) -> list[Result]:
     """Every network on the test jets: results, and the figures of the report."""
     settings, test, kind = config.evaluation, data.test, data.provenance.kind
     found = evaluation.outcomes(trained, test, settings)
     results = evaluation.results(found, test, settings, data=kind)
     results += evaluation.gains(evaluation.comparisons(found, test, settings), len(test), data=kind)
-    results += evaluation.costs(trained, test, settings, data=kind)
-    figures.draw_all(run, found, trained, test, settings, data=kind)
+    floating = [each for each in trained if not each.part.beta]
+    results += evaluation.costs(floating, test, settings, data=kind)
+    figures.draw_all(run, [each for each in found if not each.part.beta], floating, test, settings, data=kind)
+    if config.quantiser == "hgq":
+        results += _hardware(config, data, trained, results, run, progress=progress)
     return results
 
 
@@ -173,5 +201,68 @@ def predict(
     return predictions.write(study.choose(run, model), files, output, particles=particles, progress=progress)
 
 
+def export(run: Run, folder: Path, *, to: str, model: str | None = None) -> str:
+    """An MLP as Verilog, ONNX or hls4ml, see ``export``; the test jets of the run are read or made again.
+
+    Raises:
+        VerificationError: What was written differs from its model.
+    """
+    config = from_dict(Config, run.settings)
+    test = load_test(config.data, seed=config.seed, workers=config.workers)
+    return exporting.export(run, test, folder, to=to, settings=config.hgq, model=model).told()
+
+
 def _train(config: Config, data: Split, work: Path, part: Part, report: Report) -> None:
-    study.train_part(part, data.train, data.validation, study=config.study, work=work, report=report)
+    study.train_part(part, data.train, data.validation, study=config.whole_study(), work=work, report=report)
+
+
+def _train_bits(config: Config, data: Split, work: Path, part: Part, report: Report) -> None:
+    study.train_bits(
+        part,
+        data.train,
+        data.validation,
+        study=config.whole_study(),
+        settings=config.hgq,
+        work=work,
+        report=report,
+    )
+
+
+def _hardware(
+    config: Config,
+    data: Split,
+    trained: Sequence[Trained],
+    merits: Sequence[Result],
+    run: Run,
+    *,
+    progress: bool,
+) -> list[Result]:
+    """The students with trained bits of the first seed as Verilog: what they cost, and that they are right."""
+    seed, kind = config.study.seeds[0], data.provenance.kind
+    written = [each for each in trained if each.part.beta and each.part.seed == seed]
+    run_parts(
+        functools.partial(_write, config, data, run),
+        [each.part for each in written if run.done(_place(each.part)) is None],
+        name=lambda part: part.name,
+        title="students in hardware",
+        workers=config.workers,
+        progress=progress,
+    )
+    reports: dict[str, dict[str, Any]] = {
+        each.part.name: run.done(_place(each.part)) or {} for each in written
+    }
+    for name, report in reports.items():
+        for note in report.get("notes", ()):
+            run.log(event="note", design=name, note=note)
+    designs.draw(run, written, merits, reports, data=kind)
+    return designs.results(written, merits, reports, data=kind)
+
+
+def _write(config: Config, data: Split, run: Run, part: Part, _: Report) -> None:
+    trained = study.load_part(run.folder / "work" / part.name)
+    folder = run.folder / "verilog" / part.name
+    run.mark_done(_place(part), designs.write(trained, data.test, folder, settings=config.hgq))
+
+
+def _place(part: Part) -> str:
+    return f"designs/{part.name}"

@@ -99,6 +99,13 @@ def load_split(data: Data, *, seed: int, workers: int, progress: bool) -> Split:
     return Split(train, validation, test, provenance)
 
 
+def load_test(data: Data, *, seed: int, workers: int) -> Sample:
+    """The test jets of a run alone; of published files the others are not read."""
+    if data.files:
+        return read_sample(data.files[2], data.particles, data.test)
+    return load_split(data, seed=seed, workers=workers, progress=False).test
+
+
 def read_sample(path: Path, particles: int, count: int) -> Sample:
     """The first jets of a file."""
     source = open_padded(path, particles)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from femtobarn.engine import TensorTable, Training, fit, load_tensors, save_tensors
 from femtobarn.errors import InputError, nearest
+from femtobarn.nn.quantised import CostedLoss
 from femtobarn.runs import Run
 from femtobarn.settings import from_dict
 from femtobarn.systems.jet_distillation.model import (
@@ -21,17 +22,20 @@ from femtobarn.systems.jet_distillation.model import (
     without_batch_norm,
 )
 from femtobarn.systems.jet_distillation.objectives import Objective, error_rate
+from femtobarn.systems.jet_distillation.quantised import BitTagger, TrainedBits
 from femtobarn.systems.jet_distillation.sample import Sample
 
 TeacherName = Literal["lorentznet", "particlenet"]
-StudentName = Literal["deepset", "mlp"]
+StudentName = Literal["deepset", "mlp", "chip"]
 Method = Literal["teacher", "labels", "smoothed", "distilled"]
 TITLES = {
     "lorentznet": "LorentzNet",
     "particlenet": "ParticleNet",
     "deepset": "Deep Set",
     "mlp": "MLP",
+    "chip": "MLP for hardware",
 }  #: as the networks are called in tables
+_EXAMPLE = 4096  # training jets that show a student with trained bits its first ranges
 
 
 @dataclass(frozen=True)
@@ -103,13 +107,30 @@ class Mlp:
 
 
 @dataclass(frozen=True)
+class Chip:
+    """Size, training and distillation of the MLP for hardware, which has plain ReLUs."""
+
+    particles: int = 16
+    """Hardest particles that go in, four numbers each."""
+    hidden: int = 32
+    """Width of both hidden layers."""
+    temperature: float = 1.0
+    """By which logits are divided in distillation."""
+    weight: float = 0.7
+    """Of the teacher against the labels."""
+    train: Training = field(
+        default_factory=lambda: Training(epochs=15, batch=128, lr=3e-3, weight_decay=0.01)
+    )
+
+
+@dataclass(frozen=True)
 class Study:
     """Which teachers and students are trained and compared, and with what sizes."""
 
     teachers: tuple[TeacherName, ...] = ("lorentznet", "particlenet")
     """The first teaches all students, the others the first student only."""
     students: tuple[StudentName, ...] = ("deepset", "mlp")
-    """Each is trained on labels, on smoothed labels, and distilled."""
+    """Each is trained on labels, on smoothed labels, and distilled. "chip" is a small MLP for hardware."""
     seeds: tuple[int, ...] = (1, 2, 3)
     """Of the students; teachers have the first."""
     smoothing: float = 0.1
@@ -126,6 +147,7 @@ class Study:
     particlenet: ParticleNet = field(default_factory=ParticleNet)
     deepset: DeepSet = field(default_factory=DeepSet)
     mlp: Mlp = field(default_factory=Mlp)
+    chip: Chip = field(default_factory=Chip)
 
     def __post_init__(self) -> None:
         if not (self.teachers and self.students and self.seeds):
@@ -161,6 +183,16 @@ class Study:
                 found += [Part(first, "distilled", seed, teacher=main, labels=self.few)]
         return found
 
+    def with_bits(self, settings: TrainedBits) -> list["Part"]:
+        """Trainings of the student for hardware together with its bits: on labels and distilled, every price."""
+        ways = {"labels": "", "distilled": self.teachers[0]}
+        return [
+            Part("chip", method, seed, teacher=teacher, beta=beta)
+            for seed in self.seeds
+            for method, teacher in ways.items()
+            for beta in settings.betas
+        ]
+
 
 class Part(NamedTuple):
     """One training of the study."""
@@ -171,13 +203,20 @@ class Part(NamedTuple):
     teacher: str = ""
     labels: int = 0  # labelled jets that it or its teacher had; 0: all of them
     boosted: bool = False
+    beta: float = 0.0  # price of an effective bit operation; 0: in floating point
 
     @property
     def name(self) -> str:
         """As it is called on disk and by ``predict --model``, such as ``deepset-distilled-lorentznet-seed1``."""
         words = [self.network, self.method, self.teacher, "boosted" if self.boosted else ""]
         words += [f"{self.labels}labels" if self.labels else "", f"seed{self.seed}"]
+        words += [f"beta{self.beta:g}" if self.beta else ""]
         return "-".join(word for word in words if word)
+
+    @property
+    def start(self) -> "Part":
+        """The part in floating point that a training of bits starts from."""
+        return self._replace(beta=0.0)
 
     @property
     def is_teacher(self) -> bool:
@@ -195,6 +234,7 @@ class Part(NamedTuple):
         """As it is labelled in tables; parts that differ by their seed only have the same labels."""
         method = f"distilled from {TITLES[self.teacher]}" if self.teacher else self.method
         method = {"smoothed": "smoothed labels"}.get(method, method)
+        method += f", trained bits (beta {self.beta:g})" if self.beta else ""
         return {
             "network": TITLES[self.network],
             "method": method + (", boosted" if self.boosted else ""),
@@ -225,6 +265,11 @@ def build(part: Part, study: Study) -> nn.Module:
             )
         case "deepset":
             return DeepSetTagger(width=study.deepset.width)
+        case "chip":
+            c = study.chip
+            tagger = MlpTagger(particles=c.particles, hidden=c.hidden, leak=0.0)
+            # Ranges are in the weights, so that it may be made from any rows.
+            return BitTagger(tagger, torch.zeros(2, 4 * c.particles)) if part.beta else tagger
         case _:
             m = study.mlp
             return MlpTagger(particles=m.particles, hidden=m.hidden, leak=m.leak)
@@ -247,11 +292,7 @@ def train_part(
     if (folder / "model.pt").exists():
         return
     settings = course(part, study)
-    columns = table(train)
-    if part.teacher:
-        columns["teacher"] = load_tensors(work / f"{part.its_teacher}-seed{study.seeds[0]}" / "logits.pt")[
-            "logits"
-        ]
+    columns = _with_teacher(part, train, study=study, work=work)
     rows = part.labels if part.labels and not part.teacher else len(train)
     # Batch norm cannot be trained on a last batch of one jet.
     rows = min(rows, len(train)) - (min(rows, len(train)) % settings.batch == 1)
@@ -275,6 +316,64 @@ def train_part(
     save_part(Trained(part, model, result.history, result.validation), study, folder)
     for checkpoint in ("last.ckpt", "best.ckpt"):  # they served to resume; model.pt is what stays
         (folder / checkpoint).unlink(missing_ok=True)
+
+
+def train_bits(
+    part: Part,
+    train: Sample,
+    validation: Sample,
+    *,
+    study: Study,
+    settings: TrainedBits,
+    work: Path,
+    report: Callable[[int, int, str], None] = lambda *_: None,
+) -> None:
+    """Train a student together with its bits, from the part it starts from; leave ``model.pt``.
+
+    The loss is that of the part it starts from, plus the price of the hardware. Nothing is done if it is there
+    already.
+    """
+    folder = work / part.name
+    if (folder / "model.pt").exists():
+        return
+    columns = _with_teacher(part, train, study=study, work=work)
+    started = load_part(work / part.start.name).model
+    if not isinstance(started, MlpTagger):
+        raise InputError(f"{part.start.name} is no MLP: only these have a fixed row of inputs")
+    model = BitTagger(
+        started,
+        started.row(*(columns[name][:_EXAMPLE] for name in ("momentum", "mass", "mask"))),
+        fraction=settings.fraction,
+        weight_fraction=settings.weight_fraction,
+    ).train()
+    result = fit(
+        model,
+        CostedLoss(objective(part, study), beta=part.beta, gamma=settings.gamma),
+        TensorTable(columns),
+        TensorTable(table(validation)),
+        settings=settings.train,
+        seed=part.seed,
+        folder=folder,
+        validate=CostedLoss(error_rate, beta=part.beta, gamma=settings.gamma),
+        report=lambda row: report(
+            int(row["epoch"]) + 1, settings.train.epochs, f"validation error and cost {row['validation']:.3f}"
+        ),
+        progress=False,
+    )
+    with torch.no_grad():
+        wrong = float(error_rate(model.eval(), table(validation)))
+    save_part(Trained(part, model, result.history, wrong), study, folder)
+    for checkpoint in ("last.ckpt", "best.ckpt"):
+        (folder / checkpoint).unlink(missing_ok=True)
+
+
+def _with_teacher(part: Part, train: Sample, *, study: Study, work: Path) -> dict[str, Tensor]:
+    """The training jets, with the logits of the part's teacher if it has one."""
+    columns = table(train)
+    if part.teacher:
+        folder = work / f"{part.its_teacher}-seed{study.seeds[0]}"
+        columns["teacher"] = load_tensors(folder / "logits.pt")["logits"]
+    return columns
 
 
 def course(part: Part, study: Study) -> Training:
