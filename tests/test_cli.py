@@ -21,7 +21,18 @@ def _fails(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
     assert execute([]) == 0
     said = capsys.readouterr().out
-    for verb in ("list", "show", "data", "run", "evaluate", "metric", "predict", "export", "report"):
+    for verb in (
+        "list",
+        "show",
+        "data",
+        "run",
+        "evaluate",
+        "leaderboard",
+        "metric",
+        "predict",
+        "export",
+        "report",
+    ):
         assert f"  {verb} " in said
 
 

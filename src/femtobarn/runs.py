@@ -345,7 +345,7 @@ class Run:
     def save_figure(
         self,
         name: str,
-        figure: "matplotlib.figure.Figure",
+        figure: "matplotlib.figure.Figure | bytes",
         *,
         title: str,
         caption: str,
@@ -356,11 +356,12 @@ class Run:
 
         Args:
             name: File name without ending. A figure of the same name is replaced.
+            figure: Of matplotlib, or an SVG drawing.
             section: Heading of the report under which it stands.
             data: The columns drawn, of one length.
         """
         _check_name(name)
-        table, drawing = _csv(data), _svg(figure)
+        table, drawing = _csv(data), figure if isinstance(figure, bytes) else _svg(figure)
         path = self._folder("figures") / name
         with _writing(self.folder):
             path.parent.mkdir(parents=True, exist_ok=True)

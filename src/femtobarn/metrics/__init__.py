@@ -1,5 +1,6 @@
 """Metrics of samples, each with its error, its sample size and its value for two samples of the same thing."""
 
+from femtobarn.metrics.attribution import Attribution, attribution
 from femtobarn.metrics.classifier_test import Schedule, auc, classifier_test
 from femtobarn.metrics.compatibility import fpd_jetnet, fpd_literature, kpd_jetnet
 from femtobarn.metrics.coverage_mmd import CoverageMmd, coverage_mmd
@@ -10,10 +11,14 @@ from femtobarn.metrics.kernel import KernelMoments, kpd
 from femtobarn.metrics.prdc import Prdc, prdc
 from femtobarn.metrics.roc import accuracy, background_efficiency, background_rejection, roc_curve
 from femtobarn.metrics.scaling import max_scale, robust_scale
+from femtobarn.metrics.separability import Separability, separability
+from femtobarn.metrics.separation import separation, separation_power
 from femtobarn.metrics.subsample import Subsample
+from femtobarn.metrics.training import Training
 from femtobarn.metrics.wasserstein import ParticleDistances, w1efp, w1m, w1p, w2_squared, wasserstein_1d
 
 __all__ = [
+    "Attribution",
     "CoverageMmd",
     "Estimate",
     "FeatureMoments",
@@ -22,8 +27,11 @@ __all__ = [
     "Prdc",
     "RealActivations",
     "Schedule",
+    "Separability",
     "Subsample",
+    "Training",
     "accuracy",
+    "attribution",
     "auc",
     "background_efficiency",
     "background_rejection",
@@ -43,6 +51,9 @@ __all__ = [
     "prdc",
     "robust_scale",
     "roc_curve",
+    "separability",
+    "separation",
+    "separation_power",
     "w1efp",
     "w1m",
     "w1p",

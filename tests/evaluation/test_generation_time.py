@@ -1,0 +1,56 @@
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from femtobarn.errors import InputError
+from femtobarn.evaluation.generation_time import (
+    BatchTime,
+    GenerationCost,
+    generation_time,
+    read_costs,
+    write_costs,
+)
+
+
+def test_the_time_of_a_shower_is_that_of_its_batch_over_its_size() -> None:
+    seen: list[int] = []
+
+    def generate(energies: np.ndarray) -> None:
+        seen.append(len(energies))
+        time.sleep(0.02)
+
+    one, many = generation_time(generate, np.array([1e3, 1e4]), batches=(1, 50), runs=3)
+    assert seen == [1] * 4 + [50] * 4, "one run of each size is not timed"
+    assert (one.batch, many.batch, one.runs) == (1, 50, 3)
+    assert one.mean == pytest.approx(20, rel=0.5)
+    assert many.mean == pytest.approx(one.mean / 50, rel=0.5)
+
+
+def test_the_clock_waits_for_the_device() -> None:
+    waited = []
+    generation_time(len, np.ones(3), batches=(2,), runs=2, wait=lambda: waited.append(1))
+    assert len(waited) == 3
+
+
+def test_what_takes_too_long_is_timed_less_or_left_out() -> None:
+    slow, long = generation_time(lambda _: time.sleep(0.05), np.ones(1), batches=(1, 2), runs=10, limit=0.16)
+    assert 2 <= slow.runs <= 3
+    assert long.batch == 2
+    assert generation_time(lambda _: time.sleep(0.05), np.ones(1), batches=(1,), limit=0.01) == ()
+
+
+def test_costs_come_back_as_written(tmp_path: Path) -> None:
+    costs = {"flow": GenerationCost("cuda", (BatchTime(1, 3.0, 0.2, 10),), 10, 12), "gan": GenerationCost()}
+    write_costs(tmp_path / "costs.json", costs)
+    assert read_costs(tmp_path / "costs.json") == costs
+    with pytest.raises(InputError, match="No such file"):
+        read_costs(tmp_path / "none.json")
+
+
+def test_nothing_to_time() -> None:
+    with pytest.raises(InputError, match="expected energies"):
+        generation_time(len, np.zeros(0))
+    with pytest.raises(InputError, match="two runs"):
+        generation_time(len, np.ones(1), runs=1)
