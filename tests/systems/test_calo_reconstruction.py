@@ -1,0 +1,316 @@
+"""The system end to end, through the functions and commands a user calls."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+
+from femtobarn import recipe as recipes
+from femtobarn.cli import execute
+from femtobarn.datasets import clic
+from femtobarn.engine import Training
+from femtobarn.errors import InputError
+from femtobarn.runs import Run
+from femtobarn.systems.calo_reconstruction import evaluation, recipe, study
+from femtobarn.systems.calo_reconstruction.gan_training import Gan, train_gan
+from femtobarn.systems.calo_reconstruction.sample import TASKS, Data, ShowerTable, load_split, of_task
+
+pytest.importorskip("calzone", reason="Geant4 comes with the extra showers")
+pytest.importorskip("sklearn", reason="the baseline needs scikit-learn")
+
+SYSTEM = recipes.all_systems()["calo-reconstruction"]
+TINY = recipe.PRESETS["tiny"]
+MEASURED = ("time per shower", "time to generate a shower")  # of these the same seed gives other numbers
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The showers of this module are simulated once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FEMTOBARN_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+        yield
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    run = recipes.start(SYSTEM, TINY, preset="tiny", root=tmp_path_factory.mktemp("runs"))
+    recipes.carry_out(SYSTEM, run, progress=False)
+    return run
+
+
+@pytest.fixture(scope="module")
+def lcd_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A user's file: showers of another seed in the published layout."""
+    path = tmp_path_factory.mktemp("lcd") / "EleEscan_pions.h5"
+    showers = clic.stand_in(("e-", "gamma", "pi0", "pi-"), 30, seed=9, energy=(1.0, 4.0), workers=1)
+    clic.write_showers(path, showers)
+    return path
+
+
+def _numbers(run: Run) -> list[tuple[str, dict[str, str], float]]:
+    return [(r.name, r.labels, r.value) for r in run.results() if r.name not in MEASURED]
+
+
+def test_tiny_ends_with_results_figures_and_a_report(finished: Run) -> None:
+    assert finished.status == "done"
+    table = {}
+    for result in finished.results():
+        table.setdefault(result.name, {})[tuple(result.labels.values())] = result
+    assert {labels[1:] for labels in table["AUC"]} == {
+        ("CNN", "CLIC"), ("DNN", "CLIC"), ("BDT on shapes", "CLIC"), ("DNN", "CMS-like"), ("BDT on shapes", "CMS-like"),
+    }  # fmt: skip
+    assert all(0 <= r.value <= 1 and r.n == 36 and r.data == "stand-in" for r in table["AUC"].values())
+    assert table["AUC"]["e⁻ or π⁻", "BDT on shapes", "CLIC"].value > 0.9, "two calorimeters tell these apart"
+    widths = table["width over that of the weighted layer sum"]
+    assert widths["e⁻", "weighted layer sum"].value == 1
+    assert {species for species, _ in widths} == {"e⁻", "π⁻"}
+    assert set(table["AUC against Geant4"]) == {("3-D GAN",), ("mean shower",)}
+    assert table["AUC against Geant4"]["mean shower",].value > 0.9
+    figures = {figure.name for figure in finished.figures()}
+    assert figures == {
+        "shower-e-", "shower-pi-", "roc-e-pi", "auc-energy", "granularity", "resolution-e-", "resolution-pi-",
+        "residuals", "training", "gan-profiles", "gan-response", "gan-shower", "gan-training",
+    }  # fmt: skip
+    assert "weighted layer sum" in (finished.folder / "report.html").read_text()
+
+
+def test_numbers_of_a_fixed_seed_are_remembered(finished: Run) -> None:
+    """A change in a shared part that moves the system is to be seen, and explained in its commit."""
+    stored = json.loads((Path(__file__).parent / "calo_reconstruction_tiny.json").read_text())
+    names = ("AUC", "width over that of the weighted layer sum")
+    found = {
+        f"{r.name}: {', '.join(r.labels.values())}": r.value for r in finished.results() if r.name in names
+    }
+    assert found == pytest.approx(stored, rel=3e-2, abs=3e-2)
+
+
+@pytest.mark.slow
+def test_the_same_seed_gives_the_same_numbers(finished: Run, tmp_path: Path) -> None:
+    again = recipes.start(SYSTEM, TINY, preset="tiny", root=tmp_path)
+    recipes.carry_out(SYSTEM, again, progress=False)
+    assert _numbers(again) == _numbers(finished)
+
+
+def test_the_three_samples_share_no_shower() -> None:
+    split = load_split(TINY.data, tuple(TASKS), seed=1, workers=1, progress=False)
+    energies = [set(part.columns["energy"]) for part in split[:3]]
+    assert [len(part) for part in split[:3]] == [132, 36, 72]
+    assert len(set.union(*energies)) == 240
+    rows, label, share = of_task(split.test, "gamma-pi0", replace(TINY.data, photon_ratio=0.01))
+    assert 0 < share < 1
+    ecal, hcal = (part.sum(axis=1)[rows] for part in split.test.layers())
+    assert (hcal < 0.01 * ecal).all()
+    assert set(split.test.columns["pdg"][rows[label == 1]]) == {22}
+
+
+def test_a_batch_is_the_dense_window() -> None:
+    showers = clic.stand_in("e-", 30, seed=9, energy=(1.0, 4.0), workers=1)
+    batch = ShowerTable(showers, window=13)[torch.tensor([4, 2])]
+    ecal, hcal = showers.dense(np.array([4, 2]))
+    np.testing.assert_array_equal(batch["ecal"].numpy(), ecal[:, 19:32, 19:32])
+    np.testing.assert_array_equal(batch["hcal"].numpy(), hcal)
+    assert batch["energy"].tolist() == pytest.approx(showers.columns["energy"][[4, 2]].tolist())
+
+
+@pytest.mark.parametrize("name", ["cnn", "dnn", "googlenet"])
+def test_a_stopped_training_goes_on_to_the_same_weights(name: str, tmp_path: Path) -> None:
+    split = load_split(TINY.data, ("e-pi",), seed=1, workers=1, progress=False)
+    part = study.Part(name, "e-pi", "cms", 1)
+    course = Training(epochs=3, batch=20, lr=1e-3)
+    settings = replace(TINY.study, **{name: replace(getattr(TINY.study, name), train=course)})
+
+    def train(folder: Path, stop: bool) -> study.Trained:
+        def report(done: int, _: int, __: str) -> None:
+            if stop and done == 2:
+                raise KeyboardInterrupt
+
+        study.train_part(part, split, data=TINY.data, study=settings, work=folder, report=report)
+        return study.load_part(folder / part.name)
+
+    whole = train(tmp_path / "whole", stop=False)
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "stopped", stop=True)
+    again = train(tmp_path / "stopped", stop=False)
+    assert [row["validation"] for row in again.history] == [row["validation"] for row in whole.history]
+    for key, value in whole.model.state_dict().items():
+        assert torch.equal(value, again.model.state_dict()[key]), key
+
+
+def test_a_stopped_gan_goes_on_to_the_same_weights(tmp_path: Path) -> None:
+    showers = clic.stand_in("e-", 30, seed=9, energy=(1.0, 4.0), workers=1)
+    table = ShowerTable(showers.take(np.arange(8)), window=25)
+    settings: Gan = replace(TINY.gan, epochs=2, batch=4)
+
+    def train(folder: Path, stop: bool) -> dict[str, torch.Tensor]:
+        def report(done: int, _: int, __: str) -> None:
+            if stop and done == 1:
+                raise KeyboardInterrupt
+
+        train_gan(table, table, settings=settings, seed=3, folder=folder, report=report)
+        return torch.load(folder / "gan.pt", weights_only=True)["generator"]
+
+    whole = train(tmp_path / "whole", stop=False)
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "stopped", stop=True)
+    for key, value in train(tmp_path / "stopped", stop=False).items():
+        torch.testing.assert_close(value, whole[key], rtol=1e-5, atol=1e-6)
+
+
+def test_predict_tells_particle_and_energy_of_a_users_file(
+    finished: Run, lcd_file: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out.h5"
+    assert execute(["predict", str(finished.folder), str(lcd_file), str(lcd_file), "-o", str(output)]) == 0
+    with h5py.File(output) as file:
+        columns = {name: file[name][:] for name in file}
+        assert file["energy"].attrs["unit"] == "GeV"
+        assert (file.attrs["signal"], file.attrs["background"]) == ("e-", "pi-")
+        model = file.attrs["model"]
+    assert len(columns["energy"]) == 240
+    assert columns["file"].tolist() == [0] * 120 + [1] * 120
+    assert ((columns["probability"] >= 0) & (columns["probability"] <= 1)).all()
+    np.testing.assert_allclose(columns["energy"][:120], columns["energy"][120:])
+    trained = study.choose(finished, model)
+    showers = clic.read_showers([lcd_file])
+    out = study.outputs(trained.model, ShowerTable(showers, window=trained.window))
+    np.testing.assert_allclose(columns["energy"][:120], out.energy.numpy(), rtol=1e-5)
+    electrons = showers.columns["pdg"] == 11
+    ratio = columns["energy"][:120][electrons] / showers.columns["energy"][electrons]
+    assert np.median(ratio) == pytest.approx(1, abs=0.2)
+
+
+def test_predict_by_command_names_the_models_it_has(
+    finished: Run, lcd_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["predict", str(finished.folder), str(lcd_file), "-o", str(tmp_path / "o.h5"), "--model"]
+    assert execute([*command, "dnn-e-pi-cms-seed1"]) == 0
+    assert execute([*command, "dnn-e-pi-cms-sed1"]) == 2
+    assert "did you mean dnn-e-pi-cms-seed1?" in capsys.readouterr().err
+
+
+def test_bad_files_are_one_line(
+    finished: Run, lcd_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = tmp_path / "bad.h5"
+    shutil.copy(lcd_file, bad)
+    with h5py.File(bad, "a") as file:
+        file["ECAL"][3, 0, 0, 0] = np.nan
+    cut = tmp_path / "cut.h5"
+    cut.write_bytes(lcd_file.read_bytes()[:5000])
+    for path, words in ((bad, "holds nan"), (cut, "cut short"), (tmp_path / "no.h5", "no such file")):
+        output = tmp_path / "o.h5"
+        assert execute(["predict", str(finished.folder), str(path), "-o", str(output)]) == 2
+        error = capsys.readouterr().err.strip().splitlines()
+        assert [line for line in error if line.startswith("femtobarn:")] == error[-1:]
+        assert words in error[-1]
+        assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda p: p.write_bytes(p.read_bytes()[:200]), "damaged"),
+        (lambda p: torch.save({"other": torch.ones(3)}, p), "does not hold a network"),
+    ],
+    ids=["truncated", "foreign"],
+)
+def test_bad_checkpoint_is_one_line(finished: Run, tmp_path: Path, damage, words: str) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(finished.folder, copy)
+    damage(copy / "work" / "cnn-e-pi-clic-seed1" / "model.pt")
+    with pytest.raises(InputError, match=words):
+        study.choose(Run.open(copy), "cnn-e-pi-clic-seed1")
+    shutil.rmtree(copy / "work")
+    with pytest.raises(InputError, match="no trained network"):
+        study.choose(Run.open(copy), None)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Data(test=0.6, validation=0.5), "shares in"),
+        (lambda: Data(showers=3), "at least 20 showers"),
+        (lambda: Data(window=24), "odd window"),
+        (lambda: study.Study(networks=()), "at least one task"),
+        (lambda: study.Study(power=2.0), "power above 0"),
+        (lambda: Gan(epochs=0), "at least one epoch"),
+        (lambda: Gan(power=0.0), "power above 0"),
+        (lambda: evaluation.Evaluation(bins=(3.0, 2.0)), "rising edges"),
+        (lambda: recipe.Config(workers=0), "workers must be at least 1"),
+    ],
+)
+def test_unfit_settings_are_refused(make, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        make()
+
+
+@pytest.mark.slow
+def test_files_in_the_published_layout_are_trained_on(lcd_file: Path, tmp_path: Path) -> None:
+    config = replace(
+        TINY, data=replace(TINY.data, files=(lcd_file,)), gan=replace(TINY.gan, showers=0),
+        study=replace(TINY.study, networks=("dnn",), resampled=()),
+    )  # fmt: skip
+    run = recipes.start(SYSTEM, config, preset="tiny", root=tmp_path)
+    results = recipes.carry_out(SYSTEM, run, progress=False)
+    assert {result.data for result in results} == {"real"}
+    assert run.data is not None
+    assert list(run.data.files) == [str(lcd_file)]
+    assert not any(result.name == "AUC against Geant4" for result in results)
+
+
+Table = dict[str, dict[tuple[str, ...], tuple[float, float]]]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Table:
+    """Value and error of every result of the demo by name and labels, on 8 000 showers of Geant4."""
+    run = recipes.start(SYSTEM, recipe.PRESETS["demo"], preset="demo", root=tmp_path_factory.mktemp("demo"))
+    table: Table = {}
+    for result in recipes.carry_out(SYSTEM, run, progress=False):
+        table.setdefault(result.name, {})[tuple(result.labels.values())] = (result.value, result.error or 0.0)
+    return table
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(5400)
+def test_googlenet_beats_the_trees_where_two_photons_are_to_be_seen(demo: Table) -> None:
+    value, error = demo["gain in AUC over the BDT"]["γ or π⁰", "GoogLeNet", "CLIC"]
+    assert value > 2 * error
+    assert demo["gain in AUC over the BDT"]["γ or π⁰", "CNN", "CLIC"][0] > -0.01
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(5400)
+def test_electrons_and_charged_pions_are_told_apart(demo: Table) -> None:
+    assert all(
+        demo["AUC"]["e⁻ or π⁻", name, "CLIC"][0] > 0.98 for name in ("CNN", "GoogLeNet", "BDT on shapes")
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(5400)
+@pytest.mark.parametrize(("species", "most"), [("π⁻", 1.0), ("e⁻", 1.05)])
+def test_the_energy_is_measured_as_well_as_by_the_best_linear_estimate(
+    demo: Table, species: str, most: float
+) -> None:
+    value, error = demo["width over that of the weighted layer sum"][species, "CNN"]
+    assert value < most + 2 * error
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(5400)
+def test_coarse_cells_tell_less_and_less_of_fast_pions(demo: Table) -> None:
+    """CLIC's cells resolve the photons up to 50 GeV, those of CMS in Molière radii do not."""
+    for method in ("CNN", "BDT on shapes"):
+        fine, coarse = (demo["AUC"]["γ or π⁰", method, cells] for cells in ("CLIC", "CMS-like"))
+        assert coarse[0] < fine[0] - 1.5 * float(np.hypot(fine[1], coarse[1]))
+        middle, high = (
+            demo["AUC in a region"]["γ or π⁰", method, "CMS-like", words]
+            for words in ("10-20 GeV", "30-50 GeV")
+        )
+        assert high[0] < middle[0] - 2 * float(np.hypot(middle[1], high[1]))

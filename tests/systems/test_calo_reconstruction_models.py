@@ -1,0 +1,299 @@
+"""The networks of calo-reconstruction: sizes as published, symmetries, the residual on the calibrated sum, the GAN."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from femtobarn.datasets.clic import Calibration, Showers
+from femtobarn.physics.calorimeter_cells import HCAL, SAMPLING_WEIGHTS, shower_angle
+from femtobarn.systems.calo_reconstruction import baselines, evaluation, gan, gan_training, recipe, study
+from femtobarn.systems.calo_reconstruction.gan import (
+    AngleGenerator,
+    Discriminator,
+    FixedAngleGenerator,
+    generate,
+    generator_loss,
+)
+from femtobarn.systems.calo_reconstruction.model import BLOCKS, CellNetwork, Cnn, Dnn, GoogLeNet
+from femtobarn.systems.calo_reconstruction.objectives import JointLoss, mirrored
+from femtobarn.systems.calo_reconstruction.sample import ShowerTable
+
+CALIBRATION = Calibration(0.9, 1.3)
+
+
+def _batch(count: int, window: int = 13, seed: int = 0) -> dict[str, torch.Tensor]:
+    g = torch.Generator().manual_seed(seed)
+    ecal = torch.rand(count, window, window, 25, generator=g) ** 6
+    hcal = torch.rand(count, *HCAL, generator=g) ** 9
+    weights = torch.from_numpy(SAMPLING_WEIGHTS).float()
+    sums = torch.stack(((ecal * weights).sum(dim=(1, 2, 3)), hcal.sum(dim=(1, 2, 3))), dim=1)
+    draw = torch.randn(count, 4, generator=g) * 0.3
+    energy = 50 + 20 * torch.rand(count, generator=g)
+    label = (torch.arange(count) % 2).long()
+    return {
+        "ecal": ecal, "hcal": hcal, "sums": sums, "direction": draw[:, :2], "eta": draw[:, 2], "phi": draw[:, 3],
+        "energy": energy, "label": label,
+    }  # fmt: skip
+
+
+def _call(model: nn.Module, batch: dict[str, torch.Tensor]):
+    return model(*(batch[name] for name in ("ecal", "hcal", "sums", "direction")))
+
+
+def _network(kind: str, **more) -> CellNetwork:
+    part = study.Part(kind, "e-pi", more.pop("geometry", "clic"), 1)
+    settings = recipe.PRESETS["tiny"].study
+    return study.build(part, settings, window=13, calibration=CALIBRATION)
+
+
+def test_published_sizes() -> None:
+    """First layer of the DNN 22,889 x 512, flattened CNN 3,993 + 2,025 + 4; GoogLeNet ends in 1,024 channels."""
+    dense = Dnn(window=25, given=4)
+    assert tuple(dense.first.weight.shape) == (512, 22_889)
+    convolutional = Cnn(window=25, given=4)
+    assert convolutional.dense[0].in_features == 3_993 + 2_025 + 4
+    inception = GoogLeNet(given=4)
+    assert inception.dense[0].in_features == 1024 + 4
+    paper = recipe.PRESETS["paper"].study
+    sizes = {
+        kind: study.weights(
+            study.build(study.Part(kind, "e-pi", "clic", 1), paper, window=25, calibration=CALIBRATION)
+        )
+        for kind in ("dnn", "cnn", "googlenet")
+    }
+    assert sizes["dnn"] == 22_889 * 512 + 512 + 4 * (512 * 512 + 512) + (512 + 5) * 5 + 5
+    assert sizes["cnn"] < sizes["dnn"] / 3
+    assert sum(BLOCKS["b5"][i] for i in (0, 2, 4, 5)) == 1024
+
+
+def test_googlenet_of_published_size_costs_forty_billion_multiply_adds() -> None:
+    """About a second for a shower at 80 GFLOP/s."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with torch.device("meta"):
+        model = GoogLeNet(given=4).eval()
+        arguments = torch.rand(1, 25, 25, 25), torch.zeros(1, *HCAL), torch.zeros(1, 4)
+    with FlopCounterMode(display=False) as counter:
+        assert model(*arguments).shape == (1, 1024)
+    assert counter.get_total_flops() / 2 == pytest.approx(40.2e9, rel=0.01)
+
+
+@pytest.mark.parametrize("kind", ["dnn", "cnn", "googlenet"])
+@pytest.mark.parametrize("geometry", ["clic", "cms"])
+def test_an_untrained_network_gives_the_calibrated_sum(kind: str, geometry: str) -> None:
+    batch = _batch(3)
+    out = _call(_network(kind, geometry=geometry).eval(), batch)
+    torch.testing.assert_close(out.energy, batch["sums"] @ torch.tensor(CALIBRATION))
+    torch.testing.assert_close(out.eta, batch["direction"][:, 0])
+    torch.testing.assert_close(out.phi, batch["direction"][:, 1])
+
+
+@pytest.mark.parametrize("kind", ["dnn", "cnn", "googlenet"])
+def test_gradients_reach_every_weight_and_showers_do_not_mix(kind: str) -> None:
+    model, batch = _network(kind), _batch(6)
+    nn.init.normal_(model.last.weight)
+    torch.autograd.backward(JointLoss(phi=1.0)(model, batch))
+    for name, weight in model.named_parameters():
+        assert weight.grad is not None, name
+        assert weight.grad.abs().sum() > 0, name
+    model.eval()
+    whole = _call(model, batch)
+    alone = _call(model, {name: column[2:3] for name, column in batch.items()})
+    for one, two in zip(whole, alone, strict=True):
+        torch.testing.assert_close(one[2:3], two, rtol=1e-4, atol=1e-4)
+
+
+class _Exact(nn.Module):
+    """Says the truth of a batch, but for what is added."""
+
+    def __init__(self, batch: dict[str, torch.Tensor], energy: float = 0.0, eta: float = 0.0) -> None:
+        super().__init__()
+        self.batch, self.away = batch, (energy, eta)
+
+    def forward(self, *_: torch.Tensor):
+        b = self.batch
+        sure = 50.0 * (2 * b["label"] - 1)
+        return study.Output(sure, b["energy"] + self.away[0], b["eta"] + self.away[1], b["phi"], b["energy"])
+
+
+def test_the_loss_is_zero_for_the_truth_and_as_published_beside_it() -> None:
+    batch = _batch(4)
+    loss = JointLoss()
+    assert float(loss(_Exact(batch), batch)) == pytest.approx(0, abs=1e-9)
+    expected = (3.0 / (10 * batch["energy"].log())).square().mean()
+    torch.testing.assert_close(loss(_Exact(batch, energy=3.0), batch), expected)
+    torch.testing.assert_close(loss(_Exact(batch, eta=0.02), batch), torch.tensor(10 * 0.2**2))
+    low = batch | {"energy": torch.full((4,), 1.0)}
+    assert torch.isfinite(loss(_Exact(low, energy=0.1), low)), "ln E is 0 at 1 GeV"
+
+
+def test_mirrors_are_undone_by_themselves_and_turn_the_shower_with_its_direction() -> None:
+    batch = _batch(3)
+    for x, y in ((True, False), (False, True), (True, True)):
+        twice = mirrored(mirrored(batch, x, y), x, y)
+        for name, column in batch.items():
+            assert torch.equal(twice[name], column), name
+    turned = mirrored(batch, False, True)
+    assert torch.equal(turned["direction"][:, 0], -batch["direction"][:, 0])
+    torch.testing.assert_close(
+        shower_angle(turned["ecal"]), math.pi - shower_angle(batch["ecal"]), rtol=1e-4, atol=1e-4
+    )
+
+
+def _line(count: int, seed: int) -> Showers:
+    """Showers of one hit in each layer, whose energy is a sum with known weights."""
+    generator = np.random.default_rng(seed)
+    value = generator.exponential(1.0, (count, 85)).astype(np.float32)
+    cell = np.concatenate((np.arange(25), 51 * 51 * 25 + np.arange(60))).astype(np.int32)
+    weight = np.concatenate((SAMPLING_WEIGHTS * np.linspace(0.8, 1.2, 25), np.linspace(2, 1, 60)))
+    energy = value.astype(np.float64) @ weight
+    return Showers(np.arange(count + 1) * 85, np.tile(cell, count), value.ravel(), {"energy": energy})
+
+
+def test_the_best_linear_estimate_finds_the_weights() -> None:
+    train, validation = _line(2000, 0), _line(500, 1)
+    best = baselines.fit_layers(train, validation)
+    plain = baselines.fit_linear(baselines.sums(train), train.columns["energy"])
+    test = _line(500, 2)
+    residual = best.energy(baselines.layer_sums(test)) / test.columns["energy"] - 1
+    rough = plain.energy(baselines.sums(test)) / test.columns["energy"] - 1
+    assert residual.std() < 2e-3 < 10 * residual.std() + 1
+    assert residual.std() < 0.1 * rough.std()
+
+
+def test_with_few_showers_the_best_linear_estimate_is_no_worse_than_the_plain_one() -> None:
+    generator = np.random.default_rng(0)
+
+    def noisy(showers: Showers) -> Showers:
+        energy = np.exp(generator.normal(0, 0.2, len(showers))) * showers.columns["energy"]
+        return Showers(showers.first, showers.cell, showers.value, {"energy": energy})
+
+    train, validation, test = noisy(_line(60, 0)), noisy(_line(60, 1)), noisy(_line(2000, 2))
+    best = baselines.fit_layers(train, validation).energy(baselines.layer_sums(test))
+    plain = baselines.fit_linear(baselines.sums(train), train.columns["energy"]).energy(baselines.sums(test))
+    error = [float(((each / test.columns["energy"] - 1) ** 2).mean()) for each in (best, plain)]
+    assert error[0] < 1.1 * error[1]
+
+
+def test_response_finds_bias_and_width() -> None:
+    generator = np.random.default_rng(0)
+    true = generator.uniform(5, 50, 20_000)
+    found = true * (1.02 + 0.2 / np.sqrt(true) * generator.normal(size=len(true)))
+    seen = evaluation.response(true, found, (5, 10, 20, 50))
+    np.testing.assert_allclose(seen.bias, 0.02, atol=0.01)
+    np.testing.assert_allclose(seen.width, 0.2 / np.sqrt(seen.energy), rtol=0.1)
+    fit = evaluation.fit(seen)
+    assert fit is not None
+    ratio, error = evaluation.width_ratio(true, true + 0.5 * (found - true), found, 20)
+    assert ratio == pytest.approx(0.5, abs=0.02)
+    assert 0 < error < 0.02
+
+
+# The GAN
+
+
+def test_generators_make_windows() -> None:
+    z = torch.randn(2, 256)
+    assert AngleGenerator(first=2, narrow=2)(z).shape == (2, 1, 51, 51, 25)
+    assert FixedAngleGenerator(wide=2, narrow=2)(z[:, :200]).shape == (2, 1, 25, 25, 25)
+    conditions = torch.tensor([1.0, 2.0]), torch.tensor([1.5, 1.6])
+    drawn = AngleGenerator(first=2, narrow=2).draw(*conditions, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(drawn[:, 0], conditions[0])
+    assert torch.equal(drawn[:, 1], conditions[1])
+
+
+@pytest.mark.parametrize("cells", [25, 51])
+@pytest.mark.parametrize("power", [0.85, 1.0])
+def test_the_discriminator_measures_sum_and_angle_by_formulas(cells: int, power: float) -> None:
+    torch.manual_seed(0)
+    model = Discriminator(cells=cells, power=power, first=2, narrow=2).eval()
+    image = (torch.rand(2, 1, cells, cells, 25) ** 20).requires_grad_(True)
+    verdict = model(image)
+    torch.testing.assert_close(verdict.total, image.sum(dim=(1, 2, 3, 4)))
+    torch.testing.assert_close(verdict.angle, shower_angle(image[:, 0]))
+    torch.autograd.backward(verdict.real.sum())
+    assert image.grad is not None
+    assert torch.isfinite(image.grad).all()
+    assert image.grad.abs().sum() > 0
+
+
+def test_the_power_changes_what_the_discriminator_sees() -> None:
+    image = torch.rand(2, 1, 25, 25, 25) ** 20
+    scores = []
+    for power in (0.85, 1.0):
+        torch.manual_seed(0)
+        scores.append(Discriminator(cells=25, power=power, first=2, narrow=2).eval()(image).real)
+    assert not torch.allclose(scores[0], scores[1])
+
+
+def test_an_image_without_energy_costs_no_angle() -> None:
+    nothing, unit = torch.zeros(3), torch.ones(3)
+    verdict = gan.Verdict(nothing, unit, torch.full((3,), gan.NO_ANGLE), nothing)
+    loss = generator_loss(verdict, unit, 1.5 * unit, unit, (3.0, 0.1, 25.0, 0.1))
+    assert float(loss) == pytest.approx(3 * math.log(2) + 0.1 * 100, rel=1e-5)
+
+
+def test_generated_showers_are_in_file_units_and_repeat() -> None:
+    torch.manual_seed(0)
+    model = FixedAngleGenerator(latent=8, wide=2, narrow=2).eval()
+    energy, theta = torch.full((5,), 20.0), torch.full((5,), math.pi / 2)
+    one, two = (
+        generate(
+            model,
+            energy,
+            theta,
+            unit=10.0,
+            cell_unit=0.1,
+            generator=torch.Generator().manual_seed(3),
+            batch=2,
+        )
+        for _ in "ab"
+    )
+    assert torch.equal(one, two)
+    assert (one >= 0).all()
+    assert ((one == 0) | (one > 1e-4)).all()
+
+
+def _blob_showers(count: int) -> ShowerTable:
+    """Electron-like sums in a 5 x 5 core, no Geant4."""
+    generator = np.random.default_rng(0)
+    energy = generator.uniform(5, 50, count)
+    x, y, layer = np.meshgrid(np.arange(23, 28), np.arange(23, 28), np.arange(2, 20), indexing="ij")
+    cell = ((x * 51 + y) * 25 + layer).ravel()
+    shape = np.exp(-np.hypot(x - 25, y - 25) - 0.05 * (layer - 9) ** 2).ravel()
+    value = (energy[:, None] * shape / shape.sum()).astype(np.float32)
+    columns = {"energy": energy, "eta": np.zeros(count)}
+    return ShowerTable(
+        Showers(
+            np.arange(count + 1) * len(cell), np.tile(cell, count).astype(np.int32), value.ravel(), columns
+        ),
+        window=25,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("power", [0.85, 1.0])
+def test_two_hundred_steps_do_not_diverge_and_the_sum_rises_with_energy(power: float, tmp_path) -> None:
+    table = _blob_showers(160)
+    settings = gan_training.Gan(
+        showers=160, angle=False, latent=16, wide=4, narrow=2, first=2, others=2, unit=10.0, cell_unit=0.1, power=power,
+        weights=(6.0, 0.2, 0.0, 0.1), epochs=10, batch=8,
+    )  # fmt: skip
+    gan_training.train_gan(table, table, settings=settings, seed=1, folder=tmp_path)
+    model, history = gan_training.load_gan(tmp_path, settings)
+    assert all(np.isfinite(list(row.values())).all() for row in history)
+    energy = torch.tensor([5.0, 15.0, 30.0, 50.0]).repeat_interleave(20)
+    made = generate(
+        model,
+        energy,
+        torch.full_like(energy, math.pi / 2),
+        unit=10.0,
+        cell_unit=0.1,
+        generator=torch.Generator().manual_seed(0),
+    )
+    means = made.sum(dim=(1, 2, 3)).reshape(4, 20).mean(dim=1)
+    assert (means.diff() > 0).all(), means
