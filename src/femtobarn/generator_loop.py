@@ -47,6 +47,35 @@ class Course:
 
 
 @runtime_checkable
+class Pace(Protocol):
+    """What the loop asks of the settings of a training; `Course` has it, and so may a system's own settings."""
+
+    @property
+    def epochs(self) -> int:
+        """Passes over the training events."""
+
+    @property
+    def batch(self) -> int:
+        """Events a step."""
+
+    @property
+    def check(self) -> int:
+        """Epochs from one measurement and checkpoint to the next."""
+
+    @property
+    def ema(self) -> float:
+        """Decay a step of the averaged weights."""
+
+    @property
+    def schedule(self) -> Literal["constant", "cosine"]:
+        """How the learning rates change."""
+
+    @property
+    def warmup(self) -> float:
+        """Share of the steps over which they rise."""
+
+
+@runtime_checkable
 class Learner(Protocol):
     """What is trained: networks, their optimisers and rates, and one step of all of them."""
 
@@ -55,8 +84,8 @@ class Learner(Protocol):
     optimizers: dict[str, torch.optim.Optimizer]
     rates: dict[str, float]
 
-    def step(self, real: Mapping[str, Tensor], *, generator: torch.Generator) -> dict[str, Tensor]:
-        """One step on a batch of real events, the columns of which have names; the losses by name."""
+    def step(self, batch: dict[str, Tensor], /, *, generator: torch.Generator) -> dict[str, Tensor]:
+        """One step on a batch of real events, columns by name; the losses by name."""
         ...
 
 
@@ -69,7 +98,7 @@ def fit_generator(
     train: Mapping[str, Tensor],
     distance: Distance,
     *,
-    course: Course,
+    course: Pace,
     seed: int,
     folder: Path,
     device: str = "cpu",
@@ -128,7 +157,7 @@ def fit_generator(
     return history
 
 
-def pace(course: Course, step: int, steps: int) -> float:
+def pace(course: Pace, step: int, steps: int) -> float:
     """Learning rate at a step, relative to the largest."""
     rising = course.warmup * steps
     if step < rising:

@@ -1,0 +1,65 @@
+"""CaloDiffusion: energy split and voxels denoised step by step (arXiv:2308.03876)."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from femtobarn.nn.denoising import ddim, denoised, denoising_loss
+from femtobarn.systems.calo_challenge.model import Batch
+from femtobarn.systems.calo_challenge.networks import FlatNet, GridNet
+from femtobarn.systems.calo_challenge.preprocessing import Preprocessing
+
+
+class CaloDiffusion(nn.Module):
+    """A small diffusion of the energy split, then one of the voxels told the split, on a cylinder of cells.
+
+    Args:
+        preprocessing: Units.
+        energy_width, energy_blocks: Of the network of the split.
+        channels, blocks, fold: Of the network of the voxels, see `networks.GridNet`.
+        steps: Of the sampler, those skipped counted.
+    """
+
+    def __init__(
+        self,
+        preprocessing: Preprocessing,
+        *,
+        energy_width: int = 256,
+        energy_blocks: int = 5,
+        channels: tuple[int, ...] = (32, 32, 64, 32),
+        blocks: int = 2,
+        fold: int = 1,
+        steps: int = 400,
+    ) -> None:
+        super().__init__()
+        self.preprocessing, self.steps = preprocessing, steps
+        geometry = preprocessing.geometry
+        self.split = len(geometry.layers)
+        self.energy = FlatNet(self.split, 1, width=energy_width, blocks=energy_blocks)
+        self.shape = GridNet(geometry, 1 + self.split, channels=channels, blocks=blocks, fold=fold)
+
+    def loss(self, batch: Batch, *, generator: torch.Generator) -> Float[Tensor, ""]:
+        """Denoising loss of both networks."""
+        energies = batch["energies"]
+        layers, voxels = self.preprocessing.encode(energies, batch["showers"], generator=generator)
+        energy = self.preprocessing.condition(energies)
+        condition = torch.cat((energy, layers), dim=1)
+        noise = self.preprocessing.noise(len(energies), generator=generator)
+        return denoising_loss(
+            self.energy, layers, noise.layers, energy, generator=generator
+        ) + denoising_loss(self.shape, voxels, noise.voxels, condition, generator=generator)
+
+    def sample(
+        self, energies: Float[Tensor, "shower"], *, generator: torch.Generator
+    ) -> Float[Tensor, "shower voxel"]:
+        """Showers in MeV, before the threshold."""
+        energy = self.preprocessing.condition(energies)
+        noise = self.preprocessing.noise(len(energies), generator=generator)
+        layers = ddim(
+            lambda x, level: denoised(self.energy, x, level, energy), noise.layers, steps=self.steps
+        )
+        condition = torch.cat((energy, layers), dim=1)
+        voxels = ddim(
+            lambda x, level: denoised(self.shape, x, level, condition), noise.voxels, steps=self.steps
+        )
+        return self.preprocessing.decode(energies, layers, voxels)

@@ -1,0 +1,540 @@
+"""The system end to end, through the functions and commands a user calls."""
+
+import functools
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from femtobarn import recipe as recipes
+from femtobarn.cli import execute
+from femtobarn.datasets import calochallenge
+from femtobarn.errors import InputError
+from femtobarn.generator_loop import fit_generator
+from femtobarn.metrics.estimate import Estimate
+from femtobarn.physics.energy_split import layer_energies
+from femtobarn.physics.voxels import GEOMETRIES, geometry
+from femtobarn.runs import Run
+from femtobarn.systems.calo_challenge import evaluation, marginals, model, networks, recipe, study
+from femtobarn.systems.calo_challenge.descent import Course, Descent
+from femtobarn.systems.calo_challenge.energy_transformer import EnergyTransformer
+from femtobarn.systems.calo_challenge.model import Batch
+from femtobarn.systems.calo_challenge.preprocessing import Preprocessing
+from femtobarn.systems.calo_challenge.sample import Data, Geant4Sample, geant4_showers, load_split
+
+SYSTEM = recipes.all_systems()["calo-challenge"]
+TINY = recipe.PRESETS["tiny"]
+PHOTONS = geometry("1-photons")
+MODELS = ("dream", "diffusion", "inn", "vae", "gan", "from-noise", "from-gflash")
+TITLES = tuple(study.TITLES[name] for name in MODELS)
+MEASURED = ("time per shower", "training time")  # of these the same seed does not give the same numbers
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    run = recipes.start(SYSTEM, TINY, preset="tiny", root=tmp_path_factory.mktemp("runs"))
+    recipes.carry_out(SYSTEM, run, progress=False)
+    return run
+
+
+def _toy(count: int, seed: int = 0, name: str = "1-photons") -> Batch:
+    """Showers with the energies of the data set, a response of 0.9 and many empty voxels and layers."""
+    random, shape = np.random.default_rng(seed), geometry(name)
+    energies = 2.0 ** random.integers(8, 23, count)
+    voxels = random.exponential(1, (count, shape.voxels)) ** 3 * (random.random((count, shape.voxels)) < 0.2)
+    voxels *= (random.random((count, len(shape.layers))) < 0.8)[:, shape.layer]
+    voxels[:, 5] += 1e-3
+    voxels *= (0.9 * energies * random.uniform(0.9, 1.1, count) / voxels.sum(axis=1))[:, None]
+    voxels[voxels < shape.threshold] = 0
+    return {"energies": torch.from_numpy(energies), "showers": torch.from_numpy(voxels.astype(np.float32))}
+
+
+def _units(batch: Batch, name: str = "1-photons", knots: int = 15) -> Preprocessing:
+    units = Preprocessing(geometry(name), knots=knots)
+    units.learn(batch["energies"], batch["showers"], generator=torch.Generator().manual_seed(0))
+    return units
+
+
+def _file(path: Path, energies: np.ndarray) -> Path:
+    calochallenge.write_showers(path, energies, np.zeros((len(energies), 368)))
+    return path
+
+
+def test_tiny_ends_with_results_figures_and_a_report(finished: Run) -> None:
+    assert finished.status == "done"
+    for name in ("FPD", "AUC, high-level", "AUC, low-level", "coverage"):
+        rows = {r.labels["model"]: r for r in finished.results() if r.name == name}
+        assert set(rows) == {*TITLES[:5], "marginals", "training showers"}
+        assert all(r.error is not None and r.error >= 0 and r.n == 300 for r in rows.values())
+        assert all(r.data == "stand-in" and r.split == "test" for r in rows.values())
+        starts = {r.labels["model"] for r in finished.results() if r.name == f"{name}, two starts"}
+        assert starts == {*TITLES[5:], "GFLASH as it is", "training showers"}
+    times = [r for r in finished.results() if r.name == "time per shower"]
+    assert {r.labels["showers at once"] for r in times} == {"1", "10", "300"}
+    assert all(r.value > 0 for r in times)
+    weights = {
+        (r.labels["model"], r.labels["in"]): r.value for r in finished.results() if r.name == "weights"
+    }
+    assert weights["CaloINN", "generation"] == weights["CaloINN", "training"]
+    assert weights["BoloGAN", "generation"] < weights["BoloGAN", "training"], "the critic is not needed later"
+    assert weights["CaloVAE+INN", "generation"] < weights["CaloVAE+INN", "training"]
+    separations = {r.labels["histogram"] for r in finished.results() if r.name == "separation power"}
+    assert {"E_layer", "sparsity_layer", "voxel energy", "E_tot / E_inc"} <= separations
+    figures = {f.name for f in finished.figures()}
+    assert figures >= {"frontier", "response", "energy-2", "width-2", "voxels", "mean-showers", "learning"}
+    assert "CaloINN" in (finished.folder / "report.html").read_text()
+
+
+def test_the_leaderboard_begins_with_the_smallest_fpd(finished: Run) -> None:
+    board = [r for r in finished.results() if r.name == "leaderboard" and r.labels["metric"] == "FPD"]
+    assert [r.value for r in board] == sorted(r.value for r in board)
+    assert board[0].labels["model"] == "training showers"
+
+
+def _numbers(run: Run) -> list[tuple[str, dict[str, str], float]]:
+    timed = [r for r in run.results() if r.name not in MEASURED and "showers at once" not in r.labels]
+    return [(r.name, r.labels, r.value) for r in timed if "ms per" not in r.labels.get("metric", "")]
+
+
+@pytest.mark.slow
+def test_the_same_seed_gives_the_same_numbers(finished: Run, tmp_path: Path) -> None:
+    again = recipes.start(SYSTEM, TINY, preset="tiny", root=tmp_path)
+    recipes.carry_out(SYSTEM, again, progress=False)
+    assert _numbers(again) == _numbers(finished)
+
+
+def test_the_three_samples_share_no_shower() -> None:
+    split = load_split(Data(showers=1000, validation=0.2, test=0.3), seed=3, workers=1, progress=False)
+    rows = [{shower.numpy().tobytes() for shower in part["showers"]} for part in split[:3]]
+    assert [len(part["energies"]) for part in split[:3]] == [500, 200, 300]
+    assert len(set.union(*rows)) > 995, "but for empty ones"
+    again = load_split(Data(showers=1000, validation=0.2, test=0.3), seed=3, workers=1, progress=False)
+    assert torch.equal(split.test["showers"], again.test["showers"])
+
+
+@pytest.mark.parametrize("knots", [1, 15])
+@pytest.mark.parametrize("name", ["1-photons", "1-pions", "2"])
+def test_decoding_undoes_encoding(name: str, knots: int) -> None:
+    batch = _toy(300, name=name)
+    units = _units(batch, name, knots)
+    layers, voxels = units.encode(**batch, generator=torch.Generator().manual_seed(1))
+    again = model.read_out(units.decode(batch["energies"], layers, voxels), geometry(name).threshold)
+    torch.testing.assert_close(again.float(), batch["showers"], rtol=2e-4, atol=2e-4)
+
+
+def test_network_units_are_of_order_one_at_every_energy() -> None:
+    batch = _toy(3000)
+    encoded = _units(batch).encode(**batch, generator=torch.Generator().manual_seed(1))
+    for energy in batch["energies"].unique():
+        for numbers in encoded:
+            some = numbers[batch["energies"] == energy]
+            assert some.mean(dim=0).abs().max() < 0.5
+            assert 0.5 < float(some.std(dim=0).median()) < 1.5
+
+
+def test_voxels_are_normal_numbers_however_rarely_hit() -> None:
+    """Exponential energies above the threshold with another chance in each voxel: mean 0, deviation 1, no gap."""
+    random = np.random.default_rng(0)
+    chance = np.linspace(0.02, 0.7, 368)
+    height = random.exponential(1, (4000, 368))
+    hit = random.random((4000, 368)) < chance
+    showers = torch.from_numpy(np.where(hit, np.exp(height), 0).astype(np.float32))
+    batch = {"energies": torch.full((4000,), 1e4, dtype=torch.float64), "showers": showers}
+    z = _units(batch, knots=1).encode(**batch, generator=torch.Generator().manual_seed(0)).voxels
+    assert z.mean(dim=0).abs().max() < 0.25
+    assert (z.std(dim=0) - 1).abs().max() < 0.3
+    for part in (0.1, 0.5, 0.9):
+        wanted = torch.special.ndtri(torch.tensor(part))
+        assert (z.quantile(part, dim=0) - wanted).abs().max() < 0.4
+
+
+def test_coloured_noise_has_the_correlations_of_the_showers() -> None:
+    random = torch.Generator().manual_seed(0)
+    batch = _toy(2000)
+    batch["showers"] = batch["showers"].clamp(min=1) * torch.rand(2000, 1, generator=random).exp()
+    units = Preprocessing(PHOTONS, knots=1, coloured=True)
+    units.learn(batch["energies"], batch["showers"], generator=random)
+    wanted = units.encode(**batch, generator=random).voxels.T.corrcoef()
+    found = units.noise(20_000, generator=random).voxels
+    assert (found.T.corrcoef() - wanted).abs().max() < 0.08
+    assert (found.std(dim=0) - 1).abs().max() < 0.05
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_layers_hold_the_sampled_energies_before_the_threshold(seed: int) -> None:
+    """Acceptance: whatever the networks give, the layers have the energies of the split."""
+    batch, random = _toy(200, seed), torch.Generator().manual_seed(seed)
+    units = _units(batch)
+    layers, voxels = 3 * torch.randn(200, 5, generator=random), 3 * torch.randn(200, 368, generator=random)
+    showers = units.decode(batch["energies"], layers, voxels)
+    wanted = units.layer_energies(batch["energies"], layers)
+    torch.testing.assert_close(layer_energies(showers, PHOTONS), wanted, rtol=1e-9, atol=1e-9)
+    read = model.read_out(showers, PHOTONS.threshold)
+    lost = (wanted - layer_energies(read, PHOTONS))[wanted >= PHOTONS.threshold * 100]
+    assert lost.abs().max() < 1e-6, "voxels below the threshold are gone before the layers are scaled"
+
+
+@functools.cache
+def _learner(name: str, knots: int = 15) -> study.Learner:
+    return study.learner(
+        study.Part(name, 3), replace(TINY.study, knots=knots), _toy(300), dataset="1-photons"
+    )
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_generators_need_no_repair_and_follow_the_energies(name: str) -> None:
+    generator = _learner(name).generator
+    energies = torch.tensor([256.0, 1e4, 4e6, 300.0])
+    showers = model.generate(generator, energies, generator=torch.Generator().manual_seed(0))
+    assert showers.shape == (4, 368)
+    assert showers.isfinite().all()
+    assert ((showers == 0) | (showers >= PHOTONS.threshold)).all()
+    assert (showers.sum(dim=1) < 1.5 * energies).all()
+    again = model.generate(generator, energies, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(showers, again)
+    assert len(model.generate(generator, energies[:0], generator=torch.Generator())) == 0
+    with pytest.raises(InputError, match="above 0 MeV"):
+        model.generate(generator, -energies, generator=torch.Generator())
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_loss_falls_and_every_weight_learns(name: str) -> None:
+    part = study.Part(name, 1)
+    train = _toy(64)
+    if name == "from-gflash":
+        train = study.with_starts(train, dataset="1-photons", starts=1, seed=1)
+    player = study.learner(part, TINY.study, train, dataset="1-photons")
+    before = {key: weight.clone() for key, weight in player.networks.named_parameters()}
+    losses = [player.step(train, generator=torch.Generator().manual_seed(step % 4)) for step in range(24)]
+    still = [key for key, weight in player.networks.named_parameters() if torch.equal(weight, before[key])]
+    assert not still
+    if name == "gan":  # of two players neither loss has to fall, that of the energy split has
+        losses = [{"loss": loss["energy split"]} for loss in losses]
+    first, last = (sum(float(loss["loss"]) for loss in some) for some in (losses[:4], losses[-4:]))
+    assert last < first
+
+
+_COURSE = Course(epochs=3, batch=32, ema=0.9, warmup=0.2)
+
+
+def _fit(
+    name: str, folder: Path, *, stop_after: int | None = None
+) -> tuple[nn.Module, list[dict[str, float]]]:
+    train = _toy(96)
+    settings = replace(TINY.study, **{name: replace(getattr(TINY.study, name), course=_COURSE)})
+    player = study.learner(study.Part(name, 1), settings, train, dataset="1-photons")
+
+    def report(row: dict[str, float]) -> None:
+        if row["epoch"] == stop_after:
+            raise KeyboardInterrupt
+
+    distance = study.validation_fpd(_toy(200, seed=1), dataset="1-photons", showers=200, seed=1)
+    history = fit_generator(player, train, distance, course=_COURSE, seed=1, folder=folder, report=report)
+    return player.generator, history
+
+
+@pytest.mark.parametrize("name", ["gan", "vae", "dream"])
+def test_a_stopped_training_goes_on_to_the_same_weights(name: str, tmp_path: Path) -> None:
+    whole, history = _fit(name, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        _fit(name, tmp_path / "stopped", stop_after=1)
+    again, rows = _fit(name, tmp_path / "stopped")
+    for key in history[0].keys() - {"seconds"}:
+        assert [row[key] for row in rows] == [row[key] for row in history]
+    for found, expected in zip(again.state_dict().values(), whole.state_dict().values(), strict=True):
+        assert torch.equal(found, expected)
+
+
+def test_a_foreign_checkpoint_is_refused(tmp_path: Path) -> None:
+    _fit("dream", tmp_path)
+    with pytest.raises(InputError, match="checkpoint of another model"):
+        _fit("inn", tmp_path)
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("knots", [1, 15])
+def test_a_reloaded_generator_makes_the_same_showers(name: str, knots: int, tmp_path: Path) -> None:
+    part, generator = study.Part(name, 3), _learner(name, knots).generator
+    row = {"epoch": 1.0, "distance": 0.1, "error": 0.01, "seconds": 1.0}
+    settings = replace(TINY.study, knots=knots)
+    study.save_part(study.Trained(part, generator, [row], 5), settings, tmp_path)
+    again, energies = study.load_part(tmp_path), torch.tensor([300.0, 1e5])
+    assert (again.part, again.best, again.weights) == (part, row, 5)
+    one, two = (
+        model.generate(g, energies, generator=torch.Generator().manual_seed(2))
+        for g in (generator, again.generator)
+    )
+    assert torch.equal(one, two)
+
+
+@pytest.mark.parametrize("name", sorted(GEOMETRIES))
+def test_patches_hold_every_voxel_once(name: str) -> None:
+    for patch in ((1, 10, 1), (3, 16, 1), (3, 5, 2)):
+        cells = networks.patches(geometry(name), patch)
+        assert sorted(cells[cells >= 0].tolist()) == list(range(geometry(name).voxels))
+        assert cells.shape[1] <= np.prod(patch)
+    assert len(networks.patches(geometry("2"), (3, 16, 1))) == 135  # arXiv:2405.09629
+    assert len(networks.patches(geometry("3"), (3, 5, 2))) == 1350
+
+
+def _voxels_of(net: nn.Module, name: str) -> torch.Tensor:
+    torch.manual_seed(0)
+    for weight in net.parameters():
+        nn.init.normal_(weight, std=0.1)
+    voxels = geometry(name).voxels
+    return net(torch.randn(2, voxels), torch.rand(2), torch.randn(2, 3))
+
+
+@pytest.mark.parametrize("name", sorted(GEOMETRIES))
+def test_networks_answer_for_every_voxel(name: str) -> None:
+    shape = geometry(name)
+    nets = (
+        networks.TokenNet(shape, 3, patch=(3, 5, 2), width=8, depth=1, heads=2),
+        networks.GridNet(shape, 3, channels=(8, 8, 8), blocks=1, fold=2, context=8),
+    )
+    for net in nets:
+        found = _voxels_of(net, name)
+        assert found.shape == (2, shape.voxels)
+        assert (found.std(dim=1) > 0).all()
+
+
+@pytest.mark.parametrize("name", ["1-photons", "1-pions"])
+@pytest.mark.parametrize("fold", [1, 4])
+def test_irregular_rings_come_back_from_the_common_ones(name: str, fold: int) -> None:
+    net = networks.GridNet(geometry(name), 1, channels=(8, 8), blocks=1, fold=fold)
+    x = torch.randn(3, geometry(name).voxels)
+    assert net.rings == (30 if name == "1-photons" else 23), "as in arXiv:2308.03876"
+    torch.testing.assert_close(net._voxels(net._unfolded(net._folded(net._grid(x)))), x, rtol=1e-5, atol=1e-5)
+
+
+def test_the_published_network_of_dataset_2_has_the_published_size() -> None:
+    net = networks.TokenNet(geometry("2"), 46, patch=(3, 16, 1), width=480, depth=6, heads=6, ratio=4)
+    assert sum(w.numel() for w in net.parameters()) == pytest.approx(26.04e6, rel=0.1)  # counted in its code
+
+
+def test_each_u_knows_those_before_it_alone() -> None:
+    torch.manual_seed(0)
+    net = EnergyTransformer(5, width=16, heads=2, layers=1, hidden=32, flow_width=16, flow_blocks=1).eval()
+    u, energy = torch.randn(3, 5), torch.rand(3, 1)
+    moved = u.clone()
+    moved[:, 2] += 1
+    before, after = net.contexts(u, energy), net.contexts(moved, energy)
+    torch.testing.assert_close(before[:, :3], after[:, :3])
+    assert (before[:, 3] - after[:, 3]).abs().max() > 1e-3
+    made = net.sample(energy, steps=2, generator=torch.Generator().manual_seed(0))
+    assert made.shape == (3, 5)
+    loss = net.loss(u, energy, generator=torch.Generator().manual_seed(0))
+    loss.backward()
+    assert loss.isfinite()
+
+
+def test_marginals_are_right_one_by_one_and_know_nothing_of_each_other() -> None:
+    random = np.random.default_rng(0)
+    energies = torch.from_numpy(np.repeat([1e4, 1e6], 1000))
+    common = random.uniform(0.5, 1.5, (2000, 1))
+    showers = torch.from_numpy(
+        energies.numpy()[:, None] / 368 * common * random.uniform(0.9, 1.1, (2000, 368))
+    )
+    made = marginals.from_marginals(
+        energies, showers, energies, PHOTONS, generator=torch.Generator().manual_seed(1)
+    )
+    for half in (slice(0, 1000), slice(1000, None)):
+        torch.testing.assert_close(made[half].double().mean(0), showers[half].mean(0), rtol=0.05, atol=0)
+        response = made[half].sum(1) / energies[half]
+        assert float(response.std()) == pytest.approx(
+            float((showers[half].sum(1) / energies[half]).std()), rel=0.1
+        )
+    shares = made[:1000, :8] / made[:1000, :8].sum(dim=1, keepdim=True)
+    off = torch.corrcoef(shares.T) - torch.eye(8)
+    assert off.abs().max() < 0.3
+
+
+def test_every_number_of_wanted_showers_is_its_floor() -> None:
+    """The same split twice, and a response 10 % too high."""
+    settings = evaluation.Evaluation(showers=200, batches=(1,), neighbours=500, epochs=20)
+    both = [_toy(1500, seed) for seed in (1, 2)]
+    real, same = ((b["energies"].numpy(), b["showers"].numpy()) for b in both)
+    wrong = (same[0], 1.1 * same[1])
+    floor, parts = evaluation.measured(real, same, PHOTONS, settings=settings, seed=1)
+    found, others = evaluation.measured(real, wrong, PHOTONS, settings=settings, seed=1)
+    assert abs(floor["FPD"].value) < 4 * floor["FPD"].error
+    assert abs(floor["AUC, high-level"].value - 0.5) < 4 * floor["AUC, high-level"].error
+    assert abs(floor["response"].value - 1) < 4 * floor["response"].error
+    assert found["response"].value == pytest.approx(1.1 * floor["response"].value, rel=1e-6)
+    name = "E_tot / E_inc"
+    assert abs(parts[name].value - parts[name].null) < 5 * parts[name].null_error
+    assert others[name].value > parts[name].null + 10 * parts[name].null_error
+
+
+def test_predict_makes_a_shower_for_each_energy(finished: Run, tmp_path: Path) -> None:
+    energies = np.random.default_rng(0).uniform(300, 4e6, 50).astype(np.float32)
+    files = [_file(tmp_path / "a.hdf5", energies[:30]), _file(tmp_path / "b.hdf5", energies[30:])]
+    for name in ("out", "again"):
+        recipe.predict(finished, files, tmp_path / f"{name}.hdf5", progress=False)
+    with h5py.File(tmp_path / "out.hdf5") as one, h5py.File(tmp_path / "again.hdf5") as two:
+        assert set(one) == {"incident_energies", "showers"}
+        np.testing.assert_array_equal(one["incident_energies"][:, 0], energies)
+        assert one["showers"].shape == (50, 368)
+        assert (one["showers"][:].sum(axis=1) > 0).mean() > 0.9
+        np.testing.assert_array_equal(one["showers"][:], two["showers"][:])
+
+
+def test_predict_by_command_names_the_models_it_has(
+    finished: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, output = str(_file(tmp_path / "a.hdf5", np.array([1e3, 1e5]))), str(tmp_path / "o.hdf5")
+    assert execute(["predict", str(finished.folder), path, "-o", output, "--model", "from-gflash-seed1"]) == 0
+    assert execute(["predict", str(finished.folder), path, "-o", output, "--model", "from-gflsh-seed1"]) == 2
+    assert "did you mean from-gflash-seed1?" in capsys.readouterr().err
+
+
+def test_a_file_of_another_data_set_is_refused_in_one_line(
+    finished: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "pions.hdf5"
+    calochallenge.write_showers(path, np.array([1e3, 1e5]), np.zeros((2, 533)))
+    assert execute(["predict", str(finished.folder), str(path), "-o", str(tmp_path / "o.hdf5")]) == 2
+    error = capsys.readouterr().err.strip().splitlines()
+    assert len(error) == 1
+    assert "368 voxels" in error[0]
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda p: p.write_bytes(p.read_bytes()[:200]), "damaged"),
+        (lambda p: p.unlink(), "no trained model"),
+        (lambda p: torch.save({"other": torch.ones(3)}, p), "does not hold a generator"),
+    ],
+    ids=["truncated", "missing", "foreign"],
+)
+def test_bad_checkpoint_is_one_line(
+    finished: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], damage, words: str
+) -> None:
+    copy = tmp_path / "run"
+    (copy / "work").mkdir(parents=True)
+    shutil.copy(finished.folder / "run.json", copy)
+    shutil.copytree(finished.folder / "work" / "inn-seed1", copy / "work" / "inn-seed1")
+    damage(copy / "work" / "inn-seed1" / "model.pt")
+    path = _file(tmp_path / "a.hdf5", np.array([1e3, 1e5]))
+    assert execute(["predict", str(copy), str(path), "-o", str(tmp_path / "o.hdf5")]) == 2
+    error = capsys.readouterr().err.strip().splitlines()
+    assert len(error) == 1
+    assert words in error[0]
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Data(test=0.6, validation=0.5), "shares in"),
+        (lambda: Data(showers=10), "at least 1000 showers"),
+        (lambda: Geant4Sample(highest=30), "highest power"),
+        (lambda: Course(epochs=0), "epochs must be at least 1"),
+        (lambda: Course(ema=1.0), "ema and warmup"),
+        (lambda: Course(lr=0.0), "lr and clip"),
+        (lambda: evaluation.Evaluation(batches=()), "batches of at least 1"),
+        (lambda: evaluation.Evaluation(showers=10), "at least 200 showers"),
+        (lambda: study.Study(models=()), "at least one model"),
+        (lambda: study.Study(knots=0), "at least 1 knot"),
+        (lambda: recipe.Config(workers=0), "workers must be at least 1"),
+    ],
+)
+def test_unfit_settings_are_refused(make, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        make()
+
+
+def test_own_files_are_real_data_under_their_own_name(tmp_path: Path) -> None:
+    batch = _toy(1200)
+    path = tmp_path / "dataset_1_photons_1.hdf5"
+    calochallenge.write_showers(path, batch["energies"].numpy(), batch["showers"].numpy())
+    data = Data(path=(path,), showers=1000, validation=0.2, test=0.3)
+    split = load_split(data, seed=1, workers=1, progress=False)
+    assert split.provenance.kind == "real"
+    assert split.provenance.name == "own showers"
+    assert len(split.train["energies"]) == 500
+    other = tmp_path / "dataset_1_photons_2.hdf5"
+    shutil.copy(path, other)
+    both = load_split(replace(data, reference=(other,)), seed=1, workers=1, progress=False)
+    assert both.provenance.name == "CaloChallenge 1-photons"
+    assert len(both.test["energies"]) == 1000
+
+
+@pytest.mark.slow
+def test_the_hybrid_runs_on_geant4() -> None:
+    made = geant4_showers(Data(), Geant4Sample(showers=1000, highest=8), seed=1, workers=2, progress=False)
+    assert made["showers"].shape == (1000, 368)
+    assert (made["energies"] == 256).all()
+    response = made["showers"].sum(dim=1) / 256
+    assert 0.5 < float(response.mean()) < 1.1
+
+
+def test_the_loss_of_a_descent_is_that_of_the_module() -> None:
+    class Square(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.x = nn.Parameter(torch.tensor(3.0))
+
+        def loss(self, batch: Batch, *, generator: torch.Generator) -> torch.Tensor:
+            return self.x.square()
+
+    player = Descent(Square(), Course(lr=0.1))
+    losses = [float(player.step({}, generator=torch.Generator())["loss"]) for _ in range(100)]
+    assert losses[0] == 9
+    assert losses[-1] < 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(("name", "dataset"), [("dream", "2"), ("inn", "1-pions"), ("diffusion", "1-pions")])
+def test_published_sizes_train_on_their_data_sets(name: str, dataset: str) -> None:
+    paper = recipe.PRESETS["paper"]
+    batch = _toy(8, name=dataset)
+    player = study.learner(study.Part(name, 1), paper.study, batch, dataset=dataset)
+    losses = player.step(batch, generator=torch.Generator().manual_seed(0))
+    assert all(loss.isfinite() for loss in losses.values())
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, tuple[float, float]]]:
+    """Value and error of every number of every model of the demo."""
+    run = recipes.start(SYSTEM, recipe.PRESETS["demo"], preset="demo", root=tmp_path_factory.mktemp("demo"))
+    table: dict[str, dict[str, tuple[float, float]]] = {}
+    for result in recipes.carry_out(SYSTEM, run, progress=False):
+        if result.error is not None and set(result.labels) == {"model"}:
+            table.setdefault(result.name, {})[result.labels["model"]] = (result.value, result.error)
+    return table
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("title", TITLES[:5])
+def test_every_generator_beats_the_marginals(
+    demo: dict[str, dict[str, tuple[float, float]]], title: str
+) -> None:
+    for name in ("FPD", "AUC, high-level"):
+        (value, error), (trivial, its_error) = demo[name][title], demo[name]["marginals"]
+        assert trivial - value > 3 * float(np.hypot(error, its_error))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("title", TITLES[:5])
+def test_the_mean_response_is_right_within_two_percent(
+    demo: dict[str, dict[str, tuple[float, float]]], title: str
+) -> None:
+    value, error = demo["E_tot / E_inc over that of the test"][title]
+    assert abs(value - 1) < 0.02 + 2 * error
+
+
+def test_estimates_of_layers_are_averaged_with_their_errors() -> None:
+    parts = [Estimate(0.1 * k, 0.03, 10, 10, 0.2, 0.04) for k in range(4)]
+    found = evaluation._average(parts)
+    assert found.value == pytest.approx(0.15)
+    assert found.error == pytest.approx(0.015)
+    assert found.null_error == pytest.approx(0.02)
