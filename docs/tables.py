@@ -60,6 +60,13 @@ HEADLINES = {
             for side in (("EPiC-FM", "GAPT", "MPGAN"), ("FC generator", "marginals"))
         ),
     ),
+    "calo-reconstruction": Headline(
+        "AUC",
+        *(
+            tuple({"task": "γ or π⁰", "method": method, "cells": "CLIC"} for method in side)
+            for side in (("GoogLeNet", "CNN"), ("BDT on shapes",))
+        ),
+    ),
     "hgq": Headline(
         "near floating point",
         *(
@@ -435,7 +442,15 @@ def _value(number: Result | Published) -> str:
 
 
 def _labels(result: Result | Published) -> str:
-    plain = ("method", "metric", "model", "network", "quantity", "sample")  # whose texts speak for themselves
+    plain = (
+        "method",
+        "metric",
+        "model",
+        "network",
+        "quantity",
+        "sample",
+        "task",
+    )  # whose texts speak for themselves
     return ", ".join(text if name in plain else f"{text} {name}" for name, text in result.labels.items())
 
 
