@@ -60,6 +60,16 @@ HEADLINES = {
             for side in (("EPiC-FM", "GAPT", "MPGAN"), ("FC generator", "marginals"))
         ),
     ),
+    "calo-challenge": Headline(
+        "FPD",
+        *(
+            tuple({"model": model} for model in side)
+            for side in (
+                ("CaloDREAM", "BoloGAN", "CaloDiffusion", "CaloVAE+INN", "CaloINN"),
+                ("marginals", "training showers"),
+            )
+        ),
+    ),
     "calo-reconstruction": Headline(
         "AUC",
         *(
