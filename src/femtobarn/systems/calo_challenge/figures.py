@@ -277,8 +277,8 @@ def _frontier(run: Run, results: Sequence[Result], data: DataKind) -> None:
     axes[0].set_ylabel("FPD")
     axes[0].set_yscale("symlog", linthresh=least)
     axes[1].set(ylabel="AUC, high-level features", ylim=(0.48, 1.02))
-    axes[0].set_ylim(bottom=0)
-    axes[0].legend(fontsize=7, ncols=2, loc="lower left")
+    axes[0].set_ylim(0, 3 * axes[0].get_ylim()[1])
+    axes[0].legend(fontsize=7, ncols=2, loc="lower left", markerscale=0.5)
     plots.label(axes[0], data)
     plots.label(axes[1], data, text="one thread")
     run.save_figure(
