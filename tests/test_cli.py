@@ -72,7 +72,7 @@ def test_data_tells_columns_and_units(capsys: pytest.CaptureFixture[str]) -> Non
         (["run", "emd-compression", "tiny", "demo"], "one system and one preset"),
         (["run"], "which system?"),
         (["data", "hgcl"], "did you mean hgcal?"),
-        (["show", "nothing-like-it"], "known are emd-compression"),
+        (["show", "nothing-like-it"], "known are calo-challenge, "),
         (["list", "--colour"], "--colour"),
         (["predict", "nowhere", "wafers.csv"], "nowhere"),
         (["report", "nowhere"], "nowhere"),
