@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import ks_2samp
 
 from femtobarn.errors import InputError
+from femtobarn.parts import fresh_processes
 from femtobarn.simulate.geant4.transport import PARTICLE, STEP, Layer, Mixture, Stack, transport
 
 pytest.importorskip("calzone", reason="Geant4 comes with the extra showers")
@@ -65,6 +66,16 @@ def test_result_does_not_depend_on_what_ran_before() -> None:
     first = transport(stack, pions, seed=3)
     transport(TUNGSTEN, beam(22, 1.0, 2), seed=4)
     np.testing.assert_array_equal(first, transport(stack, pions, seed=3))
+
+
+def test_hadrons_do_not_depend_on_other_stacks_of_the_process() -> None:
+    """Geant4 remembers cross sections of the materials that hadrons have met."""
+    crystal = Stack((Layer("crystal", "G4_PbWO4", 0.0, 200.0, sensitive=True),), half_width=500.0)
+    transport(crystal, beam(-211, 20.0, 5), seed=1)
+    here = transport(SANDWICH, beam(-211, 5.0, 10), seed=2)
+    with fresh_processes(1) as pool:
+        alone = pool.submit(transport, SANDWICH, beam(-211, 5.0, 10), seed=2).result()
+    np.testing.assert_array_equal(here, alone)
 
 
 def test_two_half_runs_have_the_distribution_of_one_run() -> None:

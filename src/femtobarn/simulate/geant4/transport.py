@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from femtobarn.errors import InputError, require
+from femtobarn.parts import fresh_processes
 from femtobarn.simulate.geant4 import tables
 
 _VERSION = 1  # raise it when the same stack, particles and seed give other steps
@@ -18,6 +19,10 @@ _VERSION = 1  # raise it when the same stack, particles and seed give other step
 PARTICLE = np.dtype([("pid", "i4"), ("energy", "f8"), ("position", "f8", 3), ("direction", "f8", 3)])
 #: One energy deposit: row of the particle, row of the layer in the stack, place (mm), energy (MeV).
 STEP = np.dtype([("event", "i4"), ("layer", "i2"), ("x", "f4"), ("y", "f4"), ("z", "f4"), ("energy", "f4")])
+
+
+#: The stack that this process has simulated, if any.
+_stacks: dict[str, "Stack"] = {}
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,8 @@ def transport(stack: Stack, particles: np.ndarray, *, seed: int) -> np.ndarray:
 
     Physics: Geant4 11.4, electromagnetic "option1", hadronic FTFP_BERT, no magnetic field. The deposit of a
     charged step is put at its middle. The result depends on the arguments (and on Geant4's data, see `tables`)
-    alone. Runs in this process; to use more than one, see `femtobarn.simulate.chunks`.
+    alone. The first stack of a process is simulated in it, any other in a new one: Geant4 keeps cross sections of
+    the materials it has seen, and hadrons would come out otherwise. For bulk see `femtobarn.simulate.chunks`.
 
     Args:
         stack: The detector.
@@ -96,6 +102,14 @@ def transport(stack: Stack, particles: np.ndarray, *, seed: int) -> np.ndarray:
         MissingExtraError: calzone is not installed.
     """
     _check(particles)
+    require("calzone", extra="showers")
+    if _stacks.setdefault("first", stack) == stack:
+        return _transport(stack, particles, seed)
+    with fresh_processes(1) as pool:
+        return pool.submit(_transport, stack, particles, seed).result()
+
+
+def _transport(stack: Stack, particles: np.ndarray, seed: int) -> np.ndarray:
     calzone = require("calzone", extra="showers")
     primaries = calzone.particles(
         len(particles),
