@@ -333,6 +333,27 @@ CLAIMS = (
         "x",
     ),
     Claim(
+        "GFLASH showers of CaloChallenge data set 2, two processes",
+        "5,000 showers/s",
+        "showers",
+        ("gflash", "2", "two processes, showers/s"),
+        "showers/s",
+    ),
+    Claim(
+        "evaluating 100,000 + 100,000 showers of data set 1, photons",
+        "120 s",
+        "shower_evaluation",
+        ("evaluations", 0, "seconds"),
+        "s",
+    ),
+    Claim(
+        "evaluating 20,000 + 20,000 showers of data set 2",
+        "600 s",
+        "shower_evaluation",
+        ("evaluations", 1, "seconds"),
+        "s",
+    ),
+    Claim(
         "a training step with trainable bits, against HGQ2 on torch",
         "3 x",
         "quantised",
