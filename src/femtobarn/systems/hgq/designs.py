@@ -83,5 +83,5 @@ def write(
             synthesis=settings.synthesis,
         )
     except MissingExtraError as error:
-        return {"notes": [f"the Verilog was not written: {error}; or give --hardware.optimise False"]}
+        return {"notes": [f"the Verilog was not written: {error}; or give --hardware.no-optimise"]}
     return {**asdict(report), "verified": report.verified}
