@@ -98,7 +98,7 @@ def test_a_slow_pion_leaves_about_its_energy() -> None:
 
 
 @pytest.mark.xfail(
-    reason="the drawn invisible energy has no bound: one in a hundred gives 2.7 times its energy"
+    strict=True, reason="the drawn invisible energy has no bound: one in a hundred gives 2.7 times its energy"
 )
 def test_a_slow_pion_never_leaves_much_more_than_its_energy() -> None:
     seen = layers(0.25, 500, DEEP).sum(axis=1)

@@ -520,7 +520,7 @@ def test_every_generator_beats_the_marginals(
 ) -> None:
     if (title, name) == ("CaloDiffusion", "AUC, high-level"):
         why = "its loss still falls after the minutes that the demo gives it"
-        request.applymarker(pytest.mark.xfail(reason=why))
+        request.applymarker(pytest.mark.xfail(strict=True, reason=why))
     (value, error), (trivial, its_error) = demo[name][title], demo[name]["marginals"]
     assert trivial - value > 3 * float(np.hypot(error, its_error))
 

@@ -307,7 +307,7 @@ def test_gapt_learns(demo: dict[str, dict[str, tuple[float, float]]]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-@pytest.mark.xfail(reason="after minutes of training a few of GAPT's jets are far too hard")
+@pytest.mark.xfail(strict=True, reason="after minutes of training a few of GAPT's jets are far too hard")
 def test_gapt_beats_the_fully_connected_generator(demo: dict[str, dict[str, tuple[float, float]]]) -> None:
     assert _clearly_below(demo["FPD"]["GAPT"], demo["FPD"]["FC generator"])
 
