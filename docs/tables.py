@@ -438,7 +438,7 @@ def _note(found: Stored, chosen: Sequence[Result]) -> str:
         text += f" Errors: {'; or '.join(errors)}."
     if about:
         # No duration: between start and end a run may have been stopped and resumed.
-        text += f" Preset `{about['preset']}`, femtobarn {about['version']}, {about['cpu']}."
+        text += f" Preset `{about['preset']}`, seed {about['seed']}, femtobarn {about['version']}, {about['cpu']}."
     papers = [describe(p) for p in _comparable(found) if any(p.name == r.name for r in chosen)]
     if papers:
         text += f" Published on the same data: {'; '.join(papers)}."
