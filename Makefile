@@ -8,22 +8,22 @@ ifneq ($(wildcard ../shared/data),)
 export FEMTOBARN_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: demo test test-slow bench lint docs clean browser
+.PHONY: demo test test-slow bench lint docs clean browser hardware
 
 # Another system: make demo SYSTEM=jet-generation
 SYSTEM ?= emd-compression
-demo: .venv/run  ## simulate, train, compare, report: ten minutes on two cores
+demo: .venv/run hardware  ## simulate, train, compare, report: ten minutes on two cores
 	$(BIN)/femtobarn run $(SYSTEM) demo
 
-test: .venv/test browser  ## everything that takes seconds
+test: .venv/test browser hardware  ## everything that takes seconds
 	$(BIN)/python -m pytest
 
-test-slow: .venv/test browser  ## what takes longer
+test-slow: .venv/test browser hardware  ## what takes longer
 	$(BIN)/python -m pytest -m slow --timeout 1800
 
 # Peers that need other versions than ours live in environments of their own; give their Python:
 # make bench WASSERSTEIN=/path/to/python ENERGYFLOW=/path/to/python HGQ2=/path/to/python
-bench: .venv/bench  ## speed against the peers, in one run; writes benchmarks/results
+bench: .venv/bench hardware  ## speed against the peers, in one run; writes benchmarks/results
 	$(BIN)/python benchmarks/emd.py $(if $(WASSERSTEIN),--wasserstein $(WASSERSTEIN))
 	$(BIN)/python benchmarks/emd_losses.py
 	$(BIN)/python benchmarks/metrics.py
@@ -71,3 +71,9 @@ browser:  # the report page is tested in Chromium; without it those tests are sk
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  apt-get -qq update && apt-get -qq install -y chromium chromium-driver >/dev/null; \
 	else echo "Chromium not found: the tests of the report page will be skipped (apt-get install chromium chromium-driver)"; fi
+
+hardware:  # Verilog is simulated by Icarus and counted by yosys; without them femtobarn says what was not checked
+	@command -v iverilog >/dev/null && command -v yosys >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get -qq update && apt-get -qq install -y iverilog yosys >/dev/null; \
+	else echo "Icarus or yosys not found: Verilog will not be checked (apt-get install iverilog yosys)"; fi
