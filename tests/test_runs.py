@@ -262,6 +262,19 @@ def test_finished_parts_are_remembered(tmp_path: Path) -> None:
     assert run.work("train/seed-0").is_dir()
 
 
+def test_trained_parts_are_found_by_name(tmp_path: Path) -> None:
+    run = new(tmp_path)
+    with pytest.raises(InputError, match="no trained model: finish it"):
+        run.trained()
+    for name in ("gapt-seed2", "gapt-seed1"):
+        (run.work(name) / "model.pt").touch()
+    run.work("mpgan-seed1")  # stopped before its end
+    assert [folder.name for folder in run.trained()] == ["gapt-seed1", "gapt-seed2"]
+    assert run.trained("gapt-seed2") == [run.folder / "work" / "gapt-seed2"]
+    with pytest.raises(InputError, match="no model 'gpt-seed1': did you mean gapt-seed1"):
+        run.trained("gpt-seed1")
+
+
 # ---------------------------------------------------------------- results
 
 text = st.text(max_size=8)

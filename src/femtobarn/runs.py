@@ -37,7 +37,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from femtobarn.data.checksums import checksum
-from femtobarn.errors import InputError
+from femtobarn.errors import InputError, nearest
 from femtobarn.settings import from_dict, to_dict
 
 if TYPE_CHECKING:
@@ -396,6 +396,19 @@ class Run:
         _check_name(name)
         path = self.folder / "work" / name / "done.json"
         return dict(_restored(_read_json(path))) if path.exists() else None
+
+    def trained(self, name: str | None = None) -> list[Path]:
+        """Folders of the parts that left a ``model.pt``, sorted; only that of `name` if one is given.
+
+        Raises:
+            InputError: There is none, or none of that name.
+        """
+        folders = {path.parent.name: path.parent for path in sorted(self.folder.glob("work/*/model.pt"))}
+        if not folders:
+            raise InputError(f"{self.folder} holds no trained model: finish it with femtobarn run --resume")
+        if name is not None and name not in folders:
+            raise InputError(f"the run has no model {name!r}: {nearest(name, folders)}")
+        return list(folders.values()) if name is None else [folders[name]]
 
     def _save(self) -> None:
         _write_json(self.folder / "run.json", self._record)

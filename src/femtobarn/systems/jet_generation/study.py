@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from femtobarn.engine import load_tensors, save_tensors
-from femtobarn.errors import InputError, nearest
+from femtobarn.errors import InputError
 from femtobarn.generator_loop import Course, Distance, Learner, fit_generator
 from femtobarn.metrics.frechet import fpd
 from femtobarn.physics.energy_flow import energy_flow_polynomials
@@ -356,15 +356,8 @@ def choose(run: Run, name: str | None) -> Trained:
     Raises:
         InputError: The run holds no trained model, or none of that name.
     """
-    folders = sorted(path.parent for path in run.folder.glob("work/*/model.pt"))
-    if not folders:
-        raise InputError(f"{run.folder} holds no trained model: finish it with femtobarn run --resume")
-    if name is None:
-        return min(map(load_part, folders), key=lambda t: (t.best["distance"] + t.best["error"], t.part))
-    names = [folder.name for folder in folders]
-    if name not in names:
-        raise InputError(f"the run has no model {name!r}: {nearest(name, names)}")
-    return load_part(folders[names.index(name)])
+    trained = map(load_part, run.trained(name))
+    return min(trained, key=lambda t: (t.best["distance"] + t.best["error"], t.part))
 
 
 def some(jets: Jets, count: int) -> Jets:
