@@ -16,7 +16,7 @@ from femtobarn.systems.jet_generation.study import Trained
 
 _SPECTRA: dict[str, tuple[str, str, bool]] = {
     "mass": (r"relative mass $m/p_T$", "jets", False),
-    "multiplicity": (r"particles with $p_T > 0$", "jets", False),
+    "multiplicity": (r"particles with $p_T > 0$", "jets", True),
     "leading": (r"$p_T^\mathrm{rel}$ of the hardest particle", "jets", False),
     "eta": (r"$\eta^\mathrm{rel}$", "particles", True),
     "phi": (r"$\phi^\mathrm{rel}$", "particles", True),
