@@ -15,6 +15,7 @@ from femtobarn.cli import execute
 from femtobarn.datasets import clic
 from femtobarn.engine import Training
 from femtobarn.errors import InputError
+from femtobarn.generator_loop import Course
 from femtobarn.runs import Run
 from femtobarn.systems.calo_reconstruction import evaluation, recipe, study
 from femtobarn.systems.calo_reconstruction.gan_training import Gan, train_gan
@@ -144,7 +145,7 @@ def test_a_stopped_training_goes_on_to_the_same_weights(name: str, tmp_path: Pat
 def test_a_stopped_gan_goes_on_to_the_same_weights(tmp_path: Path) -> None:
     showers = clic.stand_in("e-", 30, seed=9, energy=(1.0, 4.0), workers=1)
     table = ShowerTable(showers.take(np.arange(8)), window=25)
-    settings: Gan = replace(TINY.gan, epochs=2, batch=4)
+    settings = replace(TINY.gan, course=Course(epochs=2, batch=4, ema=0.0))
 
     def train(folder: Path, stop: bool) -> dict[str, torch.Tensor]:
         def report(done: int, _: int, __: str) -> None:
@@ -238,7 +239,7 @@ def test_bad_checkpoint_is_one_line(finished: Run, tmp_path: Path, damage, words
         (lambda: Data(window=24), "odd window"),
         (lambda: study.Study(networks=()), "at least one task"),
         (lambda: study.Study(power=2.0), "power above 0"),
-        (lambda: Gan(epochs=0), "at least one epoch"),
+        (lambda: Gan(course=Course(batch=1)), "at least two"),
         (lambda: Gan(power=0.0), "power above 0"),
         (lambda: evaluation.Evaluation(bins=(3.0, 2.0)), "rising edges"),
         (lambda: recipe.Config(workers=0), "workers must be at least 1"),
@@ -278,9 +279,10 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Table:
 
 @pytest.mark.slow
 @pytest.mark.timeout(5400)
-def test_googlenet_beats_the_trees_where_two_photons_are_to_be_seen(demo: Table) -> None:
-    value, error = demo["gain in AUC over the BDT"]["γ or π⁰", "GoogLeNet", "CLIC"]
-    assert value > 2 * error
+def test_googlenet_beats_the_trees_where_they_leave_something_to_gain(demo: Table) -> None:
+    for task in ("γ or π⁰", "e⁻ or γ"):
+        value, error = demo["gain in AUC over the BDT"][task, "GoogLeNet", "CLIC"]
+        assert value > 2 * error, task
     assert demo["gain in AUC over the BDT"]["γ or π⁰", "CNN", "CLIC"][0] > -0.01
 
 
@@ -294,12 +296,13 @@ def test_electrons_and_charged_pions_are_told_apart(demo: Table) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(5400)
-@pytest.mark.parametrize(("species", "most"), [("π⁻", 1.0), ("e⁻", 1.05)])
-def test_the_energy_is_measured_as_well_as_by_the_best_linear_estimate(
-    demo: Table, species: str, most: float
-) -> None:
-    value, error = demo["width over that of the weighted layer sum"][species, "CNN"]
-    assert value < most + 2 * error
+def test_the_energy_of_hadrons_is_measured_better_than_by_the_best_linear_estimate(demo: Table) -> None:
+    """And that of electrons as well, though the network does not know the species."""
+    widths = demo["width over that of the weighted layer sum"]
+    value, error = widths["π⁻", "CNN"]
+    assert value < 1 - error
+    value, error = widths["e⁻", "CNN"]
+    assert value < 1.05 + 2 * error
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """The networks of calo-reconstruction: sizes as published, symmetries, the residual on the calibrated sum, the GAN."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,8 +9,17 @@ import torch
 from torch import nn
 
 from femtobarn.datasets.clic import Calibration, Showers
+from femtobarn.generator_loop import Course
 from femtobarn.physics.calorimeter_cells import HCAL, SAMPLING_WEIGHTS, shower_angle
-from femtobarn.systems.calo_reconstruction import baselines, evaluation, gan, gan_training, recipe, study
+from femtobarn.systems.calo_reconstruction import (
+    baselines,
+    compensation,
+    energy_measurement,
+    gan,
+    gan_training,
+    recipe,
+    study,
+)
 from femtobarn.systems.calo_reconstruction.gan import (
     AngleGenerator,
     Discriminator,
@@ -17,6 +27,7 @@ from femtobarn.systems.calo_reconstruction.gan import (
     generate,
     generator_loss,
 )
+from femtobarn.systems.calo_reconstruction.layer_embedding import LayerEmbedding, stairs
 from femtobarn.systems.calo_reconstruction.model import BLOCKS, CellNetwork, Cnn, Dnn, GoogLeNet
 from femtobarn.systems.calo_reconstruction.objectives import JointLoss, mirrored
 from femtobarn.systems.calo_reconstruction.sample import ShowerTable
@@ -26,8 +37,8 @@ CALIBRATION = Calibration(0.9, 1.3)
 
 def _batch(count: int, window: int = 13, seed: int = 0) -> dict[str, torch.Tensor]:
     g = torch.Generator().manual_seed(seed)
-    ecal = torch.rand(count, window, window, 25, generator=g) ** 6
-    hcal = torch.rand(count, *HCAL, generator=g) ** 9
+    ecal = torch.rand(count, window, window, 25, generator=g) ** 200
+    hcal = torch.rand(count, *HCAL, generator=g) ** 60
     weights = torch.from_numpy(SAMPLING_WEIGHTS).float()
     sums = torch.stack(((ecal * weights).sum(dim=(1, 2, 3)), hcal.sum(dim=(1, 2, 3))), dim=1)
     draw = torch.randn(count, 4, generator=g) * 0.3
@@ -106,6 +117,80 @@ def test_gradients_reach_every_weight_and_showers_do_not_mix(kind: str) -> None:
         torch.testing.assert_close(one[2:3], two, rtol=1e-4, atol=1e-4)
 
 
+def test_the_spectrum_of_cells_keeps_the_energy_and_knows_bright_from_faint() -> None:
+    cells = _batch(5)["ecal"]
+    logs = torch.linspace(-5, 1, 12)
+    found = compensation.spectrum(cells, logs)
+    torch.testing.assert_close(found.sum(dim=1), cells.sum(dim=(1, 2, 3)), rtol=1e-4, atol=1e-4)
+    one = torch.zeros(2, 3, 3, 2)
+    one[0, 1, 1, 0], one[1, 0, 0, 1] = math.exp(logs[3]), math.exp((logs[3] + logs[4]) / 2)
+    expected = torch.zeros(2, 12)
+    expected[0, 3], expected[1, 3:5] = one[0, 1, 1, 0], one[1, 0, 0, 1] / 2
+    torch.testing.assert_close(compensation.spectrum(one, logs), expected, rtol=1e-4, atol=1e-6)
+    assert torch.equal(compensation.spectrum(torch.zeros(2, 3, 3, 2), logs), torch.zeros(2, 12))
+
+
+def _hadrons(count: int, seed: int) -> dict[str, torch.Tensor]:
+    """Showers whose bright cells count in full and whose faint cells show half of their energy."""
+    g = torch.Generator().manual_seed(seed)
+    energy = 5 + 45 * torch.rand(count, generator=g)
+    bright = torch.rand(count, generator=g)
+    ecal, hcal = torch.zeros(count, 5, 5, 25), torch.zeros(count, *HCAL)
+    ecal[:, 2, 2, :10] = (0.1 * bright * energy)[:, None]
+    hcal[:, :, :, 3] = (0.5 * (1 - bright) * energy / 121)[:, None, None]
+    sums = torch.stack((ecal.sum(dim=(1, 2, 3)), hcal.sum(dim=(1, 2, 3))), dim=1)
+    return {"ecal": ecal, "hcal": hcal, "sums": sums, "energy": energy}
+
+
+def test_compensation_weighs_bright_and_faint_cells() -> None:
+    train, test = _hadrons(1000, 0), _hadrons(500, 1)
+    found = [compensation.columns(each["ecal"], each["hcal"]) for each in (train, test)]
+    assert found[0].shape == (1000, compensation.COLUMNS)
+    weights = compensation.fit(found[0], train["sums"].sum(dim=1), train["energy"])
+    better = test["sums"].sum(dim=1) + found[1].double() @ weights
+    before, after = ((each / test["energy"]).std() for each in (test["sums"].sum(dim=1), better))
+    assert after < 0.3 * before
+
+
+def test_a_network_begins_with_the_compensation() -> None:
+    settings = replace(recipe.PRESETS["tiny"].study, compensating=True)
+    model = study.build(
+        study.Part("dnn", "e-pi", "clic", 1), settings, window=5, calibration=Calibration(1, 1)
+    )
+    train, test = _hadrons(600, 0), _hadrons(200, 1)
+    weights = torch.from_numpy(SAMPLING_WEIGHTS).float()
+    for each in (train, test):
+        each["direction"], each["ecal"] = torch.zeros(len(each["energy"]), 2), each["ecal"] / weights
+    model.begin([train])
+    found = _call(model.eval(), test).energy
+    fitted = compensation.fit(
+        compensation.columns(train["ecal"] * weights, train["hcal"]),
+        train["sums"].sum(dim=1),
+        train["energy"],
+    )
+    expected = (
+        test["sums"].sum(dim=1) + compensation.columns(test["ecal"] * weights, test["hcal"]) @ fitted.float()
+    )
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_stairs_climb_in_linear_pieces() -> None:
+    edges = torch.tensor([0.0, 1.0, 3.0, 4.0])
+    found = stairs(torch.tensor([[-1.0, 0.5], [2.0, 9.0]]), edges)
+    expected = torch.tensor([[[0.0, 0, 0], [0.5, 0, 0]], [[1.0, 0.5, 0], [1.0, 1, 1]]])
+    torch.testing.assert_close(found, expected)
+    x = 4 * torch.rand(50)
+    torch.testing.assert_close(stairs(x, edges) @ edges.diff(), x)
+
+
+def test_summaries_do_not_know_left_from_right() -> None:
+    batch = _batch(3)
+    turned = mirrored(batch, True, True)
+    for summary in (LayerEmbedding(4), compensation.columns):
+        seen, mirror = (summary(each["ecal"], each["hcal"]) for each in (batch, turned))
+        torch.testing.assert_close(mirror, seen, rtol=1e-4, atol=1e-4)  # two tensors, or one
+
+
 class _Exact(nn.Module):
     """Says the truth of a batch, but for what is added."""
 
@@ -182,12 +267,12 @@ def test_response_finds_bias_and_width() -> None:
     generator = np.random.default_rng(0)
     true = generator.uniform(5, 50, 20_000)
     found = true * (1.02 + 0.2 / np.sqrt(true) * generator.normal(size=len(true)))
-    seen = evaluation.response(true, found, (5, 10, 20, 50))
+    seen = energy_measurement.response(true, found, (5, 10, 20, 50))
     np.testing.assert_allclose(seen.bias, 0.02, atol=0.01)
     np.testing.assert_allclose(seen.width, 0.2 / np.sqrt(seen.energy), rtol=0.1)
-    fit = evaluation.fit(seen)
+    fit = energy_measurement.fit(seen)
     assert fit is not None
-    ratio, error = evaluation.width_ratio(true, true + 0.5 * (found - true), found, 20)
+    ratio, error = energy_measurement.width_ratio(true, true + 0.5 * (found - true), found, 20)
     assert ratio == pytest.approx(0.5, abs=0.02)
     assert 0 < error < 0.02
 
@@ -281,7 +366,7 @@ def test_two_hundred_steps_do_not_diverge_and_the_sum_rises_with_energy(power: f
     table = _blob_showers(160)
     settings = gan_training.Gan(
         showers=160, angle=False, latent=16, wide=4, narrow=2, first=2, others=2, unit=10.0, cell_unit=0.1, power=power,
-        weights=(6.0, 0.2, 0.0, 0.1), epochs=10, batch=8,
+        weights=(6.0, 0.2, 0.0, 0.1), course=Course(epochs=10, batch=8, ema=0.0),
     )  # fmt: skip
     gan_training.train_gan(table, table, settings=settings, seed=1, folder=tmp_path)
     model, history = gan_training.load_gan(tmp_path, settings)

@@ -1,10 +1,9 @@
-"""The figures of the report: each is saved with the numbers drawn in it."""
+"""The figures of showers, identification and energy: each is saved with the numbers drawn in it."""
 
 from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
-import torch
 from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
@@ -15,8 +14,9 @@ from femtobarn.metrics.classifier_test import auc
 from femtobarn.metrics.roc import roc_curve
 from femtobarn.physics.calorimeter_cells import ECAL, ECAL_CELL, HCAL_CELL, ecal_depths, hcal_depths
 from femtobarn.runs import DataKind, Run
-from femtobarn.systems.calo_reconstruction import evaluation, shower_comparison
-from femtobarn.systems.calo_reconstruction.evaluation import LAYERS, Estimates, Evaluation, Outcome, Truth
+from femtobarn.systems.calo_reconstruction import energy_measurement
+from femtobarn.systems.calo_reconstruction.energy_measurement import LAYERS, Estimates
+from femtobarn.systems.calo_reconstruction.evaluation import Evaluation, Outcome, Truth, truth_of
 from femtobarn.systems.calo_reconstruction.sample import (
     SPECIES_TITLES,
     TASKS,
@@ -24,11 +24,10 @@ from femtobarn.systems.calo_reconstruction.sample import (
     Split,
     of_species,
 )
-from femtobarn.systems.calo_reconstruction.shower_comparison import AXES, Images
 from femtobarn.systems.calo_reconstruction.study import GEOMETRIES, TITLES, Trained
 
 
-def draw_reconstruction(
+def draw(
     run: Run,
     outcomes: Sequence[Outcome],
     estimates: Sequence[Estimates],
@@ -50,22 +49,6 @@ def draw_reconstruction(
             _resolution(run, each, settings, kind)
         _residuals(run, estimates, kind)
         _training(run, trained, kind)
-
-
-def draw_gan(
-    run: Run,
-    samples: dict[str, Images],
-    real: Images,
-    history: Sequence[dict[str, float]],
-    *,
-    kind: DataKind,
-) -> None:
-    """Draw what the GAN makes beside Geant4's showers."""
-    with plots.style():
-        _profiles(run, samples, real, kind)
-        _response(run, samples, real, kind)
-        _mean_images(run, samples, real, kind)
-        _gan_training(run, history, kind)
 
 
 def _event(run: Run, split: Split, species: str, kind: DataKind) -> None:
@@ -130,7 +113,7 @@ def _first_seed(outcomes: Sequence[Outcome], task: str, geometry: str) -> list[O
 
 
 def _roc(run: Run, outcomes: Sequence[Outcome], split: Split, data: Data, task: str, kind: DataKind) -> None:
-    truth = evaluation.truth(split, data, task)
+    truth = truth_of(split, data, task)
     signal = truth.label == 1
     figure, ax = pyplot.subplots()
     drawn = {}
@@ -166,7 +149,7 @@ def _auc_against_energy(
     figure, axes = pyplot.subplots(1, len(tasks), figsize=(2.2 + 2.4 * len(tasks), 3.7), squeeze=False)
     edges, drawn = np.array(settings.wide_bins), {}
     for ax, task in zip(axes[0], tasks, strict=True):
-        truth = evaluation.truth(split, data, task)
+        truth = truth_of(split, data, task)
         for place, outcome in enumerate(_first_seed(outcomes, task, "clic")):
             value, error = np.array([_auc_between(outcome, truth, *edge) for edge in pairwise(edges)]).T
             middle = np.sqrt(edges[:-1] * edges[1:]) * 1.02 ** (place - 1.5)
@@ -198,8 +181,8 @@ def _auc_between(outcome: Outcome, truth: Truth, low: float, high: float) -> tup
 
 
 def _granularity(run: Run, outcomes: Sequence[Outcome], split: Split, data: Data, kind: DataKind) -> None:
-    """AUC by granularity of each task."""
-    tasks = list(dict.fromkeys(o.task for o in outcomes))
+    """AUC by granularity of each task that a network was trained on in several."""
+    tasks = list(dict.fromkeys(o.task for o in outcomes if o.geometry != "clic" and o.method != "trees"))
     places = [name for name in GEOMETRIES if any(o.geometry == name for o in outcomes)]
     if len(places) < 2:
         return
@@ -207,7 +190,7 @@ def _granularity(run: Run, outcomes: Sequence[Outcome], split: Split, data: Data
     drawn = {}
     resampled = {o.method for o in outcomes if o.geometry != "clic"}
     for ax, task in zip(axes[0], tasks, strict=True):
-        truth = evaluation.truth(split, data, task)
+        truth = truth_of(split, data, task)
         signal = truth.label == 1
         for shift, method in enumerate(sorted(resampled)):
             each = {o.geometry: o for o in outcomes if (o.task, o.method) == (task, method)}
@@ -239,7 +222,7 @@ def _resolution(run: Run, each: Estimates, settings: Evaluation, kind: DataKind)
     figure, (upper, lower) = pyplot.subplots(2, 1, figsize=(5.6, 5.6), sharex=True, height_ratios=(1, 1.6))
     drawn = {}
     for place, (method, arrays) in enumerate(each.by_method.items()):
-        found = evaluation.response(each.energy, arrays[0], settings.bins, least=settings.least)
+        found = energy_measurement.response(each.energy, arrays[0], settings.bins, least=settings.least)
         drawn[method] = found._asdict()
         if not len(found.energy):
             continue
@@ -247,7 +230,7 @@ def _resolution(run: Run, each: Estimates, settings: Evaluation, kind: DataKind)
         marker, colour = plots.MARKERS[place], plots.PALETTE[place]
         upper.errorbar(at, found.bias, found.bias_error, fmt=marker, color=colour)
         label = method
-        fit = evaluation.fit(found)
+        fit = energy_measurement.fit(found)
         if fit is not None:
             grid = np.geomspace(found.energy[0], found.energy[-1], 60)
             lower.plot(grid, fit(grid), color=colour, linewidth=1)
@@ -307,141 +290,26 @@ def _residuals(run: Run, estimates: Sequence[Estimates], kind: DataKind) -> None
 def _training(run: Run, trained: Sequence[Trained], kind: DataKind) -> None:
     chosen = [t for t in trained if t.part.geometry == "clic" and t.part.seed == trained[0].part.seed]
     longest = max(len(t.history) for t in chosen)
-    curves = {}
-    for t in chosen:
-        values = [row["validation"] for row in t.history]
-        curves[f"{TITLES[t.part.network]}, {TASKS[t.part.task].title}"] = values + [np.nan] * (
-            longest - len(values)
-        )
-    figure, ax = pyplot.subplots(figsize=(6.4, 4.4))
-    drawn = plots.training_curves(ax, np.arange(longest), curves)
-    ax.set(ylabel="joint loss of validation showers")
-    ax.legend(fontsize=7, ncols=2)
-    plots.label(ax, kind)
+    tasks = list(dict.fromkeys(t.part.task for t in chosen))
+    figure, axes = pyplot.subplots(1, len(tasks), figsize=(2.2 + 2.4 * len(tasks), 3.7), squeeze=False)
+    drawn = {}
+    for ax, task in zip(axes[0], tasks, strict=True):
+        curves = {}
+        for t in chosen:
+            if t.part.task == task:
+                values = [row["validation"] for row in t.history]
+                curves[TITLES[t.part.network]] = values + [np.nan] * (longest - len(values))
+        drawn[TASKS[task].title] = plots.training_curves(ax, np.arange(longest), curves)
+        ax.set_title(TASKS[task].title, fontsize=10, loc="right")
+    axes[0][0].set_ylabel("joint loss of validation showers")
+    axes[0][-1].legend(fontsize=8)
+    plots.label(axes[0][0], kind)
     run.save_figure(
         "training",
         figure,
         title="Training",
-        caption="Joint loss of the validation showers after each epoch; the best epoch is kept.",
+        caption="Joint loss of the validation showers after each epoch, one panel for each task with an axis of its "
+        "own; the best epoch is kept.",
         section="Training",
-        data=drawn,
-    )
-
-
-def _profiles(run: Run, samples: dict[str, Images], real: Images, kind: DataKind) -> None:
-    figure, axes = pyplot.subplots(1, 2, figsize=(8.4, 3.7))
-    drawn = {}
-    everything = {"Geant4": real} | samples
-    for name, images in everything.items():
-        found = shower_comparison.profiles(images)
-        for ax, axis in zip(axes, ("depth", "x"), strict=True):
-            edges = np.arange(len(found[axis]) + 1) - 0.5
-            if axis == "x":
-                edges = edges - len(found[axis]) // 2
-            look = {"fill": True, "color": "0.85"} if name == "Geant4" else {"linewidth": 1.5}
-            ax.stairs(found[axis], edges, label=name, **look)
-        for axis in AXES:
-            drawn[f"{name}, {axis}"] = {"cell": np.arange(len(found[axis])), "energy": found[axis]}
-    axes[0].set(xlabel="layer", ylabel="energy a shower [1/20 MeV]")
-    axes[1].set(xlabel="cell in x from the middle", yscale="log")
-    axes[1].set_ylim(max(axes[1].get_ylim()[0], 1e-3))
-    axes[0].legend()
-    plots.label(axes[0], kind)
-    run.save_figure(
-        "gan-profiles",
-        figure,
-        title="3-D GAN: profiles",
-        caption="Mean energy of electron showers in depth and across, deposited in the ECAL, for the same energies. "
-        "Mean shower: that of the training sample, scaled.",
-        section="Generated showers",
-        data=plots.long_form(drawn, name="sample and axis"),
-    )
-
-
-def _response(run: Run, samples: dict[str, Images], real: Images, kind: DataKind) -> None:
-    """Response against energy, and the energies of cells."""
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(8.4, 3.7))
-    drawn, cells = {}, {}
-    energy = real.energy.double().numpy()
-    bins = np.quantile(energy, np.linspace(0, 1, 9))
-    bins[-1] *= 1.0001
-    edges = np.geomspace(1e-3, 50, 41)
-    for name, images in ({"Geant4": real} | samples).items():
-        total = images.ecal.double().sum(dim=(1, 2, 3)).numpy()
-        drawn[name] = plots.band_profile(left, energy, total / energy, bins, label=name)
-        counts = shower_comparison.cell_spectrum(images, edges)
-        look = {"fill": True, "color": "0.85"} if name == "Geant4" else {"linewidth": 1.5}
-        right.stairs(counts, edges, label=name, **look)
-        cells[name] = {"low": edges[:-1], "high": edges[1:], "cells": counts}
-    left.set(xlabel="energy of the electron [GeV]", ylabel="ECAL sum / energy [1/20 MeV per GeV]")
-    right.set(
-        xlabel="energy of a cell [1/20 MeV]",
-        ylabel="cells a shower",
-        xscale="log",
-        yscale="log",
-        ylim=(1e-3, None),
-    )
-    left.legend()
-    right.legend()
-    plots.label(left, kind)
-    run.save_figure(
-        "gan-response",
-        figure,
-        title="3-D GAN: response and cells",
-        caption="Left: sum of the ECAL's cells over the energy, median and central 68 %. Right: filled cells of a "
-        "shower in bins of their energy (the numbers drawn); a minimum ionising particle leaves about 0.01.",
-        section="Generated showers",
-        data=plots.long_form(cells, name="sample"),
-    )
-
-
-def _mean_images(run: Run, samples: dict[str, Images], real: Images, kind: DataKind) -> None:
-    """One shower of each kind, of the same energy, from the side."""
-    row = int(torch.argmin((real.energy - 20).abs()))
-    shown = {"Geant4": real} | samples
-    figure, axes = pyplot.subplots(1, len(shown), figsize=(2.9 * len(shown), 3.1), sharey=True)
-    drawn = {}
-    for ax, (name, images) in zip(np.atleast_1d(axes), shown.items(), strict=True):
-        seen = images.ecal[row].double().sum(dim=0).numpy()
-        image = ax.imshow(
-            np.where(seen > 1e-3, seen, np.nan),
-            origin="lower",
-            aspect="auto",
-            norm=LogNorm(1e-3, 10),
-            cmap="viridis_r",
-        )
-        ax.set(xlabel="layer")
-        ax.annotate(name, (0.05, 0.92), xycoords="axes fraction")
-        where = np.argwhere(seen > 0)
-        drawn[name] = {"y": where[:, 0], "layer": where[:, 1], "energy": seen[seen > 0]}
-    first: Axes = np.atleast_1d(axes)[0]
-    first.set_ylabel("cell in y")
-    figure.colorbar(image, ax=np.atleast_1d(axes)[-1], label="energy [1/20 MeV]")
-    plots.label(first, kind)
-    run.save_figure(
-        "gan-shower",
-        figure,
-        title="3-D GAN: a shower",
-        caption=f"Electrons of {float(real.energy[row]):.0f} GeV from the side, cells summed over x.",
-        section="Generated showers",
-        data=plots.long_form(drawn, name="sample"),
-    )
-
-
-def _gan_training(run: Run, history: Sequence[dict[str, float]], kind: DataKind) -> None:
-    figure, ax = pyplot.subplots()
-    names = ("generator", "discriminator", "mismatch")
-    curves = {name: [row[name] for row in history] for name in names}
-    drawn = plots.training_curves(ax, [row["epoch"] for row in history], curves, best="mismatch")
-    ax.set_ylabel("losses; mismatch of the profiles")
-    ax.legend()
-    plots.label(ax, kind)
-    run.save_figure(
-        "gan-training",
-        figure,
-        title="3-D GAN: training",
-        caption="Losses of both players, and the mismatch of the mean profiles with the validation showers, by which "
-        "the epoch is chosen.",
-        section="Training",
-        data=drawn,
+        data=plots.long_form(drawn, name="task"),
     )

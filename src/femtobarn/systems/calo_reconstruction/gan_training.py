@@ -1,23 +1,18 @@
-"""Training of the 3-D GAN: batches, two updates of the generator to one of the discriminator, checks, checkpoints.
-
-Order of the batches, noise and dropout depend on (seed, step) alone, so a training that was stopped needs no state
-of a random generator to go on to the numbers it would have reached.
-"""
+"""Training of the 3-D GAN: to one update of the discriminator two of the generator."""
 
 import math
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from femtobarn.engine import ShuffledBatches, load_tensors, save_tensors
+from femtobarn.engine import load_tensors, save_tensors
 from femtobarn.errors import InputError
+from femtobarn.generator_loop import Course, fit_generator
 from femtobarn.physics.calorimeter_cells import ECAL, shower_angle
 from femtobarn.systems.calo_reconstruction.gan import (
     AngleGenerator,
@@ -28,8 +23,6 @@ from femtobarn.systems.calo_reconstruction.gan import (
     generator_loss,
 )
 from femtobarn.systems.calo_reconstruction.sample import ShowerTable
-
-FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -62,16 +55,14 @@ class Gan:
     """Share of the discriminator's labels that are flipped."""
     least: float = 0.1
     """Real showers whose ECAL sum in file units over their energy is less are left out."""
-    epochs: int = 120
-    """Passes over the training showers."""
-    batch: int = 64
-    """Showers a step."""
     lr: float = 1e-3
     """Learning rate of RMSprop, of both."""
+    course: Course = field(default_factory=lambda: Course(epochs=120, batch=64, ema=0.0))
+    """How long they are trained."""
 
     def __post_init__(self) -> None:
-        if self.showers < 0 or self.epochs < 1 or self.batch < 2:
-            raise InputError("expected showers of 0 or more, at least one epoch and batches of at least two")
+        if self.showers < 0 or self.course.batch < 2:
+            raise InputError("expected showers of 0 or more, and batches of at least two")
         if not 0 < self.power <= 1 or min(self.unit, self.cell_unit, self.lr) <= 0:
             raise InputError("expected a power above 0 and up to 1, positive units and learning rate")
 
@@ -81,20 +72,67 @@ class Gan:
         return ECAL[0] if self.angle else 25
 
 
-class Players(nn.Module):
-    """Generator and discriminator of some settings; weights depend on the seed alone."""
+def build_generator(settings: Gan) -> nn.Module:
+    """The generator of some settings, untrained."""
+    s = settings
+    if s.angle:
+        return AngleGenerator(latent=s.latent, first=s.wide, narrow=s.narrow)
+    return FixedAngleGenerator(latent=s.latent, wide=s.wide, narrow=s.narrow)
 
-    def __init__(self, settings: Gan, *, seed: int) -> None:
-        super().__init__()
+
+class Adversarial:
+    """One step of both players, on showers given by their rows: these are sparse until they are asked for.
+
+    The discriminator sees real and generated images in batches of their own; then the generator learns twice, with
+    the conditions of the real batch. Weights at the start depend on the seed alone.
+    """
+
+    def __init__(self, settings: Gan, showers: ShowerTable, *, seed: int) -> None:
         torch.manual_seed(seed)
-        s = settings
-        self.generator: nn.Module = (
-            AngleGenerator(latent=s.latent, first=s.wide, narrow=s.narrow)
-            if s.angle
-            else FixedAngleGenerator(latent=s.latent, wide=s.wide, narrow=s.narrow)
+        self.settings, self.showers = settings, showers
+        self.generator = build_generator(settings)
+        self.discriminator = Discriminator(
+            cells=settings.cells, power=settings.power, first=settings.first, narrow=settings.others
         )
-        self.discriminator = Discriminator(cells=s.cells, power=s.power, first=s.first, narrow=s.others)
-        self.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]  # faster by half here
+        self.networks = nn.ModuleDict({"generator": self.generator, "discriminator": self.discriminator})
+        self.networks.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]  # faster by half here
+        self.rates = dict.fromkeys(self.networks, settings.lr)
+        self.optimizers: dict[str, torch.optim.Optimizer] = {
+            name: torch.optim.RMSprop(player.parameters(), lr=settings.lr)
+            for name, player in self.networks.items()
+        }
+
+    def step(self, batch: dict[str, Tensor], *, generator: torch.Generator) -> dict[str, Tensor]:
+        """Improve both; their losses."""
+        settings, showers = self.settings, self.showers[batch["row"]]
+        energy, theta = showers["energy"] / settings.unit, angles(showers)
+        image = (showers["ecal"] / settings.cell_unit).unsqueeze(1)
+        with torch.no_grad():
+            made = self._fake(energy, theta, generator)
+        judged = torch.zeros(())
+        for images, truth in ((image, 1.0), (made, 0.0)):
+            flipped = torch.rand(len(images), generator=generator) < settings.flip
+            label = torch.where(flipped, 1 - truth, torch.tensor(truth))
+            loss = discriminator_loss(self.discriminator(images), energy, label, settings.weights)
+            judged += self._descend("discriminator", loss) / 2
+        real_angle, total = shower_angle(showers["ecal"]), image.sum(dim=(1, 2, 3, 4))
+        self.discriminator.requires_grad_(False)
+        wanted = torch.zeros(())
+        for _ in range(2):
+            verdict = self.discriminator(self._fake(energy, theta, generator))
+            loss = generator_loss(verdict, energy, real_angle, total, settings.weights)
+            wanted += self._descend("generator", loss) / 2
+        self.discriminator.requires_grad_(True)
+        return {"discriminator": judged, "generator": wanted}
+
+    def _fake(self, energy: Tensor, theta: Tensor, generator: torch.Generator) -> Tensor:
+        return self.generator(self.generator.draw(energy, theta, generator=generator))  # type: ignore[operator]
+
+    def _descend(self, name: str, loss: Tensor) -> Tensor:
+        self.optimizers[name].zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        self.optimizers[name].step()
+        return loss.detach()
 
 
 def train_gan(
@@ -106,54 +144,30 @@ def train_gan(
     folder: Path,
     report: Callable[[int, int, str], None] = lambda *_: None,
 ) -> None:
-    """Train, and leave the generator of the best epoch as ``gan.pt`` in the folder.
+    """Train, and leave the generator of the best check as ``gan.pt`` in the folder.
 
-    The best epoch has the least `mismatch` with the validation showers. ``last.ckpt`` is written after each epoch;
-    training goes on from it to the numbers of an unbroken run.
+    The best has the least `mismatch` with the validation showers. See ``generator_loop.fit_generator`` on how a
+    training that was stopped goes on.
 
     Raises:
         InputError: A loss is not finite, or the checkpoint is damaged or of another model.
     """
     if (folder / "gan.pt").exists():
         return
-    players = Players(settings, seed=seed)
-    optimizers: dict[str, torch.optim.Optimizer] = {
-        name: torch.optim.RMSprop(player.parameters(), lr=settings.lr)
-        for name, player in (("generator", players.generator), ("discriminator", players.discriminator))
-    }
-    step, history = 0, list[dict[str, float]]()
-    if (folder / "last.ckpt").exists():
-        step, history = _load(folder / "last.ckpt", players, optimizers)
-    batches = ShuffledBatches(len(train), settings.batch, seed=seed, steps_done=lambda: step)
-    noise = torch.Generator()
-    start = time.perf_counter()
-    for epoch in range(step // len(batches), settings.epochs):
-        sums = torch.zeros(2, dtype=torch.float64)
-        players.train()
-        for rows in batches:
-            torch.manual_seed(seed * 1_000_003 + step)  # of dropout
-            noise.manual_seed(seed * 1_000_003 + step)
-            sums += torch.tensor(_step(players, optimizers, train[rows], settings, noise))
-            step += 1
-        means = (sums / len(batches)).tolist()
-        if not all(map(math.isfinite, means)):
-            raise InputError(f"the GAN diverged in epoch {epoch} (losses {means}): lower its learning rate")
-        value = mismatch(players.generator.eval(), validation, settings, seed=seed)
-        row = {"epoch": float(epoch), "discriminator": means[0], "generator": means[1], "mismatch": value}
-        row["seconds"] = time.perf_counter() - start
-        if all(value < old["mismatch"] for old in history):
-            save_tensors({"generator": players.generator.state_dict()}, folder / "best.ckpt")
-        history.append(row)
-        content = {
-            "players": players.state_dict(),
-            "optimizers": {name: each.state_dict() for name, each in optimizers.items()},
-            "step": step,
-            "history": history,
-        }
-        save_tensors(content, folder / "last.ckpt")
-        report(epoch + 1, settings.epochs, f"mismatch of the profiles {value:.3f}")
-    best = load_tensors(folder / "best.ckpt")["generator"]
-    save_tensors({"generator": best, "history": history, "format": FORMAT}, folder / "gan.pt")
+    torch.set_num_threads(1)  # on more the sums are in another order, and the numbers of a seed differ
+    players, epochs = Adversarial(settings, train, seed=seed), settings.course.epochs
+    history = fit_generator(
+        players,
+        {"row": torch.arange(len(train))},
+        lambda model, _: (mismatch(model.eval(), validation, settings, seed=seed), 0.0),
+        course=settings.course,
+        seed=seed,
+        folder=folder,
+        report=lambda row: report(
+            int(row["epoch"]), epochs, f"mismatch of the profiles {row['distance']:.3f}"
+        ),
+    )
+    save_tensors({"generator": players.generator.state_dict(), "history": history}, folder / "gan.pt")
     for name in ("last.ckpt", "best.ckpt"):
         (folder / name).unlink(missing_ok=True)
 
@@ -165,7 +179,7 @@ def load_gan(folder: Path, settings: Gan) -> tuple[nn.Module, list[dict[str, flo
         InputError: The file is missing, damaged, or of another model.
     """
     content = load_tensors(folder / "gan.pt")
-    generator = Players(settings, seed=0).generator
+    generator = build_generator(settings)
     try:
         generator.load_state_dict(content["generator"])
         return generator.eval(), content["history"]
@@ -203,56 +217,3 @@ def angles(batch: dict[str, Tensor]) -> Float[Tensor, "shower"]:
     if "eta" not in batch:
         return torch.full_like(batch["energy"], math.pi / 2)
     return 2 * torch.atan(torch.exp(-batch["eta"]))
-
-
-def _step(
-    players: Players,
-    optimizers: dict[str, torch.optim.Optimizer],
-    batch: dict[str, Tensor],
-    settings: Gan,
-    noise: torch.Generator,
-) -> tuple[float, float]:
-    """One step of the discriminator on real and on generated images in batches of their own, two of the generator."""
-    energy, theta = batch["energy"] / settings.unit, angles(batch)
-    image = (batch["ecal"] / settings.cell_unit).unsqueeze(1)
-    generator, discriminator = players.generator, players.discriminator
-
-    def fake() -> Tensor:
-        return generator(generator.draw(energy, theta, generator=noise))  # type: ignore[operator]
-
-    with torch.no_grad():
-        made = fake()
-    judged = 0.0
-    for images, truth in ((image, 1.0), (made, 0.0)):
-        flipped = torch.rand(len(images), generator=noise) < settings.flip
-        label = torch.where(flipped, 1 - truth, torch.tensor(truth))
-        loss = discriminator_loss(discriminator(images), energy, label, settings.weights)
-        judged += _descend(optimizers["discriminator"], loss)
-    real_angle = shower_angle(batch["ecal"])
-    discriminator.requires_grad_(False)
-    wanted, total = 0.0, image.sum(dim=(1, 2, 3, 4))
-    for _ in range(2):
-        loss = generator_loss(discriminator(fake()), energy, real_angle, total, settings.weights)
-        wanted += _descend(optimizers["generator"], loss) / 2
-    discriminator.requires_grad_(True)
-    return judged / 2, wanted
-
-
-def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> float:
-    optimizer.zero_grad(set_to_none=True)
-    torch.autograd.backward(loss)
-    optimizer.step()
-    return float(loss.detach())
-
-
-def _load(path: Path, players: Players, optimizers: dict[str, Any]) -> tuple[int, list[dict[str, float]]]:
-    content = load_tensors(path)
-    try:
-        players.load_state_dict(content["players"])
-        for name, optimizer in optimizers.items():
-            optimizer.load_state_dict(content["optimizers"][name])
-        return int(content["step"]), list(content["history"])
-    except (KeyError, RuntimeError, ValueError) as error:
-        raise InputError(
-            f"{path} is the checkpoint of another model: remove it or choose another folder"
-        ) from error

@@ -1,6 +1,6 @@
 """The three networks from cells to particle and energy: DNN, CNN and 3-D GoogLeNet (arXiv:1912.06794)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -9,8 +9,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from femtobarn.datasets.clic import Calibration
+from femtobarn.engine import Batch
 from femtobarn.physics.calorimeter_cells import ECAL, HCAL, SAMPLING_WEIGHTS
 from femtobarn.physics.resampling import Geometry, Resampling
+from femtobarn.systems.calo_reconstruction import compensation
+from femtobarn.systems.calo_reconstruction.layer_embedding import LayerEmbedding
 
 SCALARS = 4  # direction and sums, given to the dense part and again to the last layer
 
@@ -53,8 +56,10 @@ class CellNetwork(nn.Module):
         window: Cells of the ECAL in x and y.
         geometry: Granularity in which the ECAL is seen.
         power: To which energies of cells are raised; 1 as published, less shows faint cells.
-        profiles: Give the energy of each layer, itself and raised to the power, to the dense part and the last
-            layer too (not published), so that weighted sums of layers need not be learned from the cells.
+        embedding: Tell the dense part the energies of the layers, each as so many numbers, and add
+            their own logit; 0 as published, without.
+        compensating: Tell the dense part and the last layer the columns of `compensation`, from which the energy
+            can start, see `begin`; not published.
     """
 
     weights: Tensor
@@ -69,14 +74,17 @@ class CellNetwork(nn.Module):
         window: int = 25,
         geometry: Geometry = "clic",
         power: float = 1.0,
-        profiles: bool = False,
+        embedding: int = 0,
+        compensating: bool = False,
     ) -> None:
         super().__init__()
         self.register_buffer("weights", torch.from_numpy(SAMPLING_WEIGHTS).float())
         self.register_buffer("scale", torch.tensor(calibration, dtype=torch.float32))
         self.resampling = Resampling(window, geometry)
-        self.body, self.power, self.profiles = body, power, profiles
-        self.last = nn.Linear(features + scalars(profiles) + 1, 5)
+        self.body, self.power = body, power
+        self.embedding = LayerEmbedding(embedding) if embedding else None
+        self.compensating, self.features = compensating, features
+        self.last = nn.Linear(features + scalars(0, compensating) + 1, 5)
         nn.init.zeros_(self.last.weight[2:])
         nn.init.zeros_(self.last.bias[2:])
 
@@ -91,20 +99,37 @@ class CellNetwork(nn.Module):
         ecal = self.resampling(ecal * (self.scale[0] * self.weights))
         hcal, whole = hcal * self.scale[1], sums * self.scale
         given = torch.cat((10 * direction.flip(1), 0.01 * whole), dim=1)
-        if self.profiles:
-            layers = torch.cat((ecal.sum(dim=(1, 2)), hcal.sum(dim=(1, 2))), dim=1)
-            given = torch.cat((given, 0.1 * layers, _power(layers, self.power)), dim=1)
+        if self.compensating:
+            given = torch.cat((given, 0.1 * compensation.columns(ecal, hcal)), dim=1)
+        told, logit = given, torch.zeros_like(given[:, 0])
+        if self.embedding is not None:
+            layers, logit = self.embedding(ecal, hcal)
+            told = torch.cat((given, layers), dim=1)
         seen = [part if self.power == 1 else _power(part, self.power) for part in (ecal, hcal)]
-        features = self.body(*seen, given)
+        features = self.body(*seen, told)
         out = self.last(torch.cat((features, given, torch.ones_like(given[:, :1])), dim=1))
         energy = whole.sum(dim=1) + 10 * out[:, 2]
         eta, phi = (direction[:, axis] + 0.1 * out[:, 3 + axis] for axis in (0, 1))
-        return Output(out[:, 1] - out[:, 0], energy, eta, phi, out[:, 2])
+        return Output(logit + out[:, 1] - out[:, 0], energy, eta, phi, out[:, 2])
+
+    @torch.no_grad()
+    def begin(self, batches: Iterable[Batch]) -> None:
+        """Let the energy of an untrained network be that of software compensation fitted on these showers."""
+        found, sums, energy = [], [], []
+        for batch in batches:
+            ecal = self.resampling(batch["ecal"] * (self.scale[0] * self.weights))
+            found.append(compensation.columns(ecal, batch["hcal"] * self.scale[1]))
+            sums.append((batch["sums"] * self.scale).sum(dim=1))
+            energy.append(batch["energy"])
+        weights = compensation.fit(torch.cat(found), torch.cat(sums), torch.cat(energy))
+        first = self.features + SCALARS
+        self.last.weight[2, first : first + len(weights)] = weights.float()  # seen in 10 GeV, told in 10 GeV
 
 
-def scalars(profiles: bool) -> int:
+def scalars(embedding: int, compensating: bool) -> int:
     """Numbers that are given to the dense part beside the cells."""
-    return SCALARS + (2 * (ECAL[2] + HCAL[2]) if profiles else 0)
+    layers = LayerEmbedding(embedding).outputs if embedding else 0
+    return SCALARS + (compensation.COLUMNS if compensating else 0) + layers
 
 
 class Dnn(nn.Module):

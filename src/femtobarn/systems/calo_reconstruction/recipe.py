@@ -13,14 +13,19 @@ from femtobarn.datasets import clic
 from femtobarn.datasets.clic import Showers
 from femtobarn.engine import Training
 from femtobarn.errors import InputError
+from femtobarn.generator_loop import Course
 from femtobarn.parts import Report, run_parts
 from femtobarn.physics.resampling import Geometry
 from femtobarn.runs import Published, Result, Run
 from femtobarn.systems.calo_reconstruction import (
     baselines,
+    costs,
+    energy_measurement,
     evaluation,
     figures,
+    gan_figures,
     gan_training,
+    identification,
     predictions,
     shower_comparison,
     study,
@@ -73,7 +78,8 @@ PRESETS = {
             resampled=("dnn",),
             geometries=("cms",),
             power=0.5,
-            profiles=True,
+            embedding=4,
+            compensating=True,
             mirror=True,
             dnn=DnnSettings(hidden=16, layers=1, train=_TINY),
             cnn=CnnSettings(filters=2, hidden=16, layers=1, train=_TINY),
@@ -83,7 +89,7 @@ PRESETS = {
         ),
         gan=Gan(
             showers=40, angle=False, latent=16, wide=2, narrow=2, first=2, others=2, unit=10.0, cell_unit=0.1,
-            epochs=1, batch=16,
+            course=Course(epochs=1, batch=16, ema=0.0),
         ),
         evaluation=Evaluation(
             bins=(1.0, 2.0, 3.0, 4.0), wide_bins=(1.0, 4.0), bootstraps=5, rounds=20, least=5, nulls=0, calls=2
@@ -93,11 +99,13 @@ PRESETS = {
     "demo": Config(
         study=Study(
             power=0.3,
-            profiles=True,
+            embedding=8,
+            compensating=True,
             mirror=True,
+            resampled_tasks=("e-gamma", "gamma-pi0"),
             loss=Loss(energy=30.0, eta=1.0),
             dnn=DnnSettings(hidden=96, layers=2, dropout=0.3, train=_demo(8, 5e-4, 0.1)),
-            cnn=CnnSettings(filters=6, hidden=64, layers=2, dropout=0.1, train=_demo(8, 2e-3, 0.01)),
+            cnn=CnnSettings(filters=6, hidden=64, layers=2, dropout=0.3, train=_demo(6, 2e-3, 0.01)),
             googlenet=GoogLeNetSettings(
                 width=1 / 8, stride=2, blocks=((), ("a3", "b3"), ("b5",)), hidden=64, dropout=0.1,
                 train=_demo(6, 3e-3, 0.01),
@@ -105,7 +113,7 @@ PRESETS = {
         ),
         gan=Gan(
             showers=1000, angle=False, latent=64, wide=8, narrow=4, first=4, others=4, unit=10.0, cell_unit=0.1,
-            weights=(6.0, 0.2, 0.0, 0.1), epochs=3, batch=5,
+            weights=(6.0, 0.2, 0.0, 0.1), course=Course(epochs=3, batch=5, ema=0.0),
         ),
     ),
     "paper": Config(
@@ -160,13 +168,13 @@ def evaluate(
     """Identification, energy, and the showers of the GAN, on test showers; the figures of the report."""
     settings, kind = config.evaluation, data.provenance.kind
     outcomes = evaluation.of_networks(trained.networks, data, config.data) + trained.trees
-    results = evaluation.identification(outcomes, data, config.data, settings, kind=kind)
-    results += evaluation.gains(outcomes, data, config.data, settings, kind=kind)
-    estimates = evaluation.energies(outcomes, data, config.data)
-    results += evaluation.regression(estimates, settings, kind=kind)
-    results += evaluation.filters(data, config.data, config.study.tasks, kind=kind)
-    results += evaluation.costs(trained.networks, data, config.data, settings, kind=kind)
-    figures.draw_reconstruction(run, outcomes, estimates, data, config.data, settings, trained.networks)
+    results = identification.results(outcomes, data, config.data, settings, kind=kind)
+    results += identification.gains(outcomes, data, config.data, settings, kind=kind)
+    estimates = energy_measurement.energies(outcomes, data, config.data)
+    results += energy_measurement.results(estimates, settings, kind=kind)
+    results += identification.filters(data, config.data, config.study.tasks, kind=kind)
+    results += costs.of_networks(trained.networks, data, config.data, settings, kind=kind)
+    figures.draw(run, outcomes, estimates, data, config.data, settings, trained.networks)
     if trained.gan is not None:
         train_showers, _, test = _gan_tables(config, _gan_showers(config, data, progress=progress))
         real = shower_comparison.geant4(test, torch.arange(len(test)))
@@ -177,9 +185,9 @@ def evaluate(
         results += shower_comparison.results(
             samples, real, seed=config.seed, null_trainings=settings.nulls, kind=kind
         )
-        results += evaluation.generation_times(trained.gan, config.gan, kind=kind)
+        results += costs.of_generation(trained.gan, config.gan, kind=kind)
         history = gan_training.load_gan(run.folder / "work" / "gan", config.gan)[1]
-        figures.draw_gan(run, samples, real, history, kind=kind)
+        gan_figures.draw(run, samples, real, history, kind=kind)
     return results
 
 

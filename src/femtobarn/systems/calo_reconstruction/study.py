@@ -109,8 +109,10 @@ class Study:
     """The other detectors."""
     power: float = 1.0
     """To which energies of cells are raised before the networks; 1 as published."""
-    profiles: bool = False
-    """Give the networks the energy of each layer beside the cells; not published."""
+    embedding: int = 0
+    """Numbers that the energy of each layer becomes, told beside the cells; 0 as published, without."""
+    compensating: bool = False
+    """Start the energy from software compensation; not published."""
     mirror: bool = False
     """Mirror batches at random; not published."""
     loss: Loss = field(default_factory=Loss)
@@ -178,7 +180,7 @@ class Trained(NamedTuple):
 def build(part: Part, study: Study, *, window: int, calibration: Calibration) -> CellNetwork:
     """The untrained network of a part; its weights depend on the seed alone."""
     torch.manual_seed(part.seed)
-    given = scalars(study.profiles)
+    given = scalars(study.embedding, study.compensating)
     body: nn.Module
     match part.network:
         case "dnn":
@@ -211,7 +213,8 @@ def build(part: Part, study: Study, *, window: int, calibration: Calibration) ->
         window=window,
         geometry=part.geometry,  # type: ignore[arg-type]
         power=study.power,
-        profiles=study.profiles,
+        embedding=study.embedding,
+        compensating=study.compensating,
     )
 
 
@@ -231,6 +234,8 @@ def train_part(
     settings: Training = getattr(study, part.network).train
     train, validation = (table(showers, part.task, data) for showers in (split.train, split.validation))
     model = build(part, study, window=data.window, calibration=split.calibration)
+    if study.compensating:
+        model.begin(train[rows] for rows in torch.split(torch.arange(len(train)), 250))
     weights = asdict(study.loss)
     result = fit(
         model,
