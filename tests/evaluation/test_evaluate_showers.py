@@ -65,7 +65,8 @@ def _scores(
     folder: Path, reference: tuple[ShowerFiles, ShowerSummary], sample: Sample
 ) -> dict[str, Estimate]:
     real, truth = reference
-    return fast_scores(truth, _summary(real, _file(folder, "generated", sample)), showers=4000, seed=1)
+    generated = _summary(real, _file(folder, "generated", sample))
+    return fast_scores(truth, generated, PHOTONS, showers=4000, seed=1)
 
 
 def test_showers_of_the_same_kind_are_compatible_by_every_fast_metric(

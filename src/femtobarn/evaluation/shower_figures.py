@@ -1,12 +1,14 @@
 """Figures of a comparison of showers, as in the CaloChallenge: spectra with ratios, shapes, mean showers."""
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float64
 from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
 
 from femtobarn import plots
 from femtobarn.evaluation.leaderboard import Row
@@ -19,6 +21,7 @@ from femtobarn.runs import DataKind, Run
 _SHOWN = 6  # generators in one figure; more hide each other
 _LAYERS = 4  # of many, drawn one by one
 _ROUND = 8  # pieces of a slice in alpha
+_KNOWN = 4  # entries of the reference from which a ratio to it is drawn
 
 _TITLES = {
     "E": ("Energy in a layer", "E [MeV]", "Energies"),
@@ -37,12 +40,12 @@ _OF_ESTIMATE = {
     "p": "p_value",
 }
 _CAPTION = (
-    "Shares of the entries inside the published range; below, their ratio to the reference. Band and bars: square "
-    "roots of counts."
+    "Shares of the entries inside the published range; below, their ratio to the reference where it has four or more. "
+    "Band and bars: square roots of counts. The published bins, up to four as one where the sample is small."
 )
 
 
-def draw_showers(
+def shower_figures(
     run: Run,
     voxels: VoxelGeometry,
     real: ShowerSummary,
@@ -50,8 +53,8 @@ def draw_showers(
     *,
     reference: str,
     data: DataKind,
-) -> None:
-    """All spectra, profiles and mean showers, up to six generators against the reference.
+) -> dict[str, Callable[[], None]]:
+    """What draws all spectra, profiles and mean showers, by name: up to six generators against the reference.
 
     Args:
         run: Where the figures are saved.
@@ -62,18 +65,26 @@ def draw_showers(
         data: Kind of the data.
     """
     shown = {reference: real} | dict(list(generated.items())[:_SHOWN])
+    chosen = _chosen(voxels)
+
+    def spectra(file: str, names: Sequence[str], *words: str) -> Callable[[], None]:
+        return functools.partial(_styled, _draw_spectra, run, file, names, shown, *words, data)
+
+    drawn: dict[str, Callable[[], None]] = {
+        "response": spectra("response", [RESPONSE], "Response", RESPONSE, "Energies"),
+        "profile": functools.partial(_styled, _draw_profile, run, voxels, shown, data),
+    }
+    for what, words in _TITLES.items():
+        names = [f"{what}_{n}" for n in chosen if f"{what}_{n}" in real.histograms.edges]
+        drawn[words[0].lower()] = spectra(f"spectra/{what.replace('_', '-')}", names, *words)
+    drawn["voxels"] = spectra("spectra/voxels", [VOXELS], "Voxels", "energy of a voxel [MeV]", "Energies")
+    drawn["mean showers"] = functools.partial(_styled, _draw_images, run, voxels, shown, data)
+    return drawn
+
+
+def _styled(draw: Callable[..., None], *arguments: object) -> None:
     with plots.style():
-        _draw_spectra(run, "response", [RESPONSE], shown, "Response", RESPONSE, "Energies", data)
-        _draw_profile(run, voxels, shown, data)
-        chosen = _chosen(voxels)
-        for what, (title, axis, section) in _TITLES.items():
-            names = [f"{what}_{n}" for n in chosen if f"{what}_{n}" in real.histograms.edges]
-            file = f"spectra/{what.replace('_', '-')}"
-            _draw_spectra(run, file, names, shown, title, axis, section, data)
-        _draw_spectra(
-            run, "spectra/voxels", [VOXELS], shown, "Voxels", "energy of a voxel [MeV]", "Energies", data
-        )
-        _draw_images(run, voxels, shown, data)
+        draw(*arguments)
 
 
 def draw_separations(run: Run, separations: Mapping[str, Mapping[str, Estimate]], *, data: DataKind) -> None:
@@ -124,15 +135,7 @@ def _draw_spectra(
     names = [name for name in names if _counts(truth, name).any()]
     if not names:
         return
-    size = (5.4, 4.6) if len(names) == 1 else (2.7 * len(names) + 0.6, 4.0)
-    figure, axes = pyplot.subplots(
-        2,
-        len(names),
-        figsize=size,
-        squeeze=False,
-        sharex="col",
-        gridspec_kw={"height_ratios": [3, 1], "hspace": 0.05},
-    )
+    figure, axes = _panels(len(names))
     columns: dict[str, dict[str, np.ndarray]] = {}
     for place, name in enumerate(names):
         main, below = axes[:, place]
@@ -160,6 +163,20 @@ def _draw_spectra(
     )
 
 
+def _panels(count: int) -> tuple[Figure, np.ndarray]:
+    """Axes in columns, a small one below each large one."""
+    size = (5.4, 4.6) if count == 1 else (2.7 * count + 0.6, 4.0)
+    grid = {"height_ratios": [3, 1], "hspace": 0.05}
+    if count > 1:  # a quarter faster than to let the layout be found
+        (width, height), inches = size, {"left": 0.75, "right": 0.2, "bottom": 0.55, "top": 0.3}
+        grid |= {"left": inches["left"] / width, "right": 1 - inches["right"] / width, "wspace": 0.27}
+        grid |= {"bottom": inches["bottom"] / height, "top": 1 - inches["top"] / height, "hspace": 0.13}
+    layout = "constrained" if count == 1 else "none"
+    return pyplot.subplots(
+        2, count, figsize=size, squeeze=False, sharex="col", gridspec_kw=grid, layout=layout
+    )
+
+
 def _draw_counts(
     main: Axes,
     below: Axes,
@@ -167,6 +184,7 @@ def _draw_counts(
     edges: Float64[np.ndarray, " edge"],
 ) -> dict[str, dict[str, np.ndarray]]:
     """The first as a filled histogram, the others as lines, over the range that any of them fills."""
+    counts, edges = _wider_bins(counts, edges)
     filled = np.flatnonzero(np.sum(list(counts.values()), axis=0))
     part = slice(filled[0], filled[-1] + 1)
     edges = edges[filled[0] : filled[-1] + 2]
@@ -175,7 +193,7 @@ def _draw_counts(
         total, entries = max(all_counts.sum(), 1), all_counts[part]
         share, error = entries / total, np.sqrt(entries) / total
         if truth is None:
-            truth = np.where(share > 0, share, np.nan)
+            truth = np.where(entries >= _KNOWN, share, np.nan)
             main.stairs(share, edges, fill=True, color="0.85", label=name)
             main.stairs(share, edges, color="0.4", linewidth=0.8)
             band = np.nan_to_num(error / truth)
@@ -201,6 +219,17 @@ def _draw_counts(
     main.tick_params(labelbottom=False)
     below.set(xlim=(edges[0], edges[-1]), ylim=(0.5, 1.5))
     return drawn
+
+
+def _wider_bins(
+    counts: Mapping[str, Float64[np.ndarray, " fine"]], edges: Float64[np.ndarray, " fine_edge"]
+) -> tuple[dict[str, Float64[np.ndarray, " bin"]], Float64[np.ndarray, " edge"]]:
+    """Up to four bins as one where half of those that the reference fills, of many, hold fewer than ten entries."""
+    truth = next(iter(counts.values()))
+    filled = truth[truth > 0]
+    together = int(np.clip(min(np.ceil(10 / np.median(filled)), len(filled) // 20), 1, 4))
+    first = np.arange(0, len(truth), together)
+    return {name: np.add.reduceat(each, first) for name, each in counts.items()}, edges[[*first, -1]]
 
 
 def _draw_ratio(

@@ -10,6 +10,7 @@ from jaxtyping import Float32, Float64
 from torch import nn
 
 from femtobarn import metrics
+from femtobarn.evaluation.shower_distances import response_distances
 from femtobarn.evaluation.shower_summary import ShowerFiles, ShowerSummary, shower_table, some_showers
 from femtobarn.metrics.attribution import Attribution, attribution
 from femtobarn.metrics.estimate import Estimate
@@ -61,7 +62,8 @@ class ShowerScoring:
     """Which metrics are computed, and on how many showers. Histograms and FPD take all."""
 
     kernel: int = 20_000
-    """Showers of each sample at most for KPD with more than 64 features, which takes all pairs."""
+    """Showers of each sample at most for the distances of the response, and for KPD with more than 64 features, which
+    takes all pairs."""
     neighbours: int = 5000
     """Showers of each sample at most for precision, recall, density and coverage."""
     classifier: ClassifierSettings = ClassifierSettings()
@@ -69,18 +71,18 @@ class ShowerScoring:
 
 
 def fast_scores(
-    real: ShowerSummary, generated: ShowerSummary, *, showers: int, seed: int
+    real: ShowerSummary, generated: ShowerSummary, voxels: VoxelGeometry, *, showers: int, seed: int
 ) -> dict[str, Estimate]:
-    """Separation powers, averaged over layers, FPD and KPD, from what is kept of both samples."""
+    """Separation powers, averaged over layers, FPD, KPD and distances, from what is kept of both samples."""
     draw = np.random.default_rng(seed)
     found = mean_separations(real.histograms.separations(generated.histograms))
     found["FPD"] = real.features.value(generated.features)
+    x, y = (sample.rows.value()[0][:showers] for sample in (real, generated))
     if real.kernel is not None and generated.kernel is not None:
         found["KPD"] = real.kernel.value(generated.kernel, generator=draw)
     else:
-        rows = (sample.rows.value()[0][:showers] for sample in (real, generated))
-        found["KPD"] = metrics.kpd(*rows, scale=real.features.scale, generator=draw)
-    return found
+        found["KPD"] = metrics.kpd(x, y, scale=real.features.scale, generator=draw)
+    return found | response_distances(x, y, voxels, generator=draw)
 
 
 def mean_separations(each: Mapping[str, Estimate]) -> dict[str, Estimate]:

@@ -1,7 +1,7 @@
 """Evaluation of files of generated showers against real ones, for ``femtobarn evaluate showers``."""
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeVar, cast
@@ -30,7 +30,7 @@ from femtobarn.evaluation.shower_summary import (
 from femtobarn.metrics.estimate import Estimate
 from femtobarn.metrics.shower_features import feature_names
 from femtobarn.parts import run_parts
-from femtobarn.physics.voxels import GEOMETRIES, geometry
+from femtobarn.physics.voxels import GEOMETRIES, VoxelGeometry, geometry
 from femtobarn.report import write_report
 from femtobarn.runs import DataKind, Provenance, Result, Run
 
@@ -120,7 +120,7 @@ def evaluate_showers(
     )
     with run.lock():
         try:
-            _fill(run, reference, samples, summaries, costs, settings)
+            _fill(run, reference, samples, summaries, costs, settings, progress)
         except InputError as error:
             run.finish("failed", reason=str(error))
             raise
@@ -175,6 +175,7 @@ def _fill(
     summaries: Mapping[str, ShowerSummary],
     costs: Mapping[str, GenerationCost],
     settings: ShowerEvaluation,
+    progress: bool,
 ) -> None:
     """Compute what the run is to hold, and write it."""
     voxels, truth, kind = geometry(reference.dataset), summaries[reference.name], data_kind(settings)
@@ -188,7 +189,9 @@ def _fill(
     separations = {
         sample.name: truth.histograms.separations(summaries[sample.name].histograms) for sample in samples
     }
-    scores = {sample.name: _moment_scores(truth, summaries[sample.name], settings) for sample in samples}
+    scores = {
+        sample.name: _moment_scores(truth, summaries[sample.name], voxels, settings) for sample in samples
+    }
     if settings.depth == "full":
         for name, found in _full_scores(run, reference, samples, settings).items():
             scores[name] |= found
@@ -199,21 +202,27 @@ def _fill(
             *cost_results(costs, kind),
         ]
     )
-    draw_significances(run, scores, data=kind)
-    shower_figures.draw_separations(run, separations, data=kind)
     shown = {sample.name: summaries[sample.name] for sample in samples}
-    shower_figures.draw_showers(run, voxels, truth, shown, reference=reference.name, data=kind)
-    _draw_events(run, [reference, *samples], truth)
+    figures: dict[str, Callable[[], None]] = {
+        "significances": lambda: draw_significances(run, scores, data=kind),
+        "separation powers": lambda: shower_figures.draw_separations(run, separations, data=kind),
+    }
+    figures |= shower_figures.shower_figures(run, voxels, truth, shown, reference=reference.name, data=kind)
+    figures["single showers"] = lambda: _draw_events(run, [reference, *samples], truth)
     if settings.real == "challenge":
-        shower_figures.draw_leaderboard(run, leaderboard.leaderboard(reference.dataset, [run]))
+        figures["leaderboard"] = lambda: shower_figures.draw_leaderboard(
+            run, leaderboard.leaderboard(reference.dataset, [run])
+        )
+    run_parts(lambda name, _: figures[name](), list(figures), title="drawing", workers=1, progress=progress)
     run.finish("done", reason=" ".join(said))
     write_report([run], run.folder / "report.html")
 
 
 def _moment_scores(
-    truth: ShowerSummary, found: ShowerSummary, settings: ShowerEvaluation
+    truth: ShowerSummary, found: ShowerSummary, voxels: VoxelGeometry, settings: ShowerEvaluation
 ) -> dict[str, Estimate]:
-    scores = shower_scores.fast_scores(truth, found, showers=settings.scoring.kernel, seed=settings.seed)
+    showers, seed = settings.scoring.kernel, settings.seed
+    scores = shower_scores.fast_scores(truth, found, voxels, showers=showers, seed=seed)
     return scores | (shower_scores.literature_scores(truth, found) if _literature(settings) else {})
 
 

@@ -12,13 +12,15 @@ from jaxtyping import Float, UInt64
 from scipy.special import betaincinv, gammainc, gammaincinv, pdtr
 
 from femtobarn.simulate.detector import draws
+from femtobarn.simulate.detector.tracking import PION_MASS
 from femtobarn.simulate.showers.calorimeter import Calorimeter
 from femtobarn.simulate.showers.electromagnetic import drawn_profile, electromagnetic, photon_start
 from femtobarn.simulate.showers.spots import Slices, Spots, joined, scatter
 
 _SCALE, _EXPONENT = 1.0, 0.82  # mean EM fraction 1 - (E / scale)^(k - 1): Groom, NIM A 572 (2007) 633
 _FRACTION_WIDTH = 0.4  # of the EM fraction over its mean, at 10 GeV
-_INVISIBLE = 0.55  # relative fluctuation of the hadronic part, times sqrt(E) above 1 GeV
+_VISIBLE = 0.7  # mean share of the hadronic part that is seen; the rest binds nuclei or goes in neutrinos
+_FLUCTUATION = 0.55  # of what is seen over its mean, times (E^2 + 1 GeV^2)^(1/4)
 _MOST = 12  # neutral pions followed one by one
 _CORE, _TAIL, _CORE_WEIGHT = 0.15, 0.6, 0.45  # radii in interaction lengths
 _SPOTS = 20.0  # of the hadronic part per GeV
@@ -136,8 +138,7 @@ def _beside_the_axis(
 def _hadrons(pion: Pion, calorimeter: Calorimeter, keys: UInt64[np.ndarray, " shower"]) -> Spots:
     """The hadronic part, whose signal fluctuates because nuclear binding energy is not seen."""
     energy = pion.left * (1 - pion.fraction)
-    spread = _INVISIBLE * np.minimum(np.sqrt(energy), energy)
-    seen = draws.log_normal(energy, spread, draws.normal(keys, np.zeros(len(keys), np.int64)))
+    seen = energy * _seen(energy, _uniform(keys, 0))
     alpha, beta = _hadronic_profile(pion.left)
     depth = np.maximum(calorimeter.interaction_depth - pion.start[:, None], 0.0)
     share = np.diff(gammainc(alpha[:, None], beta[:, None] * depth), axis=1)
@@ -151,6 +152,17 @@ def _hadrons(pion: Pion, calorimeter: Calorimeter, keys: UInt64[np.ndarray, " sh
         np.full(share.shape, _CORE_WEIGHT),
     )
     return scatter(slices, calorimeter, keys)
+
+
+def _seen(
+    energies: Float[np.ndarray, " shower"], u: Float[np.ndarray, " shower"]
+) -> Float[np.ndarray, " shower"]:
+    """What is seen of the hadronic part over its mean: beta law up to the kinetic energy and the pion's rest mass."""
+    most = 1 + PION_MASS / np.maximum(energies, _LEAST)
+    mean = _VISIBLE / most
+    width = _FLUCTUATION * mean / (energies**2 + 1) ** 0.25
+    both = mean * (1 - mean) / width**2 - 1
+    return betaincinv(mean * both, (1 - mean) * both, u) / mean
 
 
 def _hadronic_profile(

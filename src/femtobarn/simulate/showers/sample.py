@@ -17,7 +17,7 @@ from femtobarn.simulate.showers.voxelise import voxelise
 
 Engine = Literal["gflash", "geant4"]
 
-_VERSION = 3  # raise it when the same settings give other showers
+_VERSION = 4  # raise it when the same settings give other showers
 _PER_CHUNK = {"gflash": 1000, "geant4": 20}
 _TOGETHER = 50  # showers whose spots are in memory at once
 _DISCRETE = 2.0 ** np.arange(8, 23)  # MeV

@@ -6,37 +6,24 @@ from torch import Tensor, nn
 
 from femtobarn.nn.denoising import ddim, denoised, denoising_loss
 from femtobarn.systems.calo_challenge.model import Batch
-from femtobarn.systems.calo_challenge.networks import FlatNet, GridNet
 from femtobarn.systems.calo_challenge.preprocessing import Preprocessing
 
 
 class CaloDiffusion(nn.Module):
-    """A small diffusion of the energy split, then one of the voxels told the split, on a cylinder of cells.
+    """A small diffusion of the energy split, then one of the voxels told the split.
 
     Args:
         preprocessing: Units.
-        energy_width, energy_blocks: Of the network of the split.
-        channels, blocks, fold: Of the network of the voxels, see `networks.GridNet`.
+        energy, shape: Networks of the split and of the voxels, called with numbers, noise level and condition.
         steps: Of the sampler, those skipped counted.
     """
 
     def __init__(
-        self,
-        preprocessing: Preprocessing,
-        *,
-        energy_width: int = 256,
-        energy_blocks: int = 5,
-        channels: tuple[int, ...] = (32, 32, 64, 32),
-        blocks: int = 2,
-        fold: int = 1,
-        steps: int = 400,
+        self, preprocessing: Preprocessing, energy: nn.Module, shape: nn.Module, *, steps: int = 400
     ) -> None:
         super().__init__()
-        self.preprocessing, self.steps = preprocessing, steps
-        geometry = preprocessing.geometry
-        self.split = len(geometry.layers)
-        self.energy = FlatNet(self.split, 1, width=energy_width, blocks=energy_blocks)
-        self.shape = GridNet(geometry, 1 + self.split, channels=channels, blocks=blocks, fold=fold)
+        self.preprocessing, self.energy, self.shape = preprocessing, energy, shape
+        self.steps = steps
 
     def loss(self, batch: Batch, *, generator: torch.Generator) -> Float[Tensor, ""]:
         """Denoising loss of both networks."""

@@ -47,10 +47,14 @@ class Evaluation:
     """Showers, at most, behind the coverage."""
     epochs: int = 150
     """Of a classifier, at most; it stops when it has not improved in a tenth of these."""
+    layers: int = 5
+    """Layers that are drawn one by one, evenly chosen."""
 
     def __post_init__(self) -> None:
         if self.showers < 200 or self.repeats < 1 or self.neighbours < 50 or self.epochs < 10:
             raise InputError(f"at least 200 showers, 1 repeat, 50 neighbours, 10 epochs expected: got {self}")
+        if self.layers < 1:
+            raise InputError(f"at least 1 layer to draw expected: got {self.layers}")
         if not self.batches or min(self.batches) < 1:
             raise InputError(f"batches of at least 1 shower expected: got {self.batches}")
 

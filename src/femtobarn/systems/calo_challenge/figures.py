@@ -18,8 +18,8 @@ from femtobarn.systems.calo_challenge.preprocessing import read_out
 from femtobarn.systems.calo_challenge.study import Trained
 
 _REFERENCE = "test showers"
-_MOST_LAYERS = 5  # drawn, evenly chosen, where there are more
 _PLAIN = {"response": "Response"}  #: titles without formulas
+_MANY = 2000  # showers that fill fine bins
 _KNOWN = {"epoch", "distance", "error", "seconds"}
 
 
@@ -31,19 +31,22 @@ def draw_all(
     test: Batch,
     *,
     dataset: str,
+    layers: int,
     data: DataKind,
 ) -> None:
-    """Draw every figure of the generators; of models with several seeds the first is shown."""
+    """Draw every figure of the generators; of models with several seeds the first is shown, of layers so many."""
     voxels = geometry(dataset)
+    drawn = _some_layers(voxels, layers)
     shown = _first_seeds(found)
     known = _known(test, found, voxels)
     with plots.style():
         _frontier(run, results, data)
         samples = {each.title: read_back(each) for each in shown}
-        _spectra(run, known, samples, voxels, data)
-        _images(run, known, samples, voxels, data)
+        _spectra(run, known, samples, voxels, drawn, data)
+        _images(run, known, samples, voxels, drawn, data)
         _learning(run, trained, data, name="learning", section="Training")
-        _losses(run, trained, data)
+        if max(len(each.history) for each in trained) > 1:  # one check makes no curve
+            _losses(run, trained, data)
 
 
 def draw_hybrid(
@@ -90,11 +93,11 @@ def _first_seeds(found: Sequence[Outcome]) -> list[Outcome]:
     return list(chosen.values())
 
 
-def _some_layers(voxels: VoxelGeometry) -> list[tuple[int, int]]:
-    """Place and number of the layers that are drawn."""
-    layers = voxels.layers
-    places = np.unique(np.linspace(0, len(layers) - 1, min(_MOST_LAYERS, len(layers))).round().astype(int))
-    return [(int(place), layers[place].number) for place in places]
+def _some_layers(voxels: VoxelGeometry, count: int) -> list[tuple[int, int]]:
+    """Place and number of so many layers, evenly chosen; the middle one of one."""
+    last = len(voxels.layers) - 1
+    places = np.linspace(0, last, min(count, last + 1)) if count > 1 else np.array([last / 2])
+    return [(int(place), voxels.layers[int(place)].number) for place in places.round()]
 
 
 def _spectra(
@@ -102,6 +105,7 @@ def _spectra(
     known: tuple[np.ndarray, np.ndarray],
     samples: dict[str, tuple[np.ndarray, np.ndarray]],
     voxels: VoxelGeometry,
+    layers: Sequence[tuple[int, int]],
     data: DataKind,
 ) -> None:
     real = moments(*known, voxels)
@@ -115,13 +119,13 @@ def _spectra(
     draw(
         "response", "$E_\\mathrm{tot} / E_\\mathrm{inc}$", lambda m: m.total / m.incident, response, log=True
     )
-    for place, number in _some_layers(voxels):
+    for place, number in layers:
 
         def energy(m: ShowerMoments, place: int = place) -> np.ndarray:
             return np.log10(m.energy[:, place].clip(min=0.3 * voxels.threshold))
 
         draw(f"energy-{number}", f"log10 of the energy in layer {number} [MeV]", energy, response, log=True)
-    sliced = [(p, n) for p, n in _some_layers(voxels) if voxels.layers[p].slices > 1]
+    sliced = [(p, n) for p, n in layers if voxels.layers[p].slices > 1]
     for place, number in sliced:
         shapes: dict[str, tuple[str, Any]] = {
             "centre": (f"centre in eta, layer {number} [mm]", lambda m, p=place: m.x[m.energy[:, p] > 0, p]),
@@ -171,7 +175,7 @@ def _ratio(
     if bins is None:
         low, high = np.quantile(reference, (0.001, 0.999))
         margin = 0.1 * (high - low) + 1e-3
-        bins = np.linspace(low - margin, high + margin, 41)
+        bins = np.linspace(low - margin, high + margin, 41 if len(reference) >= _MANY else 16)
     figure, (main, below) = pyplot.subplots(2, 1, figsize=(5.4, 4.8), sharex=True, height_ratios=(3, 1))
     drawn = plots.ratio_histograms(main, below, reference, samples, bins, label=_REFERENCE, weights=weights)
     main.set_ylabel(f"share of the {of} per bin")
@@ -194,10 +198,10 @@ def _images(
     known: tuple[np.ndarray, np.ndarray],
     samples: dict[str, tuple[np.ndarray, np.ndarray]],
     voxels: VoxelGeometry,
+    layers: Sequence[tuple[int, int]],
     data: DataKind,
 ) -> None:
     """Mean showers, layer by layer, in (x, y)."""
-    layers = _some_layers(voxels)
     means = {_REFERENCE: known[1].mean(axis=0)} | {n: s[1].mean(axis=0) for n, s in samples.items()}
     figure, axes = pyplot.subplots(
         len(layers), len(means), figsize=(1.5 * len(means) + 1, 1.6 * len(layers)), squeeze=False,
@@ -272,8 +276,10 @@ def _frontier(run: Run, results: Sequence[Result], data: DataKind) -> None:
     axes[0].axhline(board["FPD"]["marginals"].value, color="0.4", linestyle="--", label="marginals")
     axes[1].axhline(board["AUC, high-level"]["marginals"].value, color="0.4", linestyle="--")
     axes[1].axhline(0.5, color="0.9", linewidth=3)
+    decades = np.log10(columns["ms per shower"])
+    limits = 10 ** np.floor(decades.min() - 0.1), 10 ** np.ceil(decades.max() + 0.1)
     for ax in axes:
-        ax.set(xscale="log", xlabel=timed)
+        ax.set(xscale="log", xlabel=timed, xlim=limits)
     axes[0].set_ylabel("FPD")
     axes[0].set_yscale("symlog", linthresh=least)
     axes[1].set(ylabel="AUC, high-level features", ylim=(0.48, 1.02))

@@ -60,8 +60,8 @@ _DEMO = Config(
     study=Study(
         check_showers=1000,
         diffusion=Diffusion(
-            energy_width=96, energy_blocks=2, channels=(16, 16, 32), blocks=1, fold=5, steps=12,
-            course=Course(epochs=6, batch=64, lr=3e-3, check=2, ema=0.99),
+            energy_width=128, energy_blocks=3, shape="flat", width=384, depth=3, steps=24,
+            course=Course(epochs=20, batch=64, lr=2e-3, check=5, ema=0.995),
         ),
         dream=_COMPACT,
         inn=Inn(
@@ -152,7 +152,7 @@ PRESETS = {
             gan=Gan(noise=8, hidden=(16, 32), critic=32, flow_blocks=2, flow_width=8, course=_SHORT),
             hybrid=Hybrid(target="data", starts=1, network=_FLAT),
         ),
-        evaluation=Evaluation(showers=300, batches=(1, 10), repeats=2, neighbours=200, epochs=10),
+        evaluation=Evaluation(showers=300, batches=(1, 10), repeats=2, neighbours=200, epochs=10, layers=1),
         workers=1,
     ),
     "demo": _DEMO,
@@ -205,7 +205,16 @@ def evaluate(
     hybrid = [each for each in trained if each.part.is_hybrid]
     found = _judge(config, data.main, main, (TRUTH, BASELINE), work / "main", progress=progress)
     results = evaluation.results(found, main, data.main.test, data=kind)
-    figures.draw_all(run, results, found, main, data.main.test, dataset=config.data.dataset, data=kind)
+    figures.draw_all(
+        run,
+        results,
+        found,
+        main,
+        data.main.test,
+        dataset=config.data.dataset,
+        layers=config.evaluation.layers,
+        data=kind,
+    )
     if hybrid:
         compared = _judge(config, data.hybrid, hybrid, (TRUTH, SOURCE), work / "hybrid", progress=progress)
         suffix = ", two starts"

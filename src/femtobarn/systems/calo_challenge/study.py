@@ -25,7 +25,7 @@ from femtobarn.systems.calo_challenge.energy_transformer import EnergyTransforme
 from femtobarn.systems.calo_challenge.flow_matching import CaloDream
 from femtobarn.systems.calo_challenge.gan import Adversarial, BoloGan, Critic
 from femtobarn.systems.calo_challenge.model import Batch
-from femtobarn.systems.calo_challenge.networks import FlatNet, TokenNet
+from femtobarn.systems.calo_challenge.networks import FlatNet, GridNet, TokenNet
 from femtobarn.systems.calo_challenge.preprocessing import Preprocessing
 from femtobarn.systems.calo_challenge.sample import Geant4Sample, gflash_showers
 from femtobarn.systems.calo_challenge.vae import CaloVae, CaloVaeTraining
@@ -108,6 +108,12 @@ class Diffusion:
     """Of the network of the energy split."""
     energy_blocks: int = 5
     """Its residual blocks."""
+    shape: Literal["grid", "flat"] = "grid"
+    """Voxels as a cylinder of cells in a U-Net, or as one vector."""
+    width: int = 512
+    """Of the network of one vector."""
+    depth: int = 4
+    """Its blocks."""
     channels: tuple[int, ...] = (32, 32, 64, 32)
     """Of the U-Net, at its entrance and at each level."""
     blocks: int = 2
@@ -263,20 +269,29 @@ def build_generator(name: str, study: Study, preprocessing: Preprocessing) -> nn
                 preprocessing, blocks=i.blocks, bins=i.bins, bound=i.bound, width=i.width, layers=i.layers
             )
         case "diffusion":
-            d = study.diffusion
-            return CaloDiffusion(
-                preprocessing,
-                energy_width=d.energy_width,
-                energy_blocks=d.energy_blocks,
-                channels=d.channels,
-                blocks=d.blocks,
-                fold=d.fold,
-                steps=d.steps,
-            )
+            return _diffusion(study.diffusion, preprocessing)
         case "dream":
             return _dream(study.dream, preprocessing)
         case _:
             return _dream(study.hybrid.network, preprocessing, gflash=name == "from-gflash")
+
+
+def _diffusion(settings: Diffusion, preprocessing: Preprocessing) -> CaloDiffusion:
+    geometry = preprocessing.geometry
+    numbers = len(geometry.layers)
+    energy = FlatNet(numbers, 1, width=settings.energy_width, blocks=settings.energy_blocks)
+    shape = (
+        GridNet(
+            geometry,
+            1 + numbers,
+            channels=settings.channels,
+            blocks=settings.blocks,
+            fold=settings.fold,
+        )
+        if settings.shape == "grid"
+        else FlatNet(geometry.voxels, 1 + numbers, width=settings.width, blocks=settings.depth)
+    )
+    return CaloDiffusion(preprocessing, energy, shape, steps=settings.steps)
 
 
 def _dream(settings: Dream, preprocessing: Preprocessing, *, gflash: bool = False) -> CaloDream:

@@ -11,7 +11,7 @@ from torch import nn
 
 from femtobarn.datasets.clic import Calibration, Showers
 from femtobarn.engine import TensorTable, Training, fit, load_tensors, save_tensors
-from femtobarn.errors import InputError, nearest
+from femtobarn.errors import InputError
 from femtobarn.physics.resampling import Geometry
 from femtobarn.runs import Run
 from femtobarn.settings import from_dict
@@ -299,15 +299,7 @@ def choose(run: Run, name: str | None) -> Trained:
     Raises:
         InputError: The run holds no trained network, or none of that name.
     """
-    folders = sorted(path.parent for path in run.folder.glob("work/*/model.pt"))
-    if not folders:
-        raise InputError(f"{run.folder} holds no trained network: finish it with femtobarn run --resume")
-    names = [folder.name for folder in folders]
-    if name is not None and name not in names:
-        raise InputError(f"the run has no network {name!r}: {nearest(name, names)}")
-    if name is not None:
-        return load_part(folders[names.index(name)])
-    trained = [load_part(folder) for folder in folders]
+    trained = [load_part(folder) for folder in run.trained(name)]
     first = run.settings["study"]["tasks"][0]
     fit_for = [each for each in trained if each.part.geometry == "clic" and each.part.task == first]
     return min(fit_for or trained, key=lambda each: (each.validation, each.part.name))
