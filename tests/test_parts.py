@@ -18,10 +18,24 @@ def square(x: int, report: Report) -> tuple[int, int]:
     return x * x, os.getpid()
 
 
+def hoard(part: int, report: Report) -> int:
+    held.append(bytearray(200_000_000))
+    time.sleep(0.6)
+    report(1, 1, "")
+    return part
+
+
+held: list[bytearray] = []
+
+
 def forever(folder: Path, report: Report) -> None:
     (folder / f"pid-{os.getpid()}").touch()
     report(0, 1, "")
     time.sleep(600)
+
+
+def test_a_process_whose_memory_grows_is_replaced_in_silence() -> None:
+    assert run_parts(hoard, range(10), title="parts", workers=2, progress=False) == list(range(10))
 
 
 @pytest.mark.parametrize("workers", [1, 2])

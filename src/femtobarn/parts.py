@@ -6,6 +6,7 @@ One thread a process: small models train faster side by side than on many thread
 import queue
 import signal
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, as_completed
 from contextlib import contextmanager
@@ -154,12 +155,15 @@ def fresh_processes(
         initargs=(first, arguments),
         env={"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
     )
-    try:
-        yield pool
-    except BaseException:
-        pool.shutdown(wait=True, kill_workers=True)
-        raise
-    pool.shutdown(wait=True)  # a killed process would leave semaphores behind, and a warning about them
+    with warnings.catch_warnings():
+        # Loky puts a new process in the place of one whose memory has grown, and need not say so.
+        warnings.filterwarnings("ignore", message="A worker was restarted")
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(wait=True, kill_workers=True)
+            raise
+        pool.shutdown(wait=True)  # a killed process would leave semaphores behind, and a warning about them
 
 
 @contextmanager
