@@ -15,7 +15,7 @@ from jaxtyping import Float
 from femtobarn.errors import InputError, require
 from femtobarn.hardware.fixed_point import FixedPoint
 from femtobarn.hardware.integer_model import IntegerModel
-from femtobarn.hardware.integer_nodes import Input, Linear, Quantise, Relu, Shift
+from femtobarn.hardware.integer_nodes import Input, Linear, Quantise, Relu, Shift, Value
 
 
 class Hls4mlCheck(NamedTuple):
@@ -91,7 +91,10 @@ def hls4ml_layers(model: IntegerModel) -> list[dict[str, Any]]:
         if node.sources and node.sources != (place - 1,):
             raise InputError(f"{node.name}: expected a chain of layers: export the model to Verilog")
         name = f"layer{place}"
-        if isinstance(node, Input | Quantise):
+        if isinstance(node, Input):
+            layers.append({"name": name, **_quantiser(node.format)})
+        elif isinstance(node, Quantise):
+            _refuse_finer_ends(node, model.values[place - 1])
             layers.append({"name": name, **_quantiser(node.format)})
         elif isinstance(node, Linear):
             layers.append({"name": name, **_dense(model, node)})
@@ -107,20 +110,39 @@ def _quantiser(form: FixedPoint) -> dict[str, Any]:
     """Sign, width and integer bits with the sign, of each element."""
     width = form.width
     integer = np.where(width > 0, form.integer + form.signed, 0)
-    bits = tuple(each.astype(np.int16)[None] for each in (form.signed & (width > 0), width, integer))
+    signed = form.signed & (width > 0)
+    bits = tuple(each.astype(np.int16)[None] for each in (signed, width, integer))
+    # hls4ml 1.3 gives a number that may stop at the end of its range (SAT) no more fractional bits than its source
+    # has, although the end can have more. It keeps them with SAT_SYM, which is the same without a sign.
+    overflow = "SAT_SYM" if form.overflow == "SAT" and not signed.any() else form.overflow
     return {
         "class_name": "FixedPointQuantizer",
         "mask_kbi": bits,
-        "SAT": form.overflow,
+        "SAT": overflow,
         "RND": form.rounding,
         "fusible": None,
         "overrides": {},
     }
 
 
+def _refuse_finer_ends(node: Quantise, source: Value) -> None:
+    """Refuse signed numbers that stop (SAT) at an end with more fractional bits than their source: see `_quantiser`."""
+    form = node.format
+    if form.overflow != "SAT" or not (form.signed & (form.width > 0)).any():
+        return
+    stops = node.misfits(np.maximum(source.high, 0)[None])[0]
+    finer = np.flatnonzero(stops & (source.fraction < form.fraction))
+    if finer.size:
+        raise InputError(
+            f"{node.name}: element {finer[0]} stops at an end with {form.fraction.flat[finer[0]]} fractional bits, its "
+            f"source has {source.fraction.flat[finer[0]]}; hls4ml would lose them: export the model to Verilog"
+        )
+
+
 def _dense(model: IntegerModel, node: Linear) -> dict[str, Any]:
-    fraction = model.values[node.sources[0]].fraction
-    weight = np.ldexp(node.weight.astype(np.float64), fraction - node.fraction[:, None])
+    source = model.values[node.sources[0]]
+    weight = np.ldexp(node.weight.astype(np.float64), source.fraction - node.fraction[:, None])
+    weight *= source.live  # hls4ml leaves a bit to elements that have lost all of theirs
     return {
         "class_name": "Dense",
         "n_in": node.weight.shape[1],

@@ -205,7 +205,7 @@ class Conv:
 
     def _sums(self, n: np.ndarray, weight: np.ndarray) -> np.ndarray:
         axes = len(self.stride)
-        windows = _windows(
+        windows = sliding_windows(
             np.pad(n, ((0, 0), (0, 0), *self.padding)), weight.shape[2:], self.stride, self.dilation
         )
         events, channels, *rest = windows.shape
@@ -295,7 +295,7 @@ class Pool:
         self, n: Int64[np.ndarray, "event channel *position"]
     ) -> Int64[np.ndarray, "event channel *position_out"]:
         """Pooled integers."""
-        windows = _windows(n, self.kernel, self.stride, tuple(1 for _ in self.kernel))
+        windows = sliding_windows(n, self.kernel, self.stride, tuple(1 for _ in self.kernel))
         inside = tuple(range(-len(self.kernel), 0))
         return windows.max(axis=inside) if self.kind == "max" else windows.sum(axis=inside)
 
@@ -303,7 +303,7 @@ class Pool:
 Node = Input | Quantise | Shift | Wires | Linear | Conv | Relu | Add | Pool
 
 
-def _windows(
+def sliding_windows(
     n: np.ndarray, kernel: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]
 ) -> np.ndarray:
     """View (event, channel, *position_out, *kernel) of (event, channel, *position)."""

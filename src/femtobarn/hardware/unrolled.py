@@ -21,7 +21,7 @@ from femtobarn.hardware.integer_nodes import (
     Relu,
     Shift,
     Wires,
-    _windows,
+    sliding_windows,
 )
 
 Signals = np.ndarray  #: object array of `Signal`, in the shape of the node
@@ -107,7 +107,7 @@ def _convolved(circuit: Circuit, source: Signals, node: Conv, optimise: bool) ->
     """One product for each position and group, with the signals under the kernel there."""
     index = np.arange(source.size).reshape(1, *source.shape)
     padded = np.pad(index, ((0, 0), (0, 0), *node.padding), constant_values=-1)
-    windows = _windows(padded, node.weight.shape[2:], node.stride, node.dilation)[0]
+    windows = sliding_windows(padded, node.weight.shape[2:], node.stride, node.dilation)[0]
     axes, each = len(node.stride), len(source) // node.groups
     place = windows.shape[1 : 1 + axes]
     # (channel, *place, *kernel) -> (group, place, channel in group and kernel)
@@ -122,7 +122,7 @@ def _convolved(circuit: Circuit, source: Signals, node: Conv, optimise: bool) ->
 
 def _pooled(circuit: Circuit, source: Signals, node: Pool) -> Signals:
     index = np.arange(source.size).reshape(1, *source.shape)
-    windows = _windows(index, node.kernel, node.stride, tuple(1 for _ in node.kernel))[0]
+    windows = sliding_windows(index, node.kernel, node.stride, tuple(1 for _ in node.kernel))[0]
     shape = windows.shape[: source.ndim]
     flat = source.ravel()
     results = []
