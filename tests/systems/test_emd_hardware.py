@@ -109,6 +109,14 @@ def test_results_stand_beside_those_of_the_chip(finished: Run) -> None:
         assert row["LUT (estimate)"] > 0
     methods = {r.labels["method"] for r in finished.results() if r.name == "ratio of mean EMD"}
     assert "exact EMD, trained bits (beta 1e-06)" in methods
+    longer = "exact EMD, trained as long as bits"
+    against = {
+        r.labels["method"]: r.labels["relative to"]
+        for r in finished.results()
+        if r.name == "ratio of mean EMD" and "trained" in r.labels["method"]
+    }
+    assert against.pop(longer) == "exact EMD"
+    assert set(against.values()) == {longer}, "bits are compared with the chip's formats trained as long"
     assert "hardware" in {figure.name for figure in finished.figures()}
     plain = {r.labels["method"] for r in finished.results() if r.name == "mean EMD"}
     assert not any("trained bits" in name for name in plain), (
@@ -177,7 +185,7 @@ def test_a_training_of_bits_goes_on_to_the_same_numbers(finished: Run, tmp_path:
     split = load_split(HGQ.data, seed=HGQ.seed, workers=1, progress=False)
 
     def train(report: object) -> None:
-        study.train_bits(
+        study.train_further(
             part,
             split.train,
             split.validation,
@@ -200,6 +208,18 @@ def test_a_training_of_bits_goes_on_to_the_same_numbers(finished: Run, tmp_path:
     assert again.validation == before.validation
 
 
+def test_the_chip_s_formats_are_trained_as_long(finished: Run) -> None:
+    """The fair control: the same start, as many epochs, and formats that stay."""
+    (control,) = (part for part in TINY.study.further_parts(HGQ.hgq) if not part.beta)
+    longer, start = (study.load_part(finished.folder / "work" / p.name) for p in (control, control.start))
+    assert [len(each.history) for each in _parts(finished)] == [len(longer.history)] * 2
+    assert longer.model.encoder.bits == start.model.encoder.bits
+    assert type(longer.model.encoder) is type(start.model.encoder) is model.Encoder
+    assert not torch.equal(longer.model.encoder.dense.weight, start.model.encoder.dense.weight)
+    assert longer.validation < start.validation
+    assert designs.chosen([longer, *_parts(finished)], replace(HGQ.hgq, reference=True))[0] is longer
+
+
 def test_settings_that_make_no_sense_are_told() -> None:
     with pytest.raises(InputError, match="betas above 0"):
         TrainedBits(betas=())
@@ -208,4 +228,4 @@ def test_settings_that_make_no_sense_are_told() -> None:
     with pytest.raises(InputError, match="quantised"):
         replace(HGQ, study=replace(HGQ.study, quantised=False))
     with pytest.raises(InputError, match=r"hgq\.seeds"):
-        HGQ.study.bit_parts(replace(HGQ.hgq, seeds=(9,)))
+        HGQ.study.further_parts(replace(HGQ.hgq, seeds=(9,)))

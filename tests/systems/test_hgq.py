@@ -252,6 +252,37 @@ def test_export_writes_an_hls4ml_project(finished: Run, tmp_path: Path) -> None:
     assert list((tmp_path / "project").rglob("*.cpp"))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("task", "events", "epochs", "quality"),
+    [("svhn", 600, 4, "accuracy"), ("muon", 6000, 15, "resolution [mrad]")],
+)
+def test_the_other_tasks_run_to_their_end(
+    task: str, events: int, epochs: int, quality: str, tmp_path: Path
+) -> None:
+    """Their presets, shortened; the networks are too large here to be written as Verilog, which is said."""
+    preset = recipe.PRESETS[task]
+    config = replace(
+        preset,
+        data=replace(preset.data, events=events),
+        study=replace(preset.study, uniform=(6,), after=(8,)),
+        train=replace(
+            preset.train, float_epochs=epochs, uniform_epochs=1, sweep_epochs=2, restart=2, batch=128, lr=3e-3
+        ),
+        hardware=replace(preset.hardware, largest=1),
+        workers=1,
+    )
+    run = recipes.start(SYSTEM, config, preset=task, root=tmp_path)
+    recipes.carry_out(SYSTEM, run, progress=False)
+    assert run.status == "done"
+    front = [r for r in run.results() if r.name == "front" and r.labels["quantity"] == quality]
+    values = {r.labels["network"]: r.value for r in front}
+    assert "float" in values
+    for value in values.values():
+        assert 0.05 < value < 0.9 if task == "svhn" else 0 < value < 30
+    assert "the Verilog was not written" in (run.folder / "log.jsonl").read_text()
+
+
 def test_mistakes_are_told_in_one_line(finished: Run, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="did you mean verilog"):
         export.export(finished, tmp_path, to="verilo")

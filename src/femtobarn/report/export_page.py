@@ -46,6 +46,16 @@ _FILES = {
     "model.npz": "integer model: femtobarn.hardware.integer_model.IntegerModel.load",
     "vectors.npz": "test vectors: inputs, and the outputs expected",
     "network.onnx": "the network as ONNX, any number of events",
+    "firmware": "the network in C++ for Vitis HLS, with its weights",
+    "femtobarn_test.cpp": "hls4ml's test bench",
+    "femtobarn_bridge.cpp": "what Python calls the emulation by",
+    "build_lib.sh": "compiles the emulation with g++",
+    "build_prj.tcl": "simulation and synthesis in Vitis HLS",
+    "build_opt.tcl": "which of these steps are taken",
+    "project.tcl": "names of the project, the device and the clock",
+    "vivado_synth.tcl": "logic synthesis in Vivado",
+    "hls4ml_config.yml": "hls4ml's settings",
+    "tb_data": "events for hls4ml's test bench, none by default",
 }
 _BEYOND = {"WRAP": "wraps", "SAT": "stops at the ends", "SAT_SYM": "stops at symmetric ends"}
 _BEYOND_NOTE = (

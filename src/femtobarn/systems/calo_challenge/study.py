@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from femtobarn.engine import load_tensors, save_tensors
-from femtobarn.errors import InputError, nearest
+from femtobarn.errors import InputError
 from femtobarn.generator_loop import Distance, Learner, fit_generator
 from femtobarn.metrics.frechet import fpd
 from femtobarn.metrics.shower_features import features
@@ -460,18 +460,11 @@ def choose(run: Run, name: str | None) -> Trained:
     Raises:
         InputError: The run holds no trained model, or none of that name.
     """
-    folders = sorted(path.parent for path in run.folder.glob("work/*/model.pt"))
-    if not folders:
-        raise InputError(f"{run.folder} holds no trained model: finish it with femtobarn run --resume")
-    if name is None:
-        found = [each for each in map(load_part, folders) if not each.part.is_hybrid]
-        if not found:
-            raise InputError(f"name one of the models: {', '.join(folder.name for folder in folders)}")
-        return min(found, key=lambda t: (t.best["distance"] + t.best["error"], t.part))
-    names = [folder.name for folder in folders]
-    if name not in names:
-        raise InputError(f"the run has no model {name!r}: {nearest(name, names)}")
-    return load_part(folders[names.index(name)])
+    trained = [load_part(folder) for folder in run.trained(name)]
+    found = [each for each in trained if name is not None or not each.part.is_hybrid]
+    if not found:
+        raise InputError(f"name one of the models: {', '.join(each.part.name for each in trained)}")
+    return min(found, key=lambda t: (t.best["distance"] + t.best["error"], t.part))
 
 
 def _is_coloured(part: Part, study: Study) -> bool:

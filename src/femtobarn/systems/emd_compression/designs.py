@@ -1,7 +1,7 @@
 """Encoders as hardware: Verilog, its simulation, its look-up tables, and the EMD it costs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +19,19 @@ from femtobarn.systems.emd_compression.sample import Sample, Split
 from femtobarn.systems.emd_compression.study import Part, Trained
 
 NAME = "encoder in hardware"  #: of the results
+CHIP = "chip's formats, trained as long"  #: as the reference is called
+YOSYS = ", yosys"  #: behind the name of a rate whose look-up tables are counted, not estimated
 _EMD = "mean EMD [cell]"
 
 
 def chosen(trained: Sequence[Trained], settings: TrainedBits) -> list[Trained]:
-    """What is written out: every price of the first seed, and the chip's formats at the highest rate."""
-    bits = [each for each in trained if each.part.beta]
-    first = [each for each in bits if each.part.seed == bits[0].part.seed]
-    if not settings.reference:
-        return first
-    highest = max(first, key=lambda each: each.part.links).part.start
-    return first + [each for each in trained if each.part == highest]
+    """What is written out: the chip's formats trained as long, at the highest rate, and every price of that seed."""
+    further = [each for each in trained if each.part.further]
+    first = [each for each in further if each.part.seed == further[0].part.seed]
+    highest = max(each.part.links for each in first)
+    # The dearest first, so that no worker is left alone with it.
+    chip = [each for each in first if not each.part.beta and each.part.links == highest]
+    return chip * settings.reference + [each for each in first if each.part.beta]
 
 
 def shares(charge: np.ndarray) -> np.ndarray:
@@ -54,7 +56,7 @@ def write(trained: Trained, split: Split, folder: Path, *, settings: TrainedBits
             test=shares(split.test.charge),
             pipeline=settings.pipeline,
             optimise=settings.optimise,
-            synthesis=settings.synthesis,
+            synthesis=trained.part.links in settings.synthesis,
             module="encoder",
         )
     except MissingExtraError as error:
@@ -64,7 +66,7 @@ def write(trained: Trained, split: Split, folder: Path, *, settings: TrainedBits
 
 def title(part: Part) -> str:
     """What an encoder is called in tables."""
-    return f"{part.links} e-links, " + (f"beta {part.beta:g}" if part.beta else "chip's formats")
+    return f"{part.links} e-links, " + (f"beta {part.beta:g}" if part.beta else CHIP)
 
 
 def results(
@@ -89,57 +91,29 @@ def results(
         labels = each.part.labels
         own = emd[labels["method"], labels["e-links"]]
         place = {"encoder": title(each.part)}
-        found.append(
-            Result(
-                NAME,
-                own.value,
-                own.error,
-                "",
-                own.n,
-                own.split,
-                data,
-                {**place, "quantity": _EMD},
-                own.seeds,
-                own.error_kind,
-            )
-        )
+        found.append(replace(own, name=NAME, unit="", data=data, labels={**place, "quantity": _EMD}))
         for quantity, value in quantities(reports[each.part.name]).items():
-            found.append(
-                Result(
-                    NAME,
-                    value,
-                    n=own.n,
-                    split=own.split,
-                    data=data,
-                    labels={**place, "quantity": quantity},
-                    seeds=(each.part.seed,),
-                )
-            )
+            labels, seeds = {**place, "quantity": quantity}, (each.part.seed,)
+            found.append(Result(NAME, value, n=own.n, split=own.split, data=data, labels=labels, seeds=seeds))
     return found
 
 
 def front(
     written: Sequence[Trained], found: Sequence[Result], reports: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, dict[str, list[float]]]:
-    """Look-up tables, EMD and its error for each rate, cheapest first: counted by yosys where all were.
+    """Look-up tables, EMD and its error for each rate, cheapest first: by estimate, and by yosys where it counted.
 
     The encoder with the chip's formats is a rate of its own.
     """
     emd = {r.labels["encoder"]: r for r in found if r.labels["quantity"] == _EMD}
     rows: dict[str, list[tuple[float, float, float]]] = {}
-    key = counted(written, reports)
-    for each in written:
-        if key in reports[each.part.name]:
-            name = f"{each.part.links} e-links" + ("" if each.part.beta else ", chip's formats")
-            own = emd[title(each.part)]
-            rows.setdefault(name, []).append((reports[each.part.name][key], own.value, own.error or 0.0))
+    for key, how in {"estimated_luts": "", "luts": YOSYS}.items():
+        for each in sorted(written, key=lambda each: (each.part.links, not each.part.beta)):
+            if luts := reports[each.part.name].get(key):
+                name = f"{each.part.links} e-links" + ("" if each.part.beta else f", {CHIP}") + how
+                own = emd[title(each.part)]
+                rows.setdefault(name, []).append((luts, own.value, own.error or 0.0))
     return {
         name: dict(zip(("luts", "emd", "error"), map(list, zip(*sorted(points), strict=True)), strict=True))
         for name, points in rows.items()
     }
-
-
-def counted(written: Sequence[Trained], reports: Mapping[str, Mapping[str, Any]]) -> str:
-    """Which count of look-up tables all reports have."""
-    every = all(reports[each.part.name].get("luts") for each in written)
-    return "luts" if every else "estimated_luts"

@@ -47,7 +47,7 @@ def export(
         test=designs.shares(split.test.charge),
         pipeline=settings.pipeline,
         optimise=settings.optimise,
-        synthesis=settings.synthesis,
+        synthesis=bool(settings.synthesis),
     )
     write_export_page(
         exported,

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib import pyplot
 from matplotlib.colors import LogNorm, SymLogNorm
+from matplotlib.ticker import StrMethodFormatter
 
 from femtobarn import plots
 from femtobarn.physics import wafer
@@ -74,17 +75,20 @@ def draw_hardware(
         data: Kind of the data.
     """
     rates = designs.front(written, found, reports)
-    by_yosys = designs.counted(written, reports) == "luts"
     if not rates:
         return
     with plots.style():
         figure, ax = pyplot.subplots(figsize=(6.4, 4.6))
-        drawn = {
-            name: plots.frontier(ax, row["luts"], row["emd"], row["error"], label=name)
-            for name, row in rates.items()
-        }
+        colours = dict(zip(dict.fromkeys(map(_rate, rates)), plots.PALETTE, strict=False))
+        ax.set_prop_cycle(color=[colours[_rate(name)] for name in rates])
+        drawn = {}
+        for name, row in rates.items():
+            drawn[name] = plots.frontier(ax, row["luts"], row["emd"], row["error"], label=name)
+            if name.endswith(designs.YOSYS):
+                ax.containers[-1].lines[0].set_linestyle("--")  # type: ignore[attr-defined]
+        ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
         ax.set(
-            xlabel=f"look-up tables ({'yosys' if by_yosys else 'estimate'})",
+            xlabel="look-up tables (estimate; yosys where named)",
             ylabel=f"mean {_EMD}",
         )
         ax.legend(fontsize=8)
@@ -95,10 +99,14 @@ def draw_hardware(
             title="EMD and look-up tables",
             caption="Encoders whose bits were trained with the exact EMD, each at its price of an effective bit "
             "operation, for every rate; before place and route, without multipliers in hardware. Lower left is "
-            "better. Bars: showers in the test sample and seeds.",
+            "better. The chip's formats were trained for as many epochs. Bars: showers in the test sample and seeds.",
             section="Hardware",
             data=plots.long_form(drawn, name="rate"),
         )
+
+
+def _rate(name: str) -> str:
+    return name.removesuffix(designs.YOSYS)
 
 
 def _frontier(run: Run, results: Sequence[Result], data: DataKind) -> None:

@@ -56,15 +56,15 @@ class TrainedBits:
     weight_fraction: float = 4.0
     """Fractional bits of the weights at the start; those of the chip have three."""
     train: Training = field(default_factory=lambda: Training(epochs=10, lr=8e-3, batch=200))
-    """Of each training."""
+    """Of each training, and of the chip's formats that are trained as long beside them."""
     vectors: int = 10_000
     """Wafers that each encoder is simulated on: test wafers first, then those of validation and training."""
     pipeline: int = 5
     """Most adders between two registers; 0 for no registers."""
     optimise: bool = True
     """Share sums between outputs with alkaid; without it every weight is written by itself."""
-    synthesis: bool = True
-    """Count look-up tables with yosys."""
+    synthesis: tuple[int, ...] = (5,)
+    """Rates in e-links at which yosys counts look-up tables, in minutes for each encoder; all have an estimate."""
     reference: bool = True
     """Write the encoder with the chip's formats too, at the highest rate; its yosys takes longest."""
 

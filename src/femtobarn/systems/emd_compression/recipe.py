@@ -32,7 +32,7 @@ class Config:
     surrogate: Surrogate = field(default_factory=Surrogate)
     quantiser: Literal["chip", "hgq"] = "chip"
     """Formats of the encoder: those of the chip, or also a study of encoders whose bits are trained (HGQ,
-    arXiv:2405.00645) and written as Verilog."""
+    arXiv:2405.00645) and written as Verilog, beside the chip's formats trained as long."""
     hgq: TrainedBits = field(default_factory=TrainedBits)
     seed: int = 1
     """Seed of the split and the stand-in."""
@@ -55,7 +55,7 @@ PRESETS = {
             betas=(1e-6,),
             train=Training(epochs=3, lr=4e-2, batch=50),
             optimise=False,
-            synthesis=False,
+            synthesis=(),
             reference=False,
         ),
         workers=1,
@@ -117,16 +117,16 @@ def train(config: Config, data: Split, run: Run, *, progress: bool = True) -> li
         if stage:
             run_parts(work, stage, name=_name, title=title, workers=config.workers, progress=progress)
     if config.quantiser == "hgq":
-        bit_parts = config.study.bit_parts(config.hgq)
+        further = config.study.further_parts(config.hgq)
         run_parts(
-            functools.partial(_train_bits, config, data, run.folder / "work"),
-            bit_parts,
+            functools.partial(_train_further, config, data, run.folder / "work"),
+            further,
             name=_name,
             title="training of bits",
             workers=config.workers,
             progress=progress,
         )
-        parts = parts + bit_parts
+        parts = parts + further
     return [study.load_part(run.folder / "work" / part.name) for part in parts]
 
 
@@ -140,7 +140,7 @@ def evaluate(
 ) -> list[Result]:
     """Every algorithm on the test wafers: results, and the figures of the report."""
     test, kind = data.test, data.provenance.kind
-    everything, trained = trained, [each for each in trained if not each.part.beta]
+    everything, trained = trained, [each for each in trained if not each.part.further]
     outcomes = [evaluation.learned_outcome(each, test) for each in trained]
     outcomes += evaluation.conventional_outcomes(test, config.study.links)
     results = evaluation.results(outcomes, test, data=kind)
@@ -208,8 +208,8 @@ def _train(
     )
 
 
-def _train_bits(config: Config, data: Split, work: Path, part: Part, report: Report) -> None:
-    study.train_bits(part, data.train, data.validation, settings=config.hgq, work=work, report=report)
+def _train_further(config: Config, data: Split, work: Path, part: Part, report: Report) -> None:
+    study.train_further(part, data.train, data.validation, settings=config.hgq, work=work, report=report)
 
 
 def _hardware(
@@ -238,13 +238,14 @@ def _hardware(
     for name, report in reports.items():
         for note in report.get("notes", ()):
             run.log(event="note", design=name, note=note)
-    bits = [evaluation.learned_outcome(each, data.test) for each in trained if each.part.beta]
+    further = [evaluation.learned_outcome(each, data.test) for each in trained if each.part.further]
     kind = data.provenance.kind
-    found = designs.results(written, [*outcomes, *bits], reports, data.test, data=kind)
+    found = designs.results(written, further, reports, data.test, data=kind)
     figures.draw_hardware(run, written, found, reports, data=kind)
-    first, *_ = outcomes
-    pairs = [(method, first.labels["method"]) for method in dict.fromkeys(o.labels["method"] for o in bits)]
-    return found + evaluation.ratios([*outcomes, *bits], data.test, pairs=pairs, data=kind)
+    first = outcomes[0].labels["method"]
+    chip, *bits = dict.fromkeys(outcome.labels["method"] for outcome in further)
+    pairs = [(chip, first), *((method, chip) for method in bits)]
+    return found + evaluation.ratios([*outcomes, *further], data.test, pairs=pairs, data=kind)
 
 
 def _write(config: Config, data: Split, run: Run, part: Part, _: Report) -> None:

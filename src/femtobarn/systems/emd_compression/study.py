@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from femtobarn.engine import TensorTable, Training, fit, load_tensors, save_tensors
-from femtobarn.errors import InputError, nearest
+from femtobarn.engine import Objective, TensorTable, Training, fit, load_tensors, save_tensors
+from femtobarn.errors import InputError
 from femtobarn.losses import EmdNet
 from femtobarn.nn.quantised import CostedLoss
 from femtobarn.runs import Run
@@ -65,16 +65,20 @@ class Study:
             for loss, links, decoder in chosen
         ]
 
-    def bit_parts(self, settings: TrainedBits) -> list["Part"]:
-        """Trainings of the encoder together with its bits: the first loss, every rate, the published decoder."""
+    def further_parts(self, settings: TrainedBits) -> list["Part"]:
+        """Trainings that go on from the first loss and the published decoder, at every rate.
+
+        The chip's formats first, trained as much longer, so that a gain by bits is not one by epochs; then the
+        encoder together with its bits, at every price.
+        """
         seeds = [seed for seed in self.seeds if seed in settings.seeds]
         if not seeds:
             raise InputError(f"hgq.seeds must be among those of the study {self.seeds}: got {settings.seeds}")
         return [
-            Part(self.losses[0], links, "published", seed, beta)
+            Part(self.losses[0], links, "published", seed, beta, further=True)
             for seed in seeds
             for links in self.links
-            for beta in settings.betas
+            for beta in (0.0, *settings.betas)
         ]
 
 
@@ -86,24 +90,26 @@ class Part(NamedTuple):
     decoder: DecoderName
     seed: int
     beta: float = 0.0  # price of an effective bit operation; 0 for the chip's formats
+    further: bool = False  # goes on from `start`
 
     @property
     def name(self) -> str:
         """As it is called on disk and by ``predict --model``, such as ``emd-5links-large-seed1``."""
-        price = f"-beta{self.beta:g}" if self.beta else ""
-        return f"{self.loss.replace('*', 'x')}-{self.links}links-{self.decoder}-seed{self.seed}{price}"
+        words = [self.loss.replace("*", "x"), f"{self.links}links", self.decoder, f"seed{self.seed}"]
+        words += [f"beta{self.beta:g}" if self.beta else "longer"] if self.further else []
+        return "-".join(words)
 
     @property
     def start(self) -> "Part":
-        """The part with the chip's formats whose weights a training of bits starts from."""
-        return self._replace(beta=0.0)
+        """The part with the chip's formats whose weights a further training starts from."""
+        return self._replace(beta=0.0, further=False)
 
     @property
     def labels(self) -> dict[str, str]:
         """As it is labelled in tables; parts that differ by their seed only have the same labels."""
         method = title(self.loss) + (", large decoder" if self.decoder == "large" else "")
-        if self.beta:
-            method += f", trained bits (beta {self.beta:g})"
+        if self.further:
+            method += f", trained bits (beta {self.beta:g})" if self.beta else ", trained as long as bits"
         return {"method": method, "e-links": str(self.links)}
 
 
@@ -169,7 +175,7 @@ def train_part(
         (folder / checkpoint).unlink(missing_ok=True)
 
 
-def train_bits(
+def train_further(
     part: Part,
     train: Sample,
     validation: Sample,
@@ -178,31 +184,34 @@ def train_bits(
     work: Path,
     report: Callable[[int, int, str], None] = lambda *_: None,
 ) -> None:
-    """Train an encoder together with its bits and its decoder, from the part it starts from; leave ``model.pt``.
+    """Train encoder and decoder on from the part they start from, with their bits if these have a price.
 
-    Nothing is done if it is there already.
+    Leaves ``model.pt``; nothing is done if it is there already.
     """
     folder = work / part.name
     if (folder / "model.pt").exists():
         return
-    started = load_part(work / part.start.name).model
+    model = load_part(work / part.start.name).model
     columns = table(train)
-    encoder = BitEncoder(
-        started.encoder,
-        columns.columns["charge"][:_EXAMPLE],
-        fraction=settings.fraction,
-        weight_fraction=settings.weight_fraction,
-    )
-    model = parts_of_model.Autoencoder(encoder, started.decoder).train()
+    loss: Objective = CompressionLoss(part.loss, wafers=len(train))
+    validate: Objective = mean_emd
+    if part.beta:
+        model.encoder = BitEncoder(
+            model.encoder,
+            columns.columns["charge"][:_EXAMPLE],
+            fraction=settings.fraction,
+            weight_fraction=settings.weight_fraction,
+        )
+        loss, validate = (CostedLoss(each, beta=part.beta, gamma=settings.gamma) for each in (loss, validate))
     result = fit(
-        model,
-        CostedLoss(CompressionLoss(part.loss, wafers=len(train)), beta=part.beta, gamma=settings.gamma),
+        model.train(),
+        loss,
         columns,
         table(validation),
         settings=settings.train,
         seed=part.seed,
         folder=folder,
-        validate=CostedLoss(mean_emd, beta=part.beta, gamma=settings.gamma),
+        validate=validate,
         report=lambda row: report(
             int(row["epoch"]) + 1, settings.train.epochs, f"validation EMD and cost {row['validation']:.3f}"
         ),
@@ -250,15 +259,7 @@ def choose(run: Run, name: str | None, *, bits_first: bool = False) -> Trained:
     Raises:
         InputError: The run holds no trained part, or none of that name.
     """
-    folders = sorted(path.parent for path in run.folder.glob("work/*/model.pt"))
-    if not folders:
-        raise InputError(f"{run.folder} holds no trained model: finish it with femtobarn run --resume")
-    names = [folder.name for folder in folders]
-    if name is not None and name not in names:
-        raise InputError(f"the run has no model {name!r}: {nearest(name, names)}")
-    if name is not None:
-        return load_part(folders[names.index(name)])
-    trained = [load_part(folder) for folder in folders]
+    trained = [load_part(folder) for folder in run.trained(name)]
     bits = [each for each in trained if each.part.beta]
     return min(bits if bits and bits_first else trained, key=lambda t: (t.validation, t.part.name))
 

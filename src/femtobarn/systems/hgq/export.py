@@ -56,7 +56,7 @@ def export(run: Run, folder: Path, *, to: str, model: str | None = None) -> Expo
     write_export_page(
         exported,
         run,
-        summary=f"A network for {trained.task}, {point.part.method}, of a sweep over quality and cost.",
+        summary=f"A network for {trained.task} ({point.part.method}), a point on the front of quality and cost.",
         inputs=f"{_INPUTS[trained.task]} {_SCALED}",
         quality=_quality(trained, point),
     )

@@ -53,6 +53,8 @@ def _front(run: Run, trained: Trained, rows: Sequence[Row], data: DataKind) -> N
         if mine:
             bits, values, errors = np.transpose(mine)
             drawn[method] = plots.frontier(ax, bits, sign * values, errors, label=method)
+    if not any(np.isfinite(columns["value"]).any() for columns in drawn.values()):
+        return  # a training too short for any quality, such as a resolution without most of the tracks
     limit = next(row.quality[0] for row in rows if row.method == "float")
     ax.axhline(sign * limit, color="0.4", linewidth=0.9, linestyle=":", label="floating point")
     ax.set_xscale("log")

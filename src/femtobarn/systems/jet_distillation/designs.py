@@ -1,12 +1,13 @@
 """Students as hardware: Verilog, its simulation, its look-up tables, and what they cost in tagging."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib import pyplot
+from matplotlib.ticker import StrMethodFormatter
 
 from femtobarn import plots
 from femtobarn.errors import MissingExtraError
@@ -73,21 +74,7 @@ def results(
         place = {"student": title(each.part)}
         for name in _MERITS:
             own = known[name, *each.part.labels_in_tables.values()]
-            labels = {**place, "quantity": name}
-            found.append(
-                Result(
-                    NAME,
-                    own.value,
-                    own.error,
-                    "",
-                    own.n,
-                    own.split,
-                    data,
-                    labels,
-                    own.seeds,
-                    own.error_kind,
-                )
-            )
+            found.append(replace(own, name=NAME, unit="", data=data, labels={**place, "quantity": name}))
         for quantity, value in quantities(reports[each.part.name]).items():
             labels = {**place, "quantity": quantity}
             seeds = (each.part.seed,)
@@ -123,8 +110,9 @@ def draw(
             drawn[way] = plots.frontier(ax, *np.transpose(each_point), label=way)
             colour = ax.containers[-1].lines[0].get_color()  # type: ignore[attr-defined]
             ax.axhline(
-                limits[way], color=colour, linestyle=":", linewidth=0.9, label="the same in floating point"
+                limits[way], color=colour, linestyle=":", linewidth=0.9, label=f"{way}, in floating point"
             )
+        ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
         ax.set(xlabel=f"look-up tables ({'yosys' if every else 'estimate'})", ylabel="AUC")
         ax.legend(fontsize=8)
         plots.label(ax, data)

@@ -1,5 +1,6 @@
 """How well the networks tag, how far students are from their teacher, in moving frames too, and what they cost."""
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from femtobarn.errors import InputError
 from femtobarn.hardware.latency import single_event_latency
 from femtobarn.losses import soft_loss
 from femtobarn.metrics import accuracy, auc, background_rejection
+from femtobarn.parts import Report, run_parts
 from femtobarn.runs import DataKind, Result
 from femtobarn.systems.jet_distillation import study
 from femtobarn.systems.jet_distillation.frames import Axis, moving_frame
@@ -55,17 +57,40 @@ class Outcome(NamedTuple):
     """Accuracy at each speed, by what was boosted."""
 
 
-def outcomes(trained: Sequence[Trained], test: Sample, settings: Evaluation) -> list[Outcome]:
+def outcomes(
+    trained: Sequence[Trained],
+    test: Sample,
+    settings: Evaluation,
+    *,
+    workers: int = 1,
+    progress: bool = False,
+) -> list[Outcome]:
     """All networks on the test jets; the first is the main teacher."""
-    found: list[Outcome] = []
-    main = None
-    for each in trained:
-        own = study.logits(each.model, test)
-        main = own if main is None else main
-        score = (own[:, 1] - own[:, 0]).double().numpy()
-        divergence = float(soft_loss(own.double(), main.double()))
-        found.append(Outcome(each.part, score, divergence, _in_motion(each.model, test, settings)))
-    return found
+    seen = run_parts(
+        functools.partial(_seen, test, settings),
+        trained,
+        name=lambda each: each.part.name,
+        title="test jets",
+        workers=workers,
+        progress=progress,
+    )
+    main = seen[0][0].double()
+    return [
+        Outcome(
+            each.part,
+            (own[:, 1] - own[:, 0]).double().numpy(),
+            float(soft_loss(own.double(), main)),
+            boosted,
+        )
+        for each, (own, boosted) in zip(trained, seen, strict=True)
+    ]
+
+
+def _seen(
+    test: Sample, settings: Evaluation, each: Trained, _: Report
+) -> tuple[Tensor, dict[str, np.ndarray]]:
+    """Logits of the test jets, and accuracies in moving frames."""
+    return study.logits(each.model, test), _in_motion(each.model, test, settings)
 
 
 def _in_motion(model: nn.Module, test: Sample, settings: Evaluation) -> dict[str, np.ndarray]:

@@ -77,8 +77,7 @@ def export(
 
 def _best(run: Run) -> Trained:
     """The MLP that is best on the validation jets, with trained bits if there are any."""
-    names = [path.parent.name for path in run.folder.glob("work/*/model.pt")]
-    mlps = [study.choose(run, name) for name in sorted(names) if name.startswith(("chip-", "mlp-"))]
+    mlps = [study.load_part(f) for f in run.trained() if f.name.startswith(("chip-", "mlp-"))]
     bits = [each for each in mlps if each.part.beta]
     if not mlps:
         raise InputError(f"{run.folder} has no MLP, which is what can be exported: --study.students mlp chip")

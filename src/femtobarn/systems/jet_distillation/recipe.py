@@ -146,11 +146,18 @@ def load(config: Config, run: Run, *, progress: bool = True) -> Split:
 
 
 def train(config: Config, data: Split, run: Run, *, progress: bool = True) -> list[Trained]:
-    """Train every network that the run has not trained yet: teachers, students, then the bits if asked for."""
+    """Train every network that the run has not trained yet: who has no teacher, who has, then the bits if asked for.
+
+    Teachers stand first, since they take longest.
+    """
     whole, work = config.whole_study(), run.folder / "work"
-    stages = [(whole.teaching(), "teachers", _train), (whole.learning(), "students", _train)]
-    if config.quantiser == "hgq":
-        stages.append((whole.with_bits(config.hgq), "bits", _train_bits))
+    teachers, students = whole.teaching(), whole.learning()
+    bits = whole.with_bits(config.hgq) if config.quantiser == "hgq" else []
+    stages = (
+        (teachers + [part for part in students if not part.teacher], "teachers, students on labels", _train),
+        ([part for part in students if part.teacher], "students of a teacher", _train),
+        (bits, "bits", _train_bits),
+    )
     for parts, title, task in stages:
         run_parts(
             functools.partial(task, config, data, work),
@@ -160,7 +167,7 @@ def train(config: Config, data: Split, run: Run, *, progress: bool = True) -> li
             workers=config.workers,
             progress=progress,
         )
-    return [study.load_part(work / part.name) for parts, *_ in stages for part in parts]
+    return [study.load_part(work / part.name) for part in teachers + students + bits]
 
 
 def evaluate(
@@ -173,7 +180,7 @@ def evaluate(
 ) -> list[Result]:
     """Every network on the test jets: results, and the figures of the report."""
     settings, test, kind = config.evaluation, data.test, data.provenance.kind
-    found = evaluation.outcomes(trained, test, settings)
+    found = evaluation.outcomes(trained, test, settings, workers=config.workers, progress=progress)
     results = evaluation.results(found, test, settings, data=kind)
     results += evaluation.gains(evaluation.comparisons(found, test, settings), len(test), data=kind)
     floating = [each for each in trained if not each.part.beta]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from femtobarn.engine import TensorTable, Training, fit, load_tensors, save_tensors
-from femtobarn.errors import InputError, nearest
+from femtobarn.errors import InputError
 from femtobarn.nn.quantised import CostedLoss
 from femtobarn.runs import Run
 from femtobarn.settings import from_dict
@@ -431,15 +431,7 @@ def choose(run: Run, name: str | None) -> Trained:
     Raises:
         InputError: The run holds no trained model, or none of that name.
     """
-    folders = sorted(path.parent for path in run.folder.glob("work/*/model.pt"))
-    if not folders:
-        raise InputError(f"{run.folder} holds no trained model: finish it with femtobarn run --resume")
-    names = [folder.name for folder in folders]
-    if name is not None and name not in names:
-        raise InputError(f"the run has no model {name!r}: {nearest(name, names)}")
-    if name is not None:
-        return load_part(folders[names.index(name)])
-    trained = [load_part(folder) for folder in folders]
+    trained = [load_part(folder) for folder in run.trained(name)]
     students = [each for each in trained if not each.part.is_teacher] or trained
     return min(students, key=lambda each: (each.validation, each.part.name))
 
