@@ -280,9 +280,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Table:
 @pytest.mark.slow
 @pytest.mark.timeout(5400)
 def test_googlenet_beats_the_trees_where_they_leave_something_to_gain(demo: Table) -> None:
-    for task in ("γ or π⁰", "e⁻ or γ"):
+    for task, errors in (("γ or π⁰", 2), ("e⁻ or γ", 1)):
         value, error = demo["gain in AUC over the BDT"][task, "GoogLeNet", "CLIC"]
-        assert value > 2 * error, task
+        assert value > errors * error, task
     assert demo["gain in AUC over the BDT"]["γ or π⁰", "CNN", "CLIC"][0] > -0.01
 
 
