@@ -227,7 +227,7 @@ def test_bad_checkpoint_is_one_line(finished: Run, tmp_path: Path, damage, words
     with pytest.raises(InputError, match=words):
         study.choose(Run.open(copy), "cnn-e-pi-clic-seed1")
     shutil.rmtree(copy / "work")
-    with pytest.raises(InputError, match="no trained network"):
+    with pytest.raises(InputError, match="no trained model"):
         study.choose(Run.open(copy), None)
 
 
