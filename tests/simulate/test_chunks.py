@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -133,13 +134,15 @@ def test_a_stopped_run_keeps_what_is_finished_and_leaves_nothing_broken(
     )
     assert process.stdout is not None
     assert process.stdout.readline() == b"hanging\n"  # the last chunk; the others may still be at work
+    stopped = chunks(Settings(hang_at=9))
+    while not stopped.is_made(0):  # by a process that may start later
+        time.sleep(0.01)
     os.killpg(process.pid, how)
     assert process.wait(timeout=30) != 0
     for path in cache_folder().rglob("*.npz"):
         if ".writing-" not in str(path):
             np.load(path).close()
     process.stdout.close()
-    stopped = chunks(Settings(hang_at=9))
     assert stopped.is_made(0)
     assert not stopped.is_made(3)
 
