@@ -6,6 +6,7 @@
 `geant4`          the same by Geant4
 `calorimeter`     a calorimeter as a row of sections
 `cylinders`       those of the CaloChallenge
+`stacks`          HGCAL-like and CLIC-like ones
 `materials`       what a shower sees of matter
 `voxelise`        spots summed in voxels
 `electromagnetic` GFLASH's formulas
@@ -34,6 +35,7 @@ from femtobarn.simulate.showers.materials import (
 )
 from femtobarn.simulate.showers.sample import incident_energies, shower_chunks, shower_sample, showers
 from femtobarn.simulate.showers.spots import Spots
+from femtobarn.simulate.showers.stacks import clic_like, hgcal_like
 from femtobarn.simulate.showers.voxelise import voxelise
 
 __all__ = [
@@ -52,8 +54,10 @@ __all__ = [
     "Section",
     "Spots",
     "block",
+    "clic_like",
     "geant4",
     "gflash",
+    "hgcal_like",
     "homogeneous",
     "incident_energies",
     "sampling",
