@@ -1,7 +1,7 @@
 """CaloDREAM: flow matching for the energy split, then for the voxels (arXiv:2405.09629).
 
-The same model may start from showers of a fast parametrisation instead of noise: the hybrid, which has to learn
-only how these differ from the wanted ones.
+The same model may start from showers of a fast parametrisation instead of noise: the hybrid. These are made normal
+numbers by tables of their own, so what is left to learn is how their correlations differ from the wanted ones.
 """
 
 from collections.abc import Callable
@@ -29,6 +29,7 @@ class CaloDream(nn.Module):
         shape: Network of the voxels, called with voxels, time and condition.
         steps: Midpoint steps of each flow, two calls of the network each.
         start: Showers to start from; noise if None.
+        source: Units of the showers to start from.
     """
 
     def __init__(
@@ -39,10 +40,11 @@ class CaloDream(nn.Module):
         *,
         steps: int = 50,
         start: Start | None = None,
+        source: Preprocessing | None = None,
     ) -> None:
         super().__init__()
         self.preprocessing, self.energy, self.shape = preprocessing, energy, shape
-        self.steps, self.start = steps, start
+        self.steps, self.start, self.source = steps, start, source
 
     def loss(self, batch: Batch, *, generator: torch.Generator) -> Float[Tensor, ""]:
         """Flow-matching loss of both networks; a batch with a column "start" starts from these showers."""
@@ -86,6 +88,6 @@ class CaloDream(nn.Module):
         return self.preprocessing.decode(energies, layers, voxels)
 
     def _begin(self, energies: Tensor, showers: Tensor | None, generator: torch.Generator) -> Encoded:
-        if showers is not None:
-            return self.preprocessing.encode(energies, showers, generator=generator)
+        if showers is not None and self.source is not None:
+            return self.source.encode(energies, showers, generator=generator)
         return self.preprocessing.noise(len(energies), generator=generator)

@@ -124,7 +124,8 @@ class Adversarial:
         model, units = self.generator, self.generator.preprocessing
         energy = units.condition(batch["energies"])
         layers, voxels = units.encode(batch["energies"], batch["showers"], generator=generator)
-        condition, cut = torch.cat((energy, layers), dim=1), units.cut(batch["energies"]).clamp(min=_DEEPEST)
+        condition = torch.cat((energy, layers), dim=1)
+        cut = units.cut(batch["energies"], layers).clamp(min=_DEEPEST)
         density = -model.flow.log_density(layers, energy).mean() / model.split
         self._descend("flow", density)
         steps = min(self.critic_steps, len(voxels))

@@ -1,11 +1,14 @@
 """From showers to the numbers that all networks here see, and back.
 
-A shower becomes its energy split u and the voxels of each layer (`physics.energy_split`). Of u the logit is taken,
-centred and scaled. A voxel is taken for a normal number that is read only above a cut (a Tobit model): with y the
-logarithm of its energy over the threshold of the readout, ``z = cut + slope y`` where it is hit, and a random number
-of the normal distribution below the cut where it reads zero. The cut is such that a normal number is above it as
-often as the voxel is hit, and the slope such that hits have the mean of normal numbers above the cut; so z is nearly
-normal however rarely a voxel is hit. On the way back the voxels are shares of their layer, which keeps its energy.
+A shower becomes its energy split u and the voxels of each layer (`physics.energy_split`). Of u the logit is taken and
+given the distribution of normal numbers, at one incident energy after the other; or, as published, centred and
+scaled. A layer that is often empty has two peaks, between which a network makes too many numbers, and FPD sees how
+often a layer is empty before all else. A voxel is taken for a normal number that is read only above a cut (a
+Tobit model): with y the logarithm of its energy over the threshold of the readout, ``z = cut + slope y`` where it is
+hit, and a random number of the normal distribution below the cut where it reads zero. The cut is such that a normal
+number is above it as often as the voxel is hit in layers of this energy, and the slope such that hits have the mean
+of normal numbers above the cut; so z is nearly normal however rarely a voxel is hit. On the way back the voxels are
+shares of their layer, which keeps its energy.
 """
 
 from typing import NamedTuple
@@ -16,14 +19,21 @@ from torch import Tensor, nn
 
 from femtobarn.physics.energy_split import join, join_layers, layer_energies, split_layers
 from femtobarn.physics.voxels import VoxelGeometry
+from femtobarn.systems.calo_challenge.tables import (
+    GRID,
+    censored,
+    hat_weights,
+    interpolated,
+    quantiles,
+    standard,
+)
 
 _BELOW, _SPREAD = -0.8, 0.15  # log10 of the energy of an empty layer over the threshold, mean and deviation
 _LEAST = 1e-9  # distance of u from 0 and 1 at which its logit ends
 _HIGHEST = 25.0  # logarithm of a voxel's energy over the threshold at which it ends
 _GAP, _LOWEST = 1e-3, -8.0  # between the cut and what is empty, and where that ends
-_ALWAYS = 0.98  # share of hits beyond which their deviation counts
-_RARE = 2e-3  # share of hits, and of no hits, that a table has at least
-_MOST = 5000  # showers behind the centres and widths of data sets 2 and 3
+_WEAK = 0.005  # share of the layers with energy whose voxels are told by the first knot alone
+_MOST = 5000  # showers behind the tables of data sets 2 and 3
 
 
 class Encoded(NamedTuple):
@@ -34,23 +44,26 @@ class Encoded(NamedTuple):
 
 
 class Preprocessing(nn.Module):
-    """Energy split and voxels as numbers of mean 0 and deviation 1, at each of some incident energies.
+    """Energy split and voxels as normal numbers, at each of some incident energies.
 
-    Centres and widths, cuts and slopes are tables at `knots` incident energies, evenly spaced in their logarithm,
-    and linear in between; with one knot they are those of all showers. What changes most with the energy, such as
-    the width of the response, is then known before any training. All tables are buffers, set by `learn`.
+    Quantiles of the logits are tables at `knots` incident energies, cuts and slopes of the voxels at as many energies
+    of their layer, both evenly spaced in the logarithm and linear in between. What changes most with these, such as
+    the width of the response or the number of hits, is then known before any training. With one knot, as published,
+    the tables are those of all showers, and the logits are centred and scaled only. All tables are buffers, set by
+    `learn`.
 
     Args:
         geometry: Of the voxels.
-        knots: Incident energies in the tables.
+        knots: Energies in the tables.
         coloured: Give `noise` the correlations of the showers, in a table of voxels times voxels.
     """
 
     low: Tensor
     high: Tensor
     factor: Tensor
-    layer_centre: Tensor
-    layer_width: Tensor
+    faintest: Tensor
+    brightest: Tensor
+    layer_table: Tensor
     voxel_cut: Tensor
     voxel_slope: Tensor
     layer_root: Tensor
@@ -63,8 +76,9 @@ class Preprocessing(nn.Module):
         self.register_buffer("high", torch.ones((), dtype=torch.float64))
         self.register_buffer("factor", torch.ones((), dtype=torch.float64))
         layers = len(geometry.layers)
-        self.register_buffer("layer_centre", torch.zeros(knots, layers, dtype=torch.float64))
-        self.register_buffer("layer_width", torch.ones(knots, layers, dtype=torch.float64))
+        self.register_buffer("faintest", torch.zeros(layers, dtype=torch.float64))
+        self.register_buffer("brightest", torch.ones(layers, dtype=torch.float64))
+        self.register_buffer("layer_table", GRID.repeat(knots, layers, 1))
         self.register_buffer("voxel_cut", torch.zeros(knots, geometry.voxels, dtype=torch.float64))
         self.register_buffer("voxel_slope", torch.ones(knots, geometry.voxels, dtype=torch.float64))
         if coloured:
@@ -85,9 +99,9 @@ class Preprocessing(nn.Module):
         self.factor = 1.25 * response.max().clamp(min=0.1)
         if self.geometry.voxels > _MOST:  # the tables of many voxels need no more
             energies, showers = energies[:_MOST], showers[:_MOST]
-        weights = self._weights(energies)
-        self.layer_centre, self.layer_width = _moments(self._logits(energies, showers, generator), weights)
-        self.voxel_cut, self.voxel_slope = _censored(self._logarithms(showers), weights)
+        logits = self._logits(energies, showers, generator)
+        self.layer_table = standard(logits) if self.knots == 1 else quantiles(logits, self._weights(energies))
+        self._learn_voxels(showers)
         if self.coloured:
             self.layer_root, self.voxel_root = map(_root, self.encode(energies, showers, generator=generator))
 
@@ -103,20 +117,23 @@ class Preprocessing(nn.Module):
         generator: torch.Generator,
     ) -> Encoded:
         """Network units of showers in MeV; what is empty is filled at random."""
-        weights, showers = self._weights(energies), read_out(showers, self.geometry.threshold)
-        layers = self._logits(energies.double(), showers, generator)
-        layers = (layers - weights @ self.layer_centre) / (weights @ self.layer_width)
-        cut, height = weights @ self.voxel_cut, self._logarithms(showers)
+        showers = read_out(showers, self.geometry.threshold)
+        logits = self._logits(energies.double(), showers, generator).unsqueeze(-1)
+        layers = interpolated(logits, self._layer_values(energies), GRID.to(logits.device)).squeeze(-1)
+        cut, slope = self._voxel_table(layer_energies(showers, self.geometry))
+        height = self._logarithms(showers)
         chance = torch.rand(height.shape, generator=generator, device=height.device).double()
         below = torch.special.ndtri((chance * torch.special.ndtr(cut)).clamp(min=1e-30))
         # One that is nearly always hit has its cut far out: empty for once, it is taken for very low.
         below = torch.minimum(below, cut - _GAP).clamp(min=_LOWEST)
-        voxels = torch.where(showers > 0, cut + (weights @ self.voxel_slope) * height, below)
+        voxels = torch.where(showers > 0, cut + slope * height, below)
         return Encoded(layers.float(), voxels.float())
 
-    def cut(self, energies: Float[Tensor, "shower"]) -> Float32[Tensor, "shower voxel"]:
-        """Network units of a voxel below which it reads zero."""
-        return (self._weights(energies) @ self.voxel_cut).float()
+    def cut(
+        self, energies: Float[Tensor, "shower"], layers: Float[Tensor, "shower layer"]
+    ) -> Float32[Tensor, "shower voxel"]:
+        """Network units of a voxel below which it reads zero; layers in network units."""
+        return self._voxel_table(self.layer_energies(energies, layers))[0].float()
 
     def noise(self, count: int, *, generator: torch.Generator) -> Encoded:
         """Normal noise of deviation 1, with the correlations of the training showers if it is coloured."""
@@ -135,14 +152,17 @@ class Preprocessing(nn.Module):
         voxels: Float[Tensor, "shower voxel"],
     ) -> Float[Tensor, "shower voxel"]:
         """Showers in MeV before the threshold: the layers hold `layer_energies` of the same arguments."""
-        weights, u = self._weights(energies), self.split(energies, layers)
-        height = (voxels.double() - weights @ self.voxel_cut) / (weights @ self.voxel_slope)
-        shares = height.clamp(max=_HIGHEST).exp()
-        shares = torch.where((height >= 0) | self._largest(shares), shares, 0.0)
+        u = self.split(energies, layers)
+        wanted = join_layers(energies, u, factor=float(self.factor))
+        cut, slope = self._voxel_table(wanted)
+        height = (voxels.double() - cut) / slope
+        # Of a layer that has energy but no hit, the voxel that is hit most often has it.
+        likely = self._largest(torch.where(height < 0, -_HIGHEST - cut, height))
+        height = torch.where((height < 0) & likely, 0.0, height)
+        shares = torch.where(height >= 0, height.clamp(max=_HIGHEST).exp(), 0.0)
         shares = shares / self._to_voxels(layer_energies(shares, self.geometry))
-        wanted = self._to_voxels(join_layers(energies, u, factor=float(self.factor)))
         # Scaled to their layer some may fall below the threshold; without them the others only grow.
-        kept = (shares * wanted >= self.geometry.threshold) | self._largest(shares)
+        kept = (shares * self._to_voxels(wanted) >= self.geometry.threshold) | self._largest(shares)
         shares = torch.where(kept, shares, 0.0)
         return join(energies, u, shares, self.geometry, factor=float(self.factor))
 
@@ -156,8 +176,37 @@ class Preprocessing(nn.Module):
         self, energies: Float[Tensor, "shower"], layers: Float[Tensor, "shower layer"]
     ) -> Float[Tensor, "shower layer"]:
         """The variables u, see `physics.energy_split`, of layers in network units."""
-        weights = self._weights(energies)
-        return torch.sigmoid(layers.double() * (weights @ self.layer_width) + weights @ self.layer_centre)
+        numbers = layers.double().unsqueeze(-1)
+        return (
+            interpolated(numbers, GRID.to(layers.device), self._layer_values(energies)).squeeze(-1).sigmoid()
+        )
+
+    def _learn_voxels(self, showers: Float[Tensor, "shower voxel"]) -> None:
+        layers, heights = layer_energies(showers, self.geometry), self._logarithms(showers)
+        for number, span in enumerate(self.geometry.spans):
+            seen = layers[:, number] > 0
+            if not bool(seen.any()):
+                continue
+            logarithms = layers[seen, number].log()
+            self.faintest[number] = logarithms.quantile(_WEAK)
+            self.brightest[number] = logarithms.max()
+            weights = hat_weights(self._layer_place(layers)[seen, number], self.knots)
+            self.voxel_cut[:, span], self.voxel_slope[:, span] = censored(heights[seen, span], weights)
+
+    def _voxel_table(self, layers: Float[Tensor, "shower layer"]) -> tuple[Tensor, Tensor]:
+        """Cut and slope of each voxel of layers of these energies in MeV."""
+        if self.knots == 1:
+            return self.voxel_cut.expand(len(layers), -1), self.voxel_slope.expand(len(layers), -1)
+        place = self._to_voxels(self._layer_place(layers).clamp(0, 1) * (self.knots - 1))
+        knot = place.long().clamp(max=self.knots - 2)
+        column = torch.arange(self.geometry.voxels, device=layers.device)
+        tables = (self.voxel_cut, self.voxel_slope)
+        cut, slope = (torch.lerp(t[knot, column], t[knot + 1, column], place - knot) for t in tables)
+        return cut, slope
+
+    def _layer_values(self, energies: Float[Tensor, "shower"]) -> Float[Tensor, "shower layer point"]:
+        """Logits at the points of the grid, at each incident energy."""
+        return torch.einsum("sk,klp->slp", self._weights(energies), self.layer_table)
 
     def _logits(self, energies: Tensor, showers: Tensor, generator: torch.Generator) -> Tensor:
         """Of u, where an empty layer has a random energy well below the threshold."""
@@ -176,13 +225,13 @@ class Preprocessing(nn.Module):
     def _place(self, energies: Tensor) -> Tensor:
         return (energies.double().log() - self.low) / (self.high - self.low).clamp(min=1e-9)
 
+    def _layer_place(self, layers: Tensor) -> Tensor:
+        """Logarithm of the energies of layers, 0 for a faint one of the training and 1 for its brightest."""
+        height = layers.clamp(min=1e-9).log() - self.faintest
+        return height / (self.brightest - self.faintest).clamp(min=1e-9)
+
     def _weights(self, energies: Tensor) -> Tensor:
-        """Share of each knot in a linear interpolation; beyond the ends the last knot counts."""
-        if self.knots == 1:
-            return torch.ones(len(energies), 1, dtype=torch.float64, device=energies.device)
-        place = (self._place(energies).clamp(0, 1) * (self.knots - 1)).unsqueeze(1)
-        knot = torch.arange(self.knots, device=energies.device)
-        return (1 - (place - knot).abs()).clamp(min=0)
+        return hat_weights(self._place(energies), self.knots)
 
     def _to_voxels(self, layers: Tensor) -> Tensor:
         return layers[:, torch.from_numpy(self.geometry.layer).to(layers.device)]
@@ -202,32 +251,3 @@ def _root(numbers: Tensor) -> Tensor:
     """Matrix that gives independent unit noise the correlations of these numbers."""
     matrix = numbers.double().T.corrcoef()
     return torch.linalg.cholesky(0.98 * matrix + 0.02 * torch.eye(len(matrix))).float().contiguous()
-
-
-def _moments(logits: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and deviation of each column at each knot; a knot without showers has those of all."""
-    weights = weights + 1e-6
-    weights = weights / weights.sum(dim=0)
-    mean = weights.T @ logits
-    variance = weights.T @ logits.square() - mean.square()
-    return mean, variance.clamp(min=1e-6).sqrt()
-
-
-def _censored(heights: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Cut and slope of each column at each knot: ``cut + slope height`` of hits is like a normal number above the cut.
-
-    So many normal numbers are above the cut as there are hits, and their mean is that of the hits. Where nearly all
-    are hits, their mean and deviation are right instead. A knot without hits has those of all.
-    """
-    hits = heights > -torch.inf
-    height = torch.where(hits, heights, 0.0)
-    weights = weights + 1e-6
-    share = (weights.T @ hits.double() / weights.sum(dim=0).unsqueeze(1)).clamp(_RARE, 1 - _RARE)
-    seen = weights.T @ hits.double()
-    mean = (weights.T @ height + 1e-6) / (seen + 1e-6)
-    variance = (weights.T @ height.square() + 1e-6) / (seen + 1e-6) - mean.square()
-    edge = torch.special.ndtri(1 - share)
-    above = torch.exp(-0.5 * edge.square()) / (2 * torch.pi) ** 0.5 / share  # mean of normal numbers above it
-    spread = (1 + edge * above - above.square()).sqrt() / variance.clamp(min=1e-2).sqrt()
-    slope = torch.where(share > _ALWAYS, spread, (above - edge) / mean.clamp(min=0.05))
-    return above - slope * mean.clamp(min=0.05), slope

@@ -65,7 +65,7 @@ _DEMO = Config(
         ),
         dream=_COMPACT,
         inn=Inn(
-            blocks=4, bins=8, bound=12.0, width=96, layers=3,
+            blocks=4, bins=8, bound=12.0, width=96, layers=3, energy_blocks=6,
             course=Course(epochs=10, batch=256, lr=2e-3, check=2, ema=0.99),
         ),
         vae=Vae(

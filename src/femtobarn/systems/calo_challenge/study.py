@@ -13,11 +13,12 @@ from femtobarn.engine import load_tensors, save_tensors
 from femtobarn.errors import InputError
 from femtobarn.generator_loop import Distance, Learner, fit_generator
 from femtobarn.metrics.frechet import fpd
+from femtobarn.metrics.scaling import max_scale
 from femtobarn.metrics.shower_features import features
 from femtobarn.physics.voxels import geometry
 from femtobarn.runs import Run
 from femtobarn.settings import from_dict
-from femtobarn.systems.calo_challenge import model
+from femtobarn.systems.calo_challenge import model, pairing
 from femtobarn.systems.calo_challenge.coupling_flow import CaloInn
 from femtobarn.systems.calo_challenge.descent import Course, Descent
 from femtobarn.systems.calo_challenge.diffusion import CaloDiffusion
@@ -97,6 +98,10 @@ class Inn:
     """Of the networks in the blocks."""
     layers: int = 4
     """Linear layers of each."""
+    energy_blocks: int = 0
+    """Coupling blocks of a flow of the energy split alone; 0, as published: one flow for split and voxels."""
+    energy_width: int = 32
+    """Width of its networks."""
     course: Course = field(default_factory=Course)
 
 
@@ -266,14 +271,24 @@ def build_generator(name: str, study: Study, preprocessing: Preprocessing) -> nn
         case "inn":
             i = study.inn
             return CaloInn(
-                preprocessing, blocks=i.blocks, bins=i.bins, bound=i.bound, width=i.width, layers=i.layers
+                preprocessing,
+                blocks=i.blocks,
+                bins=i.bins,
+                bound=i.bound,
+                width=i.width,
+                layers=i.layers,
+                energy_blocks=i.energy_blocks,
+                energy_width=i.energy_width,
             )
         case "diffusion":
             return _diffusion(study.diffusion, preprocessing)
         case "dream":
             return _dream(study.dream, preprocessing)
         case _:
-            return _dream(study.hybrid.network, preprocessing, gflash=name == "from-gflash")
+            source = Preprocessing(preprocessing.geometry, knots=study.knots)
+            return _dream(
+                study.hybrid.network, preprocessing, source=source if name == "from-gflash" else None
+            )
 
 
 def _diffusion(settings: Diffusion, preprocessing: Preprocessing) -> CaloDiffusion:
@@ -294,7 +309,9 @@ def _diffusion(settings: Diffusion, preprocessing: Preprocessing) -> CaloDiffusi
     return CaloDiffusion(preprocessing, energy, shape, steps=settings.steps)
 
 
-def _dream(settings: Dream, preprocessing: Preprocessing, *, gflash: bool = False) -> CaloDream:
+def _dream(
+    settings: Dream, preprocessing: Preprocessing, *, source: Preprocessing | None = None
+) -> CaloDream:
     geometry = preprocessing.geometry
     numbers = len(geometry.layers)
     energy = (
@@ -315,8 +332,8 @@ def _dream(settings: Dream, preprocessing: Preprocessing, *, gflash: bool = Fals
         if settings.shape == "tokens"
         else FlatNet(geometry.voxels, 1 + numbers, width=settings.width, blocks=settings.depth)
     )
-    start = functools.partial(gflash_showers, geometry.name) if gflash else None
-    return CaloDream(preprocessing, energy, shape, steps=settings.steps, start=start)
+    start = None if source is None else functools.partial(gflash_showers, geometry.name)
+    return CaloDream(preprocessing, energy, shape, steps=settings.steps, start=start, source=source)
 
 
 def course_of(name: str, study: Study) -> Course:
@@ -328,11 +345,17 @@ def course_of(name: str, study: Study) -> Course:
 
 
 def learner(part: Part, study: Study, train: Batch, *, dataset: str) -> Learner:
-    """Networks and optimisers of a part; its weights depend on the seed and the training showers alone."""
+    """Networks and optimisers of a part; its weights depend on the seed and the training showers alone.
+
+    For ``from-gflash`` these have a column "start", see `with_starts`.
+    """
     torch.manual_seed(part.seed)
     units = Preprocessing(geometry(dataset), knots=study.knots, coloured=_is_coloured(part, study))
     units.learn(train["energies"], train["showers"], generator=torch.Generator().manual_seed(part.seed))
     generator, course = build_generator(part.model, study, units), course_of(part.model, study)
+    if isinstance(generator, CaloDream) and generator.source is not None:
+        noise = torch.Generator().manual_seed(part.seed)
+        generator.source.learn(train["energies"], train["start"], generator=noise)
     if isinstance(generator, BoloGan):
         voxels, g = units.geometry.voxels, study.gan
         critic = Critic(voxels, 1 + generator.split, width=g.critic)
@@ -344,24 +367,33 @@ def learner(part: Part, study: Study, train: Batch, *, dataset: str) -> Learner:
 
 
 def with_starts(train: Batch, *, dataset: str, starts: int, seed: int) -> Batch:
-    """The training showers so many times, each time with another GFLASH shower of its energy to start from."""
-    noise = torch.Generator().manual_seed(seed)
+    """The training showers so many times, each time with another GFLASH shower, one that is `alike`, to start from."""
+    noise, threshold = torch.Generator().manual_seed(seed), geometry(dataset).threshold
+    energies, showers = train["energies"], train["showers"]
+    begins = []
+    for _ in range(starts):
+        made = gflash_showers(dataset, energies, noise)
+        begins.append(made[pairing.alike(energies, showers, made, threshold=threshold)])
     repeated = {name: column.repeat(starts, *[1] * (column.ndim - 1)) for name, column in train.items()}
-    return repeated | {"start": gflash_showers(dataset, repeated["energies"], noise)}
+    return repeated | {"start": torch.cat(begins)}
 
 
 def validation_fpd(
-    validation: Batch, *, dataset: str, showers: int, seed: int, device: str = "cpu"
+    train: Batch, validation: Batch, *, dataset: str, showers: int, seed: int, device: str = "cpu"
 ) -> Distance:
-    """FPD between the first validation showers and generated ones of the same energies."""
+    """FPD between the first validation showers and generated ones of the same energies.
+
+    Features are in units of their largest value in the training showers: in a thousand others it is another each time.
+    """
     voxels = geometry(dataset)
     energies, real = validation["energies"][:showers], validation["showers"][:showers]
     known = features(energies.numpy(), real.numpy(), voxels)
+    scale = max_scale(features(train["energies"].numpy(), train["showers"].numpy(), voxels))
 
     def distance(generator: nn.Module, check: int) -> tuple[float, float]:
         noise = torch.Generator(device).manual_seed(seed * 1_000_003 + check)
         made = model.generate(generator, energies, generator=noise)
-        estimate = fpd(known, features(energies.numpy(), made.numpy(), voxels))
+        estimate = fpd(known, features(energies.numpy(), made.numpy(), voxels), scale=scale)
         return estimate.value, estimate.error
 
     return distance
@@ -390,13 +422,18 @@ def fit(
     if (folder / "model.pt").exists():
         return
     torch.set_num_threads(1)
-    course, player = course_of(part.model, study), learner(part, study, train, dataset=dataset)
     if part.is_hybrid:
         train = with_starts(train, dataset=dataset, starts=study.hybrid.starts, seed=part.seed)
     if part.model == "from-noise":  # the same showers in the same order
         train.pop("start")
+    course, player = course_of(part.model, study), learner(part, study, train, dataset=dataset)
     distance = validation_fpd(
-        validation, dataset=dataset, showers=study.check_showers, seed=part.seed, device=study.device
+        train,
+        validation,
+        dataset=dataset,
+        showers=study.check_showers,
+        seed=part.seed,
+        device=study.device,
     )
     history = fit_generator(
         player,
