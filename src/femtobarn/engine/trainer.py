@@ -1,132 +1,24 @@
-"""Training with one objective: progress, checkpoints, resume, early stop, many devices.
-
-``fit`` is a thin layer over Lightning's Trainer. What it adds is what a physicist relies on: the same
-seed gives the same numbers, and a run that was stopped at any moment goes on to the numbers it would
-have reached. For that, batches are drawn from (seed, epoch) alone, and a checkpoint is written whole
-or not at all.
-"""
+"""``fit`` as Lightning carries it out: the task, its callbacks, and the Trainer."""
 
 import csv
 import math
-import os
 import signal
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import pytorch_lightning as lightning
 import torch
 from pytorch_lightning.callbacks import Callback, EarlyStopping, ModelCheckpoint, RichProgressBar
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset
 
+from femtobarn.engine.checkpoints import load_tensors, save_tensors
+from femtobarn.engine.training import Batch, Fit, Objective, ShuffledBatches, Training
 from femtobarn.errors import InputError
-
-Batch = dict[str, Tensor]
-
-
-#: What is minimised: a scalar from the model and one batch. A module may stand here and carry state.
-Objective = Callable[[nn.Module, Batch], Tensor]
-
-
-@dataclass(frozen=True)
-class Training:
-    """How one model is trained."""
-
-    epochs: int = 30
-    """Passes over the training sample."""
-    batch: int = 500
-    """Samples per step and process."""
-    lr: float = 2e-3
-    """Largest learning rate of Adam."""
-    schedule: Literal["cosine", "constant"] = "cosine"
-    """How the learning rate changes from step to step."""
-    weight_decay: float = 0.0
-    """Decoupled weight decay (AdamW)."""
-    clip: float | None = 1.0
-    """Largest norm of the gradient; none switches the clipping off."""
-    patience: int | None = None
-    """Stop after so many epochs without a better validation loss; none trains to the end."""
-    accelerator: str = "cpu"
-    """Lightning accelerator: cpu, gpu, auto."""
-    devices: int = 1
-    """Processes or GPUs on each node."""
-    nodes: int = 1
-    """Machines; launch with torchrun or under SLURM."""
-    strategy: str = "auto"
-    """Lightning strategy, such as ddp."""
-    threads: int = 1
-    """Torch threads per process; one is fastest for small models."""
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "batch", "devices", "nodes", "threads"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 1: got {getattr(self, name)}")
-        if not self.lr > 0:
-            raise InputError(f"lr must be positive: got {self.lr}")
-
-
-class Fit(NamedTuple):
-    """What a training leaves behind."""
-
-    best_epoch: int
-    validation: float
-    """Validation loss of the best epoch, whose weights the model now holds."""
-    history: list[dict[str, float]]
-    """One row per epoch: epoch, train, validation, lr."""
-
-
-class TensorTable(Dataset[Batch]):
-    """Tensors of equal length in memory; an index tensor picks a whole batch at once."""
-
-    def __init__(self, columns: Mapping[str, Tensor]) -> None:
-        lengths = {name: len(column) for name, column in columns.items()}
-        if not lengths or len(set(lengths.values())) != 1:
-            raise InputError(f"columns of one length expected: got {lengths}")
-        self.columns = dict(columns)
-        self.length = next(iter(lengths.values()))
-
-    def __len__(self) -> int:
-        return self.length
-
-    def __getitem__(self, index: Any) -> Batch:
-        return {name: column[index] for name, column in self.columns.items()}
-
-
-class ShuffledBatches(Sampler[Tensor]):
-    """Index tensors, one per batch, in an order that depends on (seed, epoch, rank) alone.
-
-    ``steps_done`` tells how many steps the training has behind it; the epoch follows from it, so a
-    resumed training draws the batches it would have drawn.
-    """
-
-    def __init__(
-        self,
-        length: int,
-        batch: int,
-        *,
-        seed: int,
-        steps_done: Callable[[], int],
-        rank: Callable[[], int] = lambda: 0,
-        world: int = 1,
-    ) -> None:
-        self.length, self.batch, self.seed, self.rank, self.world = length, batch, seed, rank, world
-        self.steps_done = steps_done
-
-    def __iter__(self) -> Iterator[Tensor]:
-        epoch = self.steps_done() // len(self)
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
-        order = torch.randperm(self.length, generator=generator)
-        # Every process must take the same number of steps, so the few left over wait for another epoch.
-        share = order[: self.length - self.length % self.world][self.rank() :: self.world]
-        return iter(torch.split(share, self.batch))
-
-    def __len__(self) -> int:
-        return math.ceil((self.length // self.world) / self.batch)
 
 
 class _Task(lightning.LightningModule):
@@ -224,7 +116,7 @@ class _SeedEachStep(Callback):
         torch.manual_seed(self.seed * 1_000_003 + trainer.global_step)
 
 
-def fit(
+def carry_out(
     model: nn.Module,
     objective: Objective,
     train: Dataset[Batch],
@@ -233,33 +125,12 @@ def fit(
     settings: Training,
     seed: int,
     folder: Path,
-    validate: Objective | None = None,
-    lr_scale: Mapping[str, float] | None = None,
-    report: Callable[[dict[str, float]], None] | None = None,
-    progress: bool = True,
+    validate: Objective,
+    lr_scale: Mapping[str, float],
+    report: Callable[[dict[str, float]], None] | None,
+    progress: bool,
 ) -> Fit:
-    """Train ``model`` in place and leave it with the weights of its best validation epoch.
-
-    ``folder`` receives ``last.ckpt`` and ``best.ckpt`` after every epoch and ``log.csv``; when it already
-    holds a ``last.ckpt``, training goes on from there and ends in the numbers of an unbroken run.
-
-    Args:
-        model: The module to train.
-        objective: Scalar loss of ``(model, batch)``; a module with buffers is saved with the checkpoint.
-        train, validation: Data sets that take an index tensor and return a dict of tensors, such as
-            ``TensorTable``.
-        settings: Epochs, batch size, learning rate, devices.
-        seed: Decides the order of batches and all noise in training; weights are initialised by the caller.
-        folder: Where checkpoints and the log go.
-        validate: Loss on the validation sample, if it is not the objective.
-        lr_scale: Learning rates of direct parts of the model, relative to that of the settings, by their names.
-        report: Called with ``{"epoch", "train", "validation", "lr"}`` after each epoch.
-        progress: Show a progress bar.
-
-    Raises:
-        InputError: If the loss is not finite, or a checkpoint in ``folder`` is damaged or foreign.
-        KeyboardInterrupt: On Ctrl-C, after the trainer has shut down; checkpoints stay.
-    """
+    """What ``fit`` does with the same arguments."""
     folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(settings.threads)
     log = _EpochLog(folder / "log.csv", report)
@@ -303,7 +174,7 @@ def fit(
         )
         fixed = torch.split(torch.arange(len(validation)), 4 * settings.batch)  # type: ignore[arg-type]
         steps = settings.epochs * len(batches)
-        task = _Task(model, objective, validate or objective, settings, lr_scale or {}, steps)
+        task = _Task(model, objective, validate, settings, lr_scale, steps)
         _run(
             trainer,
             task,
@@ -315,38 +186,6 @@ def fit(
     task.load_state_dict(best["state_dict"])
     model.eval()
     return Fit(int(best["epoch"]), float(keep.best_model_score or math.nan), log.history)
-
-
-def save_tensors(content: dict[str, Any], path: Path) -> None:
-    """Write tensors and plain data to ``path``: whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with part.open("wb") as file:
-            torch.save(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except (OSError, RuntimeError) as error:
-        part.unlink(missing_ok=True)
-        raise InputError(f"cannot write the checkpoint {path}: {error}") from error
-
-
-def load_tensors(path: Path) -> dict[str, Any]:
-    """Read a file of tensors and plain data. Anything else in it is refused, never executed."""
-    if not path.is_file():
-        raise InputError(f"no checkpoint at {path}: give the folder of a finished run")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise InputError(
-            f"{path} is not a femtobarn checkpoint or is damaged: expected a file of tensors and plain data"
-        ) from error
-    if not isinstance(content, dict):
-        raise InputError(
-            f"{path} is not a femtobarn checkpoint: expected a dict, got {type(content).__name__}"
-        )
-    return content
 
 
 def _run(trainer: lightning.Trainer, task: _Task, train: Any, validation: Any, resume: Path | None) -> None:

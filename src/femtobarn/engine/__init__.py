@@ -1,0 +1,24 @@
+"""Training with one objective: progress, checkpoints, resume, early stop, many devices."""
+
+from femtobarn.engine.checkpoints import load_tensors, save_tensors
+from femtobarn.engine.training import (
+    Batch,
+    Fit,
+    Objective,
+    ShuffledBatches,
+    TensorTable,
+    Training,
+    fit,
+)
+
+__all__ = [
+    "Batch",
+    "Fit",
+    "Objective",
+    "ShuffledBatches",
+    "TensorTable",
+    "Training",
+    "fit",
+    "load_tensors",
+    "save_tensors",
+]
