@@ -31,7 +31,7 @@ _STYLE: dict[Any, Any] = {
     "axes.linewidth": 0.9,
     "axes.labelsize": 11,
     "axes.formatter.limits": (-3, 4),
-    "axes.formatter.use_mathtext": True,
+    "axes.formatter.use_mathtext": False,  # only labels with powers need the slow parser
     "xaxis.labellocation": "right",
     "yaxis.labellocation": "top",
     "xtick.direction": "in",
