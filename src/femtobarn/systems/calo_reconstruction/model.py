@@ -215,7 +215,7 @@ class GoogLeNet(nn.Module):
         stages: list[nn.Module] = [nn.InstanceNorm3d(1), _convolution(1, channels, 3, stride=stride)]
         for place, group in enumerate(blocks):
             if place:
-                stages.append(nn.MaxPool3d(3, stride=2, padding=1))
+                stages.append(MaxPool(stride=2))
             for name in group:
                 stages.append(Inception(channels, *(_scaled(c, width) for c in BLOCKS[name])))
                 channels = sum(_scaled(BLOCKS[name][i], width) for i in (0, 2, 4, 5))
@@ -244,11 +244,24 @@ class Inception(nn.Module):
         self.five = nn.Sequential(
             _convolution(channels, reduce5, 1), _convolution(reduce5, five, 3), _convolution(five, five, 3)
         )
-        self.pool = nn.Sequential(nn.MaxPool3d(3, stride=1, padding=1), _convolution(channels, pool, 1))
+        self.pool = nn.Sequential(MaxPool(stride=1), _convolution(channels, pool, 1))
 
     def forward(self, x: Float[Tensor, "shower channel x y layer"]) -> Float[Tensor, "shower out x y layer"]:
         """The channels of all four."""
         return torch.cat((self.one(x), self.three(x), self.five(x), self.pool(x)), dim=1)
+
+
+class MaxPool(nn.Module):
+    """The largest of 3 x 3 x 3 cells, channels kept last in memory: a CPU is some ten times faster there."""
+
+    def __init__(self, *, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, x: Float[Tensor, "shower channel x y layer"]) -> Float[Tensor, "shower channel u v w"]:
+        """Padded with nothing at the faces."""
+        x = x.contiguous(memory_format=torch.channels_last_3d)
+        return F.max_pool3d(x, 3, stride=self.stride, padding=1)
 
 
 def dense(inputs: int, hidden: int, layers: int, dropout: float) -> nn.Sequential:
