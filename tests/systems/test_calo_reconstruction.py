@@ -63,7 +63,8 @@ def test_tiny_ends_with_results_figures_and_a_report(finished: Run) -> None:
     for result in finished.results():
         table.setdefault(result.name, {})[tuple(result.labels.values())] = result
     assert {labels[1:] for labels in table["AUC"]} == {
-        ("CNN", "CLIC"), ("DNN", "CLIC"), ("BDT on shapes", "CLIC"), ("DNN", "CMS-like"), ("BDT on shapes", "CMS-like"),
+        ("CNN", "CLIC"), ("DNN", "CLIC"), ("BDT on shapes", "CLIC"), ("BDT on shapes and layers", "CLIC"),
+        ("DNN", "CMS-like"), ("BDT on shapes", "CMS-like"),
     }  # fmt: skip
     assert all(0 <= r.value <= 1 and r.n == 36 and r.data == "stand-in" for r in table["AUC"].values())
     assert table["AUC"]["e⁻ or π⁻", "BDT on shapes", "CLIC"].value > 0.9, "two calorimeters tell these apart"
@@ -109,6 +110,30 @@ def test_the_three_samples_share_no_shower() -> None:
     assert set(split.test.columns["pdg"][rows[label == 1]]) == {22}
 
 
+def test_extra_electrons_and_photons_are_for_one_task_alone() -> None:
+    """The other tasks and the calibration see the same showers as without them."""
+    tasks = ("e-gamma", "gamma-pi0")
+    plain, more = (
+        load_split(
+            Data(showers=100, extra=extra, energy=(0.5, 0.6)), tasks, seed=1, workers=1, progress=False
+        )
+        for extra in (0, 100)
+    )
+    assert more.calibration == plain.calibration
+    counts = {"train": 110, "validation": 30, "test": 60}
+    for name, extra in counts.items():
+        samples = [getattr(split, name) for split in (plain, more)]
+        for task in tasks:
+            energies = [s.columns["energy"][of_task(s, task, TINY.data)[0]] for s in samples]
+            if task == "e-gamma":
+                assert set(energies[0]) < set(energies[1])
+                assert len(energies[1]) == len(energies[0]) + extra
+            else:
+                np.testing.assert_array_equal(*energies)
+    energies = [set(part.columns["energy"]) for part in more[:3]]
+    assert len(set.union(*energies)) == 500
+
+
 def test_a_batch_is_the_dense_window() -> None:
     showers = clic.stand_in("e-", 30, seed=9, energy=(1.0, 4.0), workers=1)
     batch = ShowerTable(showers, window=13)[torch.tensor([4, 2])]
@@ -144,7 +169,7 @@ def test_a_stopped_training_goes_on_to_the_same_weights(name: str, tmp_path: Pat
 
 def test_a_stopped_gan_goes_on_to_the_same_weights(tmp_path: Path) -> None:
     showers = clic.stand_in("e-", 30, seed=9, energy=(1.0, 4.0), workers=1)
-    table = ShowerTable(showers.take(np.arange(8)), window=25)
+    table = ShowerTable(showers.take(np.arange(8)), window=TINY.gan.cells)
     settings = replace(TINY.gan, course=Course(epochs=2, batch=4, ema=0.0))
 
     def train(folder: Path, stop: bool) -> dict[str, torch.Tensor]:
@@ -236,11 +261,14 @@ def test_bad_checkpoint_is_one_line(finished: Run, tmp_path: Path, damage, words
     [
         (lambda: Data(test=0.6, validation=0.5), "shares in"),
         (lambda: Data(showers=3), "at least 20 showers"),
+        (lambda: Data(extra=-1), "0 or more extra"),
         (lambda: Data(window=24), "odd window"),
         (lambda: study.Study(networks=()), "at least one task"),
         (lambda: study.Study(power=2.0), "power above 0"),
         (lambda: Gan(course=Course(batch=1)), "at least two"),
         (lambda: Gan(power=0.0), "power above 0"),
+        (lambda: Gan(mirror=True), "along the normal"),
+        (lambda: Gan(updates=0), "updates of 1"),
         (lambda: evaluation.Evaluation(bins=(3.0, 2.0)), "rising edges"),
         (lambda: recipe.Config(workers=0), "workers must be at least 1"),
     ],
@@ -264,12 +292,37 @@ def test_files_in_the_published_layout_are_trained_on(lcd_file: Path, tmp_path: 
     assert not any(result.name == "AUC against Geant4" for result in results)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_five_epochs_measure_pions_of_20_to_100_gev_better_than_the_linear_estimates(tmp_path: Path) -> None:
+    """At other energies than the demo's, for which its settings were chosen; 540 s of one core to simulate.
+
+    Electrons are measured no better there, see the README.
+    """
+    demo = recipe.PRESETS["demo"]
+    dense = replace(demo.study.dnn, train=replace(demo.study.dnn.train, epochs=5))
+    config = replace(
+        demo,
+        data=Data(showers=1200, energy=(20.0, 100.0), validation=0.075),
+        study=replace(demo.study, tasks=("e-pi",), networks=("dnn",), resampled=(), dnn=dense),
+        gan=replace(demo.gan, showers=0),
+    )
+    run = recipes.start(SYSTEM, config, preset="demo", root=tmp_path)
+    widths = {
+        tuple(r.labels.values()): r.value
+        for r in recipes.carry_out(SYSTEM, run, progress=False)
+        if r.name == "width over that of the weighted layer sum"
+    }
+    assert widths["π⁻", "DNN"] < 0.95
+    assert widths["π⁻", "DNN"] < 0.95 * widths["π⁻", "linear in ECAL and HCAL"]
+
+
 Table = dict[str, dict[tuple[str, ...], tuple[float, float]]]
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Table:
-    """Value and error of every result of the demo by name and labels, on 8 000 showers of Geant4."""
+    """Value and error of every result of the demo by name and labels, on 10 000 showers of Geant4."""
     run = recipes.start(SYSTEM, recipe.PRESETS["demo"], preset="demo", root=tmp_path_factory.mktemp("demo"))
     table: Table = {}
     for result in recipes.carry_out(SYSTEM, run, progress=False):
@@ -280,7 +333,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Table:
 @pytest.mark.slow
 @pytest.mark.timeout(5400)
 def test_googlenet_beats_the_trees_where_they_leave_something_to_gain(demo: Table) -> None:
-    for task, errors in (("γ or π⁰", 2), ("e⁻ or γ", 1)):
+    for task, errors in (("γ or π⁰", 2), ("e⁻ or γ", 3)):
         value, error = demo["gain in AUC over the BDT"][task, "GoogLeNet", "CLIC"]
         assert value > errors * error, task
     assert demo["gain in AUC over the BDT"]["γ or π⁰", "CNN", "CLIC"][0] > -0.01
@@ -308,8 +361,16 @@ def test_the_energy_of_hadrons_is_measured_better_than_by_the_best_linear_estima
 @pytest.mark.slow
 @pytest.mark.timeout(5400)
 def test_coarse_cells_tell_less_and_less_of_fast_pions(demo: Table) -> None:
-    """CLIC's cells resolve the photons up to 50 GeV, those of CMS in Molière radii do not."""
+    """CLIC's cells resolve the photons up to 50 GeV, those of CMS in Molière radii do not.
+
+    Electrons and photons differ in the first layers, which both coarse detectors sum to others.
+    """
     for method in ("CNN", "BDT on shapes"):
+        fine, *coarse = (
+            demo["AUC"]["e⁻ or γ", method, cells] for cells in ("CLIC", "ATLAS-like", "CMS-like")
+        )
+        for value, error in coarse:
+            assert value < fine[0] - 2 * float(np.hypot(fine[1], error))
         fine, coarse = (demo["AUC"]["γ or π⁰", method, cells] for cells in ("CLIC", "CMS-like"))
         assert coarse[0] < fine[0] - 1.5 * float(np.hypot(fine[1], coarse[1]))
         middle, high = (

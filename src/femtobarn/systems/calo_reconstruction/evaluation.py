@@ -102,10 +102,10 @@ def of_trees(
     shapes: dict[str, Float64[np.ndarray, "shower feature"]],
     settings: Evaluation,
 ) -> Outcome:
-    """Boosted trees on the shower shapes of a task and geometry, fitted and applied.
+    """Boosted trees on the features of a task and geometry, fitted and applied.
 
     Args:
-        part: Which task and geometry.
+        part: Which method, task and geometry.
         split: The showers.
         data: Their cuts.
         shapes: Features of all showers of the samples "train", "validation" and "test".
@@ -125,7 +125,7 @@ def of_trees(
         )
     trees = baselines.fit_trees(*columns[0], validation=columns[1], seed=part.seed, rounds=settings.rounds)
     x, _, _, sums = columns[2]
-    return Outcome(part.task, "trees", part.geometry, part.seed, trees.score(x), trees.energy(x, sums))
+    return Outcome(part.task, part.network, part.geometry, part.seed, trees.score(x), trees.energy(x, sums))
 
 
 def grouped(outcomes: Sequence[Outcome]) -> list[list[Outcome]]:

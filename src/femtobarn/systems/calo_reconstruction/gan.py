@@ -49,7 +49,7 @@ class FixedAngleGenerator(nn.Module):
             nn.Conv3d(narrow, narrow, (3, 3, 8)), nn.LeakyReLU(),
             nn.Conv3d(narrow, 1, (2, 2, 2)), nn.ReLU(),
         )  # fmt: skip
-        _initialise(self)
+        initialise(self)
 
     def forward(self, z: Float[Tensor, "shower latent"]) -> Float[Tensor, "shower 1 25 25 25"]:
         """Images of latent vectors."""
@@ -81,7 +81,7 @@ class AngleGenerator(nn.Module):
         layers += [_pad(1, 1, 0), *_block(narrow, narrow, (3, 3, 5))]
         layers += [_pad(1, 1, 0), nn.Conv3d(narrow, narrow, (3, 3, 3)), nn.ReLU()]
         self.grow = nn.Sequential(*layers, nn.Conv3d(narrow, 1, (2, 2, 2)), nn.ReLU())
-        _initialise(self)
+        initialise(self)
 
     def forward(self, z: Float[Tensor, "shower latent"]) -> Float[Tensor, "shower 1 51 51 25"]:
         """Images of latent vectors."""
@@ -123,8 +123,8 @@ class Discriminator(nn.Module):
         flat = narrow * ((cells - 12) // 2) * ((cells - 15) // 2) * 7
         self.real, self.energy = nn.Linear(flat, 1), nn.Linear(flat, 1)
 
-    def forward(self, image: Float[Tensor, "shower 1 x y layer"]) -> Verdict:
-        """Verdicts; gradients reach the image, also where a cell is empty."""
+    def forward(self, image: Float[Tensor, "shower 1 x y layer"], energy: Float[Tensor, "shower"]) -> Verdict:
+        """Verdicts; gradients reach the image, also where a cell is empty. The wanted energy is not used."""
         # The derivative of x^0.85 at 0 is infinite: an empty cell sees that of a very faint one.
         raised = image if self.power == 1 else image.clamp(min=1e-6).pow(self.power)
         seen = self.look(raised)
@@ -217,7 +217,8 @@ def _same(x: int, y: int, z: int) -> nn.Module:
     return nn.ConstantPad3d((low[2], high[2], low[1], high[1], low[0], high[0]), 0.0)
 
 
-def _initialise(model: nn.Module) -> None:
+def initialise(model: nn.Module) -> None:
+    """Give every convolution and dense layer He's uniform weights and no bias."""
     for module in model.modules():
         if isinstance(module, nn.Conv3d | nn.Linear):
             nn.init.kaiming_uniform_(module.weight, nonlinearity="relu")

@@ -53,8 +53,8 @@ def _profiles(run: Run, samples: dict[str, Images], real: Images, kind: DataKind
         "gan-profiles",
         figure,
         title="3-D GAN: profiles",
-        caption="Mean energy of electron showers in depth and across, deposited in the ECAL, for the same energies. "
-        "Mean shower: that of the training sample, scaled.",
+        caption="Mean energy of electron showers in depth and across, deposited in the ECAL, for the same energies, "
+        f"in a window of {real.ecal.shape[1]} cells a side. Mean shower: that of the training sample, scaled.",
         section="Generated showers",
         data=plots.long_form(drawn, name="sample and axis"),
     )
@@ -63,6 +63,7 @@ def _profiles(run: Run, samples: dict[str, Images], real: Images, kind: DataKind
 def _response(run: Run, samples: dict[str, Images], real: Images, kind: DataKind) -> None:
     """Response against energy, and the energies of cells."""
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(8.4, 3.7))
+    left.set_prop_cycle(color=("0.35", *plots.PALETTE))  # each sample in the colour that it has on the right
     drawn, cells = {}, {}
     energy = real.energy.double().numpy()
     bins = np.quantile(energy, np.linspace(0, 1, 9))
@@ -135,15 +136,15 @@ def _gan_training(run: Run, history: Sequence[dict[str, float]], kind: DataKind)
     names = {"generator": "generator", "discriminator": "discriminator", "mismatch": "distance"}
     curves = {name: [row[column] for row in history] for name, column in names.items()}
     drawn = plots.training_curves(ax, [row["epoch"] for row in history], curves, best="mismatch")
-    ax.set_ylabel("losses; mismatch of the profiles")
+    ax.set_ylabel("losses; mismatch")
     ax.legend()
     plots.label(ax, kind)
     run.save_figure(
         "gan-training",
         figure,
         title="3-D GAN: training",
-        caption="Losses of both players, and the mismatch of the mean profiles with the validation showers, by which "
-        "the epoch is chosen.",
+        caption="Losses of both players, and the mismatch with the validation showers, by which the epoch is chosen: "
+        "relative errors of the mean profiles and of the spread of the response, added.",
         section="Training",
         data=drawn,
     )

@@ -1,4 +1,4 @@
-"""How well particles are identified: figures of merit of each method, and what networks gain over trees."""
+"""How well particles are identified: figures of merit of each method, and gains over trees on shapes."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -49,7 +49,7 @@ def results(
 def gains(
     outcomes: Sequence[Outcome], split: Split, data: Data, settings: Evaluation, *, kind: DataKind
 ) -> list[Result]:
-    """AUC of each network minus that of the trees in the same cells, on the same showers."""
+    """AUC of each other method minus that of the trees on shapes in the same cells, on the same showers."""
     table = []
     trees = {(o.task, o.geometry): o for o in outcomes if o.method == "trees"}
     for group in grouped(outcomes):

@@ -1,6 +1,7 @@
 """Settings, presets and the steps of a run: load, train, evaluate, predict."""
 
 import functools
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,8 +89,8 @@ PRESETS = {
             ),
         ),
         gan=Gan(
-            showers=40, angle=False, latent=16, wide=2, narrow=2, first=2, others=2, unit=10.0, cell_unit=0.1,
-            course=Course(epochs=1, batch=16, ema=0.0),
+            showers=40, layout="compact", latent=9, wide=2, narrow=2, first=2, others=2, power=0.3, unit=10.0,
+            cell_unit=0.1, optimizer="adam", warm=5, mirror=True, course=Course(epochs=1, batch=16, ema=0.0),
         ),
         evaluation=Evaluation(
             bins=(1.0, 2.0, 3.0, 4.0), wide_bins=(1.0, 4.0), bootstraps=5, rounds=20, least=5, nulls=0, calls=2
@@ -97,6 +98,7 @@ PRESETS = {
         workers=1,
     ),
     "demo": Config(
+        data=Data(extra=1000),
         study=Study(
             power=0.3,
             embedding=8,
@@ -112,8 +114,9 @@ PRESETS = {
             ),
         ),
         gan=Gan(
-            showers=1000, angle=False, latent=64, wide=8, narrow=4, first=4, others=4, unit=10.0, cell_unit=0.1,
-            weights=(6.0, 0.2, 0.0, 0.1), course=Course(epochs=3, batch=5, ema=0.0),
+            showers=1000, layout="compact", latent=33, wide=24, narrow=12, first=16, others=32, power=0.3, unit=10.0,
+            cell_unit=0.1, weights=(1.0, 0.01, 0.0, 0.03), optimizer="adam", updates=1, warm=200,
+            mirror=True, course=Course(epochs=110, batch=16, check=10, ema=0.995, schedule="cosine", warmup=0.01),
         ),
     ),
     "paper": Config(
@@ -234,25 +237,35 @@ def _train(
 
 def _fit_trees(config: Config, data: Split, run: Run, job: str, report: Report) -> None:
     geometry: Any = job.removeprefix("trees-")
-    tasks, shapes = config.study.tasks, dict[str, np.ndarray]()
+    tasks, shapes, layered = config.study.tasks, dict[str, np.ndarray](), dict[str, np.ndarray]()
     for name in ("train", "validation", "test"):
         report(len(shapes), 3 + len(tasks), "shower shapes")
+        showers = getattr(data, name)
         shapes[name] = baselines.shapes(
-            getattr(data, name), window=config.data.window, geometry=geometry, calibration=data.calibration
+            showers, window=config.data.window, geometry=geometry, calibration=data.calibration
         )
+        layered[name] = np.hstack((shapes[name], baselines.layer_sums(showers)))
     for place, task in enumerate(tasks):
-        part = Part("trees", task, geometry, config.study.seeds[0])
-        outcome = evaluation.of_trees(part, data, config.data, shapes, config.evaluation)
-        np.savez(run.work(job) / f"{task}.npz", score=outcome.score, energy=outcome.energy)
+        for method in _tree_methods(geometry):
+            part = Part(method, task, geometry, config.study.seeds[0])
+            told = shapes if method == "trees" else layered
+            outcome = evaluation.of_trees(part, data, config.data, told, config.evaluation)
+            file = run.work(job) / f"{method}-{task}.npz"
+            np.savez(file, score=outcome.score, energy=outcome.energy)
         report(4 + place, 3 + len(tasks), "trees")
+
+
+def _tree_methods(geometry: str) -> tuple[str, ...]:
+    """The baseline, and in the cells of CLIC also trees that are told the layers, as the networks are."""
+    return ("trees", "trees-layers") if geometry == "clic" else ("trees",)
 
 
 def _load_trees(config: Config, run: Run, geometry: str) -> list[Outcome]:
     found = []
-    for task in config.study.tasks:
-        with np.load(run.folder / "work" / f"trees-{geometry}" / f"{task}.npz") as kept:
+    for task, method in itertools.product(config.study.tasks, _tree_methods(geometry)):
+        with np.load(run.folder / "work" / f"trees-{geometry}" / f"{method}-{task}.npz") as kept:
             found.append(
-                Outcome(task, "trees", geometry, config.study.seeds[0], kept["score"], kept["energy"])
+                Outcome(task, method, geometry, config.study.seeds[0], kept["score"], kept["energy"])
             )
     return found
 

@@ -48,6 +48,8 @@ class Data:
     """Files in the published LCD layout, or folders of them, all species; none: showers are simulated."""
     showers: int = 2000
     """Showers of each species, at most."""
+    extra: int = 0
+    """So many more electrons and photons, for "e-gamma" alone, where methods are close to each other."""
     energy: tuple[float, float] = (5.0, 50.0)
     """Range of the simulated energies, GeV."""
     spectrum: Literal["flat", "log"] = "log"
@@ -71,6 +73,8 @@ class Data:
             raise InputError(f"shares in (0, 1) that leave some showers to train on expected: got {got}")
         if self.showers < 20:
             raise InputError(f"at least 20 showers of each species are needed: got {self.showers}")
+        if self.extra < 0:
+            raise InputError(f"expected 0 or more extra electrons and photons, got {self.extra}")
         if self.window % 2 == 0 or not 3 <= self.window <= ECAL[0]:
             raise InputError(f"expected an odd window from 3 to {ECAL[0]} cells, got {self.window}")
         if min(self.photon_ratio, self.electron_ratio) < 0:
@@ -78,7 +82,7 @@ class Data:
 
 
 class Split(NamedTuple):
-    """Three samples without a common shower, all species in each."""
+    """Three samples without a common shower, all species in each; a column "extra" marks those of `Data.extra`."""
 
     train: Showers
     validation: Showers
@@ -102,36 +106,44 @@ def load_split(
         InputError: A file cannot be read, or not every species has showers enough.
     """
     needed = [name for name in SPECIES if any(name in TASKS[task][1:] for task in tasks)]
+    more = TASKS["e-gamma"][1:] if "e-gamma" in tasks else ()
+    counts = {name: data.showers + (data.extra if name in more else 0) for name in needed}
     if data.files:
-        showers = _limited(clic.read_showers(data.files), needed, data.showers, seed)
+        showers = _limited(clic.read_showers(data.files), counts, seed)
         prints = {str(path): checksum(path) for given in data.files for path in clic.expanded(given)}
         place = ", ".join(map(str, data.files))
         name = clic.NAME if all("Escan" in path for path in prints) else "own showers"
         provenance = Provenance("real", name, place, prints)
     else:
-        showers = clic.stand_in(
-            needed,
-            data.showers,
-            seed=seed,
-            energy=data.energy,
-            spectrum=data.spectrum,
-            angle=data.angle,
-            workers=workers,
-            scheduler=scheduler,
-            progress=progress,
-        )
-        made = {"showers": data.showers, "energy": list(data.energy), "spectrum": data.spectrum, "seed": seed}
+        parts = [
+            clic.stand_in(
+                name,
+                count,
+                seed=seed,
+                energy=data.energy,
+                spectrum=data.spectrum,
+                angle=data.angle,
+                workers=workers,
+                scheduler=scheduler,
+                progress=progress,
+            )
+            for name, count in counts.items()
+        ]
+        showers = clic.joined(parts)
+        made = {"showers": data.showers, "extra": data.extra, "energy": list(data.energy)}
+        made |= {"spectrum": data.spectrum, "seed": seed}
         provenance = Provenance("stand-in", clic.NAME, "Geant4, CLIC-like stack", generator=made)
-    order = np.random.default_rng(seed).permutation(len(showers))
-    ends = np.round(np.cumsum((data.test, data.validation)) * len(order)).astype(int)
-    test, validation, train = (showers.take(np.sort(rows)) for rows in np.split(order, ends))
+    rows = [of_species(showers, name)[data.showers :] for name in needed]
+    showers.columns["extra"] = np.isin(np.arange(len(showers)), np.concatenate(rows))
+    train, validation, test = _parts(showers, data, np.random.default_rng(seed))
     for name in needed:
         code, found = PDG[name], len(of_species(train, name))
         if found < 10:
             raise InputError(
                 f"at least 10 showers of {name} (PDG {code}) to train on are needed, got {found}"
             )
-    return Split(train, validation, test, clic.calibrate(train), provenance)
+    calibration = clic.calibrate(train.take(np.flatnonzero(~train.columns["extra"])))
+    return Split(train, validation, test, calibration, provenance)
 
 
 def of_task(
@@ -140,7 +152,8 @@ def of_task(
     """Rows of a task's showers, their classes (1: signal), and the share that the cut on HCAL / ECAL keeps."""
     pdg = showers.columns["pdg"]
     signal, background = (PDG[name] for name in TASKS[task][1:])
-    rows = np.flatnonzero((pdg == signal) | (pdg == background))
+    mine = (pdg == signal) | (pdg == background)
+    rows = np.flatnonzero(mine if task == "e-gamma" else mine & ~showers.columns["extra"])
     largest = data.photon_ratio if task == "gamma-pi0" else data.electron_ratio if task == "e-pi" else 0.0
     kept = rows
     if largest:
@@ -223,8 +236,20 @@ def _cropped(showers: Showers, window: int) -> tuple[np.ndarray, np.ndarray, np.
     return np.concatenate(([0], np.cumsum(kept)))[showers.first], number[kept], showers.value[kept]
 
 
-def _limited(showers: Showers, species: Sequence[str], count: int, seed: int) -> Showers:
+def _limited(showers: Showers, counts: dict[Species, int], seed: int) -> Showers:
     """At most so many of each of the species, drawn at random: files may be ordered by energy."""
     generator = np.random.default_rng(seed)
-    rows = [generator.permutation(of_species(showers, name))[:count] for name in species]
-    return showers.take(np.sort(np.concatenate(rows)))
+    rows = [generator.permutation(of_species(showers, name))[:count] for name, count in counts.items()]
+    return showers.take(np.concatenate(rows))
+
+
+def _parts(showers: Showers, data: Data, generator: np.random.Generator) -> tuple[Showers, Showers, Showers]:
+    """Train, validation, test: the same shares of the extra showers as of the others, drawn one after the other."""
+    drawn: list[list[np.ndarray]] = []
+    for rows in (np.flatnonzero(~showers.columns["extra"]), np.flatnonzero(showers.columns["extra"])):
+        ends = np.round(np.cumsum((data.test, data.validation)) * len(rows)).astype(int)
+        drawn.append(np.split(generator.permutation(rows), ends))
+    test, validation, train = (
+        showers.take(np.sort(np.concatenate(each))) for each in zip(*drawn, strict=True)
+    )
+    return train, validation, test

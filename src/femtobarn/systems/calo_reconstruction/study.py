@@ -20,7 +20,13 @@ from femtobarn.systems.calo_reconstruction.objectives import JointLoss
 from femtobarn.systems.calo_reconstruction.sample import TASKS, Data, ShowerTable, Split, TaskName, of_task
 
 NetworkName = Literal["dnn", "cnn", "googlenet"]
-TITLES = {"dnn": "DNN", "cnn": "CNN", "googlenet": "GoogLeNet", "trees": "BDT on shapes"}
+TITLES = {
+    "dnn": "DNN",
+    "cnn": "CNN",
+    "googlenet": "GoogLeNet",
+    "trees": "BDT on shapes",
+    "trees-layers": "BDT on shapes and layers",
+}
 GEOMETRIES = {"clic": "CLIC", "atlas": "ATLAS-like", "cms": "CMS-like"}
 
 
