@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import ks_2samp
 
 from femtobarn.datasets.calochallenge import PUBLISHED_SETS
 from femtobarn.evaluation.shower_summary import ShowerFiles, ShowerSummary
@@ -84,6 +83,8 @@ def _swapped(real: ShowerFiles, generated: ShowerFiles) -> list[str]:
 
 def _energies(truth: ShowerSummary, generated: ShowerFiles, found: ShowerSummary) -> list[str]:
     """The order of the showers may be that of the energy, so take every so many."""
+    from scipy.stats import ks_2samp  # slow to import
+
     drawn = [each.energies[:: max(1, each.showers // _DRAWN), 0] for each in (truth, found)]
     if ks_2samp(np.log(drawn[0]), np.log(drawn[1])).pvalue > _CHANCE:
         return []

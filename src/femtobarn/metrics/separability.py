@@ -7,8 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Float64
 from scipy.optimize import isotonic_regression
-from scipy.special import expit
-from scipy.stats import norm
+from scipy.special import expit, ndtr
 from torch import Tensor, nn
 
 from femtobarn.errors import InputError
@@ -90,7 +89,7 @@ def separability(
             0.5,
             spread,
             f"classifier AUC, {method}",
-            float(norm.sf((mean[0] - 0.5) / spread)),
+            float(ndtr((0.5 - mean[0]) / spread)),
         ),
         Estimate(float(mean[1]), float(error[1]), n, m, method=f"classifier JSD, {method}"),
     )

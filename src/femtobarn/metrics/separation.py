@@ -7,7 +7,7 @@ thing do not give 0 but (bins - 1) / (2 n), which must stand beside every value.
 
 import numpy as np
 from jaxtyping import Float, Float64, Shaped
-from scipy.stats import gamma
+from scipy.special import gammaincc
 
 from femtobarn.errors import InputError
 from femtobarn.metrics.estimate import Estimate
@@ -128,7 +128,7 @@ def _estimate(value: float, mean: float, variance: float, n: int, m: int, method
         null=mean if known else float("nan"),
         null_error=float(np.sqrt(variance)) if known else float("nan"),
         method=method,
-        p_value=float(gamma.sf(value, mean**2 / variance, scale=variance / mean)) if known else float("nan"),
+        p_value=float(gammaincc(mean**2 / variance, value * mean / variance)) if known else float("nan"),
     )
 
 
