@@ -1,7 +1,8 @@
 """CaloDREAM: flow matching for the energy split, then for the voxels (arXiv:2405.09629).
 
-The same model may start from showers of a fast parametrisation instead of noise: the hybrid. These are made normal
-numbers by tables of their own, so what is left to learn is how their correlations differ from the wanted ones.
+The voxels may start from showers of a fast parametrisation instead of noise: the hybrid. These are made normal numbers
+by tables of their own, so what is left to learn is how their correlations differ from the wanted ones. The energy
+split starts from noise always: a parametrisation has its layers too much alike for a flow to pull them apart.
 """
 
 from collections.abc import Callable
@@ -28,7 +29,7 @@ class CaloDream(nn.Module):
         energy: Network of the split: a `FlatNet` of all at once, or an `EnergyTransformer` of one after another.
         shape: Network of the voxels, called with voxels, time and condition.
         steps: Midpoint steps of each flow, two calls of the network each.
-        start: Showers to start from; noise if None.
+        start: Showers that the voxels start from; noise if None.
         source: Units of the showers to start from.
     """
 
@@ -88,6 +89,7 @@ class CaloDream(nn.Module):
         return self.preprocessing.decode(energies, layers, voxels)
 
     def _begin(self, energies: Tensor, showers: Tensor | None, generator: torch.Generator) -> Encoded:
-        if showers is not None and self.source is not None:
-            return self.source.encode(energies, showers, generator=generator)
-        return self.preprocessing.noise(len(energies), generator=generator)
+        noise = self.preprocessing.noise(len(energies), generator=generator)
+        if showers is None or self.source is None:
+            return noise
+        return noise._replace(voxels=self.source.encode(energies, showers, generator=generator).voxels)

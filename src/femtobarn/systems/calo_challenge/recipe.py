@@ -76,7 +76,8 @@ _DEMO = Config(
             noise=64, hidden=(128, 256), course=Course(epochs=36, batch=320, lr=2e-4, check=9, ema=0.99)
         ),
         hybrid=Hybrid(
-            network=replace(_COMPACT, course=Course(epochs=10, batch=64, lr=2e-3, check=2, ema=0.995))
+            starts=20,
+            network=replace(_COMPACT, course=Course(epochs=2, batch=64, lr=2e-3, check=1, ema=0.995)),
         ),
     ),
     evaluation=Evaluation(showers=5000, neighbours=3000, epochs=60),

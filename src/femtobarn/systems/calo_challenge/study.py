@@ -505,7 +505,7 @@ def choose(run: Run, name: str | None) -> Trained:
 
 
 def _is_coloured(part: Part, study: Study) -> bool:
-    return study.coloured and part.model in ("dream", "diffusion", "from-noise")
+    return study.coloured and part.model in ("dream", "diffusion", *HYBRIDS)
 
 
 def _plain(value: Any) -> Any:
