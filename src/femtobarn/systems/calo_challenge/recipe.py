@@ -77,7 +77,7 @@ _DEMO = Config(
         ),
         hybrid=Hybrid(
             starts=20,
-            network=replace(_COMPACT, course=Course(epochs=2, batch=64, lr=2e-3, check=1, ema=0.995)),
+            network=replace(_COMPACT, course=Course(epochs=2, batch=64, lr=2e-3, check=2, ema=0.995)),
         ),
     ),
     evaluation=Evaluation(showers=5000, neighbours=3000, epochs=60),
