@@ -1,9 +1,11 @@
-"""Where simulated events and tables are kept between runs, and how a file gets there whole."""
+"""Where simulated events and tables are kept between runs."""
 
 import os
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
+
+from femtobarn.data.atomic import write_whole
+
+__all__ = ["cache_folder", "write_whole"]
 
 
 def cache_folder() -> Path:
@@ -13,20 +15,3 @@ def cache_folder() -> Path:
     """
     folder = os.environ.get("FEMTOBARN_CACHE")
     return Path(folder).expanduser() if folder else Path.home() / ".cache" / "femtobarn"
-
-
-def write_whole(path: Path, write: Callable[[Path], None]) -> None:
-    """Have `write` fill a file or folder under another name, then rename it to `path`.
-
-    A reader sees all of it or none, also when the writer is killed. When two processes write the same
-    thing at once, the first to finish keeps its folder, the last to finish its file.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".writing-", dir=path.parent) as scratch:
-        unfinished = Path(scratch) / path.name
-        write(unfinished)
-        try:
-            unfinished.replace(path)
-        except OSError:
-            if not (unfinished.is_dir() and path.is_dir()):
-                raise

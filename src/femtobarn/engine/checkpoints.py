@@ -1,27 +1,25 @@
 """Files of tensors and plain data: written whole or not at all, read without running code from them."""
 
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from femtobarn.data.atomic import write_whole
 from femtobarn.errors import InputError
 
 
 def save_tensors(content: dict[str, Any], path: Path) -> None:
     """Write tensors and plain data to ``path``: whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with part.open("wb") as file:
-            torch.save(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except (OSError, RuntimeError) as error:
-        part.unlink(missing_ok=True)
-        raise InputError(f"cannot write the checkpoint {path}: {error}") from error
+
+    def write(unfinished: Path) -> None:
+        with unfinished.open("wb") as file:
+            try:
+                torch.save(content, file)
+            except RuntimeError as error:  # torch's own words for what the file system refused
+                raise OSError(str(error)) from error
+
+    write_whole(path, write, place=f"the checkpoint {path}")
 
 
 def load_tensors(path: Path) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from femtobarn.data.atomic import write_whole
 from femtobarn.engine.checkpoints import load_tensors, save_tensors
 from femtobarn.engine.training import Batch, Fit, Objective, ShuffledBatches, Training
 from femtobarn.errors import InputError
@@ -98,12 +99,16 @@ class _EpochLog(Callback):
         self.history = [old for old in self.history if old["epoch"] < row["epoch"]] + [row]
         if not trainer.is_global_zero:
             return
-        with self.path.open("w", newline="") as file:
-            table = csv.DictWriter(file, fieldnames=list(row))
-            table.writeheader()
-            table.writerows(self.history)
+        write_whole(self.path, lambda path: _write_table(path, self.history))
         if self.report is not None:
             self.report(row)
+
+
+def _write_table(path: Path, rows: list[dict[str, float]]) -> None:
+    with path.open("w", newline="") as file:
+        table = csv.DictWriter(file, fieldnames=list(rows[-1]))
+        table.writeheader()
+        table.writerows(rows)
 
 
 class _SeedEachStep(Callback):
