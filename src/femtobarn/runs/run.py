@@ -1,0 +1,339 @@
+"""A run folder, open for reading and writing."""
+
+import json
+import os
+import re
+import secrets
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, is_dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import ArrayLike
+
+from femtobarn.errors import InputError, nearest
+from femtobarn.runs import machine
+from femtobarn.runs.files import (
+    own_path,
+    plain,
+    read_json,
+    reading,
+    restored,
+    write_atomically,
+    write_json,
+    writing,
+)
+from femtobarn.runs.lock import in_use, locked
+from femtobarn.runs.records import (
+    Figure,
+    N,
+    Provenance,
+    Published,
+    Result,
+    Status,
+    from_json,
+    to_json,
+)
+from femtobarn.runs.svg import csv_text, svg_bytes
+from femtobarn.settings import to_dict
+
+if TYPE_CHECKING:
+    import matplotlib.figure
+
+FORMAT = 1  #: of the run folder; raised when a reader of the old one would misread the new one
+
+_NAME = re.compile(r"\w[\w.+-]*(/\w[\w.+-]*)*")
+
+
+class Run:
+    """A run folder, open for reading and writing. Make one by `Run.create` or `Run.open`."""
+
+    def __init__(self, folder: Path, record: dict[str, Any]) -> None:
+        self.folder = folder
+        self._record = record
+
+    @classmethod
+    def create(
+        cls,
+        root: Path,
+        *,
+        system: str,
+        preset: str,
+        settings: Any,
+        seed: int,
+        summary: str = "",
+        data: Provenance | None = None,
+        device: str = "cpu",
+        command: Sequence[str] | None = None,
+    ) -> "Run":
+        """A new run in a folder of its own, ``root/system/time-id``, with the status "running".
+
+        Args:
+            settings: A dataclass, or plain JSON.
+            summary: What the system does, in one sentence.
+            data: Where the data come from; `set_data` tells it later.
+            command: Words of the command line, by default those of this process.
+
+        Raises:
+            InputError: The folder cannot be written.
+        """
+        _check_name(system)
+        folder = _new_folder(root / system)
+        run = cls(
+            folder,
+            {
+                "format": FORMAT,
+                "system": system,
+                "summary": summary,
+                "preset": preset,
+                "settings": to_dict(settings) if is_dataclass(settings) else dict(settings),
+                "seed": int(seed),
+                "status": "running",
+                "started": machine.now(),
+                "command": shlex.join(sys.argv if command is None else command),
+                "versions": machine.versions(),
+                "machine": {"device": device, "cpu": machine.cpu(), "threads": machine.threads()},
+            },
+        )
+        if data:
+            run.set_data(data)
+        run._save()
+        return run
+
+    @classmethod
+    def open(cls, folder: Path) -> "Run":
+        """The run in an existing folder.
+
+        Raises:
+            InputError: It is no run, its record is damaged, or a newer femtobarn wrote it.
+        """
+        if not folder.is_dir():
+            raise InputError(f"no run folder at {folder}")
+        path = own_path(folder, "run.json")
+        if not path.is_file():
+            raise InputError(f"{folder} is not a run: it has no run.json")
+        record = read_json(path)
+        found = record.get("format") if isinstance(record, dict) else None
+        if type(found) is not int:
+            raise InputError(f"{path} is not the record of a run: it has no format number")
+        if found > FORMAT:
+            raise InputError(
+                f"{folder} has run format {found}, this femtobarn reads up to {FORMAT}: update it"
+            )
+        if missing := {"system", "preset", "settings", "seed", "status", "started"} - record.keys():
+            raise InputError(f"{path} is damaged: it lacks {', '.join(sorted(missing))}")
+        return cls(folder, record)
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What ``run.json`` holds."""
+        return self._record
+
+    @property
+    def name(self) -> str:
+        """Name of the folder: time and id."""
+        return self.folder.name
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All settings, as plain JSON; `femtobarn.settings.from_dict` makes the dataclass of them."""
+        return dict(self._record["settings"])
+
+    @property
+    def data(self) -> Provenance | None:
+        """Where the data come from, None as long as nobody has said."""
+        data = self._record.get("data")
+        with reading(self._path("run.json")):
+            return Provenance(**data) if data else None
+
+    @property
+    def status(self) -> str:
+        """How the run stands. A process that was killed cannot say so: its run shows as "interrupted"."""
+        status = str(self._record["status"])
+        return "interrupted" if status == "running" and in_use(self.folder) is False else status
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Keep the run to this process while the context lasts.
+
+        Raises:
+            InputError: Another process works on it; the message names it.
+        """
+        return locked(self.folder)
+
+    def set_data(self, data: Provenance) -> None:
+        """Record where the data come from."""
+        self._record["data"] = asdict(data)
+        self._save()
+
+    def finish(self, status: Status, *, reason: str = "") -> None:
+        """Record how the run ended, and when."""
+        self._record |= {"status": status, "ended": machine.now(), "reason": reason}
+        self._save()
+
+    def resume(self) -> None:
+        """Record that a run which had ended goes on."""
+        self._record |= {"status": "running"}
+        self._record.pop("ended", None)
+        self._record.pop("reason", None)
+        self._save()
+        self.log(event="resumed")
+
+    def log(self, **fields: Any) -> None:
+        """Append an event to the log with its time: numbers, text, arrays, and lists and dicts of them."""
+        line = json.dumps({"time": machine.now("milliseconds"), **plain(fields)}, allow_nan=False)
+        path = self._path("log.jsonl")
+        with writing(self.folder), path.open("ab+") as file:
+            if file.tell():  # a kill may have left half a line
+                file.seek(-1, os.SEEK_END)
+                line = line if file.read(1) == b"\n" else "\n" + line
+            file.write(line.encode() + b"\n")
+
+    def events(self) -> list[dict[str, Any]]:
+        """The log; lines torn by a kill are left out."""
+        path = self._path("log.jsonl")
+        found = []
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else ():
+            try:
+                found.append(restored(json.loads(line)))
+            except json.JSONDecodeError:
+                continue
+        return found
+
+    def save_results(self, results: Sequence[Result], *, published: Sequence[Published] = ()) -> None:
+        """Store all results of the run and the published numbers, in place of those stored before."""
+        write_json(
+            self._path("results.json"),
+            {
+                "results": [to_json(result) for result in results],
+                "published": [to_json(number) for number in published],
+            },
+        )
+
+    def results(self) -> list[Result]:
+        """The stored results; none yet is an empty list."""
+        return self._numbers("results", Result)
+
+    def published(self) -> list[Published]:
+        """The published numbers stored with the results, comparable or not."""
+        return self._numbers("published", Published)
+
+    def save_figure(
+        self,
+        name: str,
+        figure: "matplotlib.figure.Figure | bytes",
+        *,
+        title: str,
+        caption: str,
+        section: str,
+        data: Mapping[str, ArrayLike],
+    ) -> None:
+        """Store a figure and the numbers drawn in it, then close it. The same figure gives the same bytes.
+
+        Args:
+            name: File name without ending. A figure of the same name is replaced.
+            figure: Of matplotlib, or an SVG drawing.
+            section: Heading of the report under which it stands.
+            data: The columns drawn, of one length.
+        """
+        _check_name(name)
+        table, drawing = csv_text(data), figure if isinstance(figure, bytes) else svg_bytes(figure)
+        self._folder(Path("figures", name).parent)
+        write_atomically(self._path(f"figures/{name}.csv"), table.encode())
+        write_atomically(self._path(f"figures/{name}.svg"), drawing)
+        entry = {"name": name, "title": title, "caption": caption, "section": section}
+        index = {old["name"]: old for old in self._figure_index()} | {name: entry}
+        write_json(self._path("figures/index.json"), list(index.values()))
+
+    def figures(self) -> list[Figure]:
+        """The stored figures in the order in which they were first saved."""
+        found = []
+        for entry in self._figure_index():
+            with reading(self._path("figures/index.json")):
+                name = entry["name"]
+                _check_name(name)  # a foreign index must not lead outside the folder
+                folder = self.folder / "figures"
+                figure = Figure(**entry, svg=folder / f"{name}.svg", csv=folder / f"{name}.csv")
+            for path in (figure.svg, figure.csv):
+                self._path(path.relative_to(self.folder))
+            found.append(figure)
+        return found
+
+    def work(self, name: str) -> Path:
+        """Folder for the products of one part of the run, as "train/seed-0"; it is made if need be."""
+        _check_name(name)
+        return self._folder(f"work/{name}")
+
+    def mark_done(self, name: str, payload: Mapping[str, Any]) -> None:
+        """Record that a part is finished, with what a resumed run must know of it."""
+        write_json(self.work(name) / "done.json", plain(dict(payload)))
+
+    def done(self, name: str) -> dict[str, Any] | None:
+        """What `mark_done` recorded for a part, or None if it is not finished."""
+        _check_name(name)
+        path = self._path(f"work/{name}/done.json")
+        return dict(restored(read_json(path))) if path.exists() else None
+
+    def trained(self, name: str | None = None) -> list[Path]:
+        """Folders of the parts that left a ``model.pt``, sorted; only that of `name` if one is given.
+
+        Raises:
+            InputError: There is none, or none of that name.
+        """
+        found = sorted(self.folder.glob("work/*/model.pt"))
+        models = [self._path(path.relative_to(self.folder)) for path in found]
+        folders = {path.parent.name: path.parent for path in models}
+        if not folders:
+            raise InputError(f"{self.folder} holds no trained model: finish it with femtobarn run --resume")
+        if name is not None and name not in folders:
+            raise InputError(f"the run has no model {name!r}: {nearest(name, folders)}")
+        return list(folders.values()) if name is None else [folders[name]]
+
+    def _save(self) -> None:
+        write_json(self._path("run.json"), self._record)
+
+    def _path(self, name: str | Path) -> Path:
+        return own_path(self.folder, name)
+
+    def _folder(self, name: str | Path) -> Path:
+        folder = self._path(name)
+        with writing(self.folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def _figure_index(self) -> list[Any]:
+        path = self._path("figures/index.json")
+        return list(read_json(path)) if path.exists() else []
+
+    def _numbers(self, part: str, kind: type[N]) -> list[N]:
+        path = self._path("results.json")
+        if not path.exists():
+            return []
+        content = read_json(path)
+        with reading(path):
+            return [from_json(kind, entry) for entry in content[part]]
+
+
+def _new_folder(parent: Path) -> Path:
+    """A folder that nobody else has: mkdir is the one test that two processes cannot both pass."""
+    with writing(parent):
+        parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        folder = parent / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        try:
+            with writing(folder):
+                folder.mkdir()
+        except InputError as error:
+            if not isinstance(error.__cause__, FileExistsError):
+                raise
+        else:
+            return folder
+
+
+def _check_name(name: str) -> None:
+    """Names become files: keep them inside the run folder and easy to type."""
+    if not _NAME.fullmatch(name):
+        raise InputError(f"a name in a run is letters, digits and . + - _ / inside, got {name!r}")

@@ -1,0 +1,57 @@
+"""A figure as files: the drawing as SVG, and the numbers drawn as CSV."""
+
+import csv
+import io
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from femtobarn.errors import InputError
+
+if TYPE_CHECKING:
+    import matplotlib.figure
+
+_MANY_POINTS = 5000  # drawn as one image: as vectors they would take some 100 bytes each
+
+
+def csv_text(data: Mapping[str, ArrayLike]) -> str:
+    """The columns drawn as CSV.
+
+    Raises:
+        InputError: They are not columns of one length.
+    """
+    columns = {name: np.asarray(column) for name, column in data.items()}
+    shapes = {column.shape for column in columns.values()}
+    if len(shapes) != 1 or len(next(iter(shapes))) != 1:
+        got = ", ".join(f"{name} {column.shape}" for name, column in columns.items()) or "none"
+        raise InputError(f"the numbers of a figure are columns of one length, got {got}")
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*(column.tolist() for column in columns.values()), strict=True))
+    return text.getvalue()
+
+
+def svg_bytes(figure: "matplotlib.figure.Figure") -> bytes:
+    """The drawing as SVG; the figure is closed. Equal figures give equal bytes."""
+    import matplotlib as mpl
+    from matplotlib import pyplot
+    from matplotlib.collections import PathCollection
+    from matplotlib.lines import Line2D
+
+    for points in figure.findobj(PathCollection):
+        if isinstance(points, PathCollection) and len(np.asarray(points.get_offsets())) > _MANY_POINTS:
+            points.set_rasterized(True)
+    for line in figure.findobj(Line2D):
+        if isinstance(line, Line2D) and len(np.asarray(line.get_xdata())) > _MANY_POINTS:
+            line.set_rasterized(True)
+    stream = io.BytesIO()
+    try:
+        # Fixed salt and no date: equal figures give equal files.
+        with mpl.rc_context({"svg.hashsalt": "femtobarn", "svg.fonttype": "none"}):
+            figure.savefig(stream, format="svg", dpi=150, metadata={"Date": None})
+    finally:
+        pyplot.close(figure)
+    return stream.getvalue()
