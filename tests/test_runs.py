@@ -151,12 +151,12 @@ except InputError as error:
 
 def test_a_full_disk_is_told_in_one_line_and_harms_nothing(tmp_path: Path) -> None:
     run = new(tmp_path)
-    run.save_results([Result("x", 2.0)])
+    stored = run.save_results([Result("x", 2.0)])
     command = [sys.executable, "-c", _OVERFILL, str(run.folder)]
     message = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     expected = "cannot write the run folder .*: File too large; choose another with --out\n"
     assert re.fullmatch(expected, message)
-    assert run.results() == [Result("x", 2.0)]
+    assert run.results() == stored
     assert not [path for path in run.folder.iterdir() if path.name.startswith(".")]
 
 
@@ -175,9 +175,9 @@ def test_a_reader_of_the_old_file_never_sees_half_of_the_new_one(tmp_path: Path)
     run.save_results([Result("old", 1.0)])
     before = (run.folder / "results.json").read_text()
     with (run.folder / "results.json").open() as reader:
-        run.save_results([Result("new", 2.0)])
+        stored = run.save_results([Result("new", 2.0)])
         assert reader.read() == before
-    assert run.results() == [Result("new", 2.0)]
+    assert run.results() == stored
 
 
 # ---------------------------------------------------------------- two users of one run
@@ -320,6 +320,18 @@ def test_nan_is_null_in_the_file_and_nan_again(tmp_path: Path) -> None:
     assert math.isnan(first.error)
     assert (second.value, second.error, second.n) == (0.5, None, 3)
     assert run.published() == [Published("nan", 1.0, data="x")]
+
+
+def test_a_result_is_of_the_runs_data_unless_it_says_otherwise(tmp_path: Path) -> None:
+    run = new(tmp_path)
+    numbers = [Result("own", 1.0), Result("second sample", 2.0, data="stand-in")]
+    assert run.kind == "stand-in"  # as long as nobody has said
+    assert [result.data for result in run.save_results(numbers)] == ["stand-in", "stand-in"]
+    run.set_data(Provenance(kind="real", name="ttbar v11"))
+    assert run.kind == Run.open(run.folder).kind == "real"
+    stored = run.save_results(numbers)
+    assert [result.data for result in stored] == ["real", "stand-in"]
+    assert run.results() == stored
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,7 @@ def _context(results: Sequence[Result]) -> tuple[dict[str, list[Cell]], str]:
     context = {
         "n": [Cell(measurement(float(r.n)), key=float(r.n)) if r.n else Cell("") for r in results],
         "split": [_text(r.split) for r in results],
-        "data": [_text(r.data) for r in results],
+        "data": [_text(r.data or "") for r in results],
         "seeds": [_text(", ".join(map(str, r.seeds))) for r in results],
         "error": [_text(r.error_kind) for r in results],
     }

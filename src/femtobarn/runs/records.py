@@ -22,6 +22,7 @@ class Result:
         error: Uncertainty of the value, None where there is none; `error_kind` says which.
         n: Number of events (wafers, jets ...) behind the value.
         split: Which part of the data, as "validation".
+        data: Kind of the data; None means those of the run, and `Run.save_results` fills it in.
         labels: What tells this number from its neighbours, as ``{"method": "exact EMD", "e-links": "2"}``.
         seeds: Seeds of the trainings behind the value.
     """
@@ -32,7 +33,7 @@ class Result:
     unit: str = ""
     n: int = 0
     split: str = ""
-    data: DataKind = "stand-in"
+    data: DataKind | None = None
     labels: dict[str, str] = field(default_factory=dict)
     seeds: tuple[int, ...] = ()
     error_kind: str = ""

@@ -8,7 +8,7 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, is_dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ from femtobarn.runs.files import (
 )
 from femtobarn.runs.lock import in_use, locked
 from femtobarn.runs.records import (
+    DataKind,
     Figure,
     N,
     Provenance,
@@ -151,6 +152,11 @@ class Run:
             return Provenance(**data) if data else None
 
     @property
+    def kind(self) -> DataKind:
+        """Kind of the data; "stand-in" as long as nobody has said where they come from."""
+        return self.data.kind if self.data else "stand-in"
+
+    @property
     def status(self) -> str:
         """How the run stands. A process that was killed cannot say so: its run shows as "interrupted"."""
         status = str(self._record["status"])
@@ -203,15 +209,22 @@ class Run:
                 continue
         return found
 
-    def save_results(self, results: Sequence[Result], *, published: Sequence[Published] = ()) -> None:
-        """Store all results of the run and the published numbers, in place of those stored before."""
+    def save_results(self, results: Sequence[Result], *, published: Sequence[Published] = ()) -> list[Result]:
+        """Store all results of the run and the published numbers, in place of those stored before.
+
+        Returns:
+            The results as stored: those that name no kind of data get that of the run.
+        """
+        kind = self.kind
+        stamped = [replace(result, data=result.data or kind) for result in results]
         write_json(
             self._path("results.json"),
             {
-                "results": [to_json(result) for result in results],
+                "results": [to_json(result) for result in stamped],
                 "published": [to_json(number) for number in published],
             },
         )
+        return stamped
 
     def results(self) -> list[Result]:
         """The stored results; none yet is an empty list."""
