@@ -1,6 +1,7 @@
 """Training with one objective: progress, checkpoints, resume, early stop, many devices."""
 
 from femtobarn.engine.checkpoints import load_tensors, save_tensors
+from femtobarn.engine.fit import fit
 from femtobarn.engine.training import (
     Batch,
     Fit,
@@ -8,7 +9,6 @@ from femtobarn.engine.training import (
     ShuffledBatches,
     TensorTable,
     Training,
-    fit,
 )
 
 __all__ = [
