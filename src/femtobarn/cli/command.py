@@ -1,0 +1,76 @@
+"""One command line carried out: the verb found, mistakes told, the exit code."""
+
+import sys
+from collections.abc import Callable, Sequence
+
+from femtobarn.cli.arguments import parse, recorder
+from femtobarn.cli.evaluate import evaluate, leaderboard, metric
+from femtobarn.cli.run import run
+from femtobarn.cli.systems import data, list_systems, show
+from femtobarn.cli.trained import export, predict, report
+from femtobarn.errors import InputError, MissingExtraError, VerificationError, nearest
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of the command; ends the process with its exit code."""
+    sys.exit(execute(sys.argv[1:] if arguments is None else arguments))
+
+
+def execute(arguments: Sequence[str]) -> int:
+    """Carry out one command line and return its exit code."""
+    try:
+        _dispatch(list(arguments))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # as in: femtobarn list | head -1
+        sys.stdout = None
+        return 0
+    except (InputError, MissingExtraError) as error:
+        print(f"femtobarn: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except VerificationError as error:
+        print(f"femtobarn: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"femtobarn: {error.filename or 'system'}: {error.strerror or error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+_VERBS: dict[str, Callable[..., None]] = {
+    "list": list_systems,
+    "show": show,
+    "data": data,
+    "run": run,
+    "evaluate": evaluate,
+    "leaderboard": leaderboard,
+    "metric": metric,
+    "predict": predict,
+    "export": export,
+    "report": report,
+}
+
+
+def _dispatch(arguments: list[str]) -> None:
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print("usage: femtobarn VERB ...\n")
+        for name, function in _VERBS.items():
+            print(f"  {name:11} {(function.__doc__ or '').splitlines()[0]}")
+        print("\nfemtobarn VERB --help tells more. An example: femtobarn run emd-compression tiny")
+        return
+    if arguments[0] in ("-V", "--version"):
+        from femtobarn import __version__
+
+        print(__version__)
+        return
+    verb, rest = arguments[0], arguments[1:]
+    if verb not in _VERBS:
+        raise InputError(f"there is no verb {verb!r}: {nearest(verb, _VERBS)}")
+    function = _VERBS[verb]
+    if function in (run, evaluate):  # these take settings that depend on their first words
+        function(rest)
+        return
+    # Parse first and call then: what the verb itself writes to stderr must not be taken for a parser's message.
+    positional, named = parse(recorder(function), rest, prog=f"femtobarn {verb}")
+    function(*positional, **named)

@@ -1,0 +1,129 @@
+"""Verbs that judge generated files: ``evaluate``, ``leaderboard``, ``metric``."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+from femtobarn.cli.arguments import Place, leading_words, read_settings
+from femtobarn.errors import InputError
+
+
+def evaluate(arguments: Sequence[str]) -> None:
+    """All metrics of generated files against real ones, and a report: femtobarn evaluate jets|showers ..."""
+    names, flags = leading_words(arguments)
+    if not names and flags[:1] in (["-h"], ["--help"]):
+        print(
+            f"usage: {_JETS_USAGE}\n       {_SHOWERS_USAGE}\n--help after jets or showers lists the settings"
+        )
+        return
+    if names[:1] == ["jets"]:
+        _evaluate_jets(names[1:], flags)
+    elif names[:1] == ["showers"]:
+        _evaluate_showers(names[1:], flags)
+    else:
+        got = names[0] if names else "nothing"
+        raise InputError(f"evaluate knows jets and showers, got {got}: {_JETS_USAGE}, or {_SHOWERS_USAGE}")
+
+
+_JETS_USAGE = "femtobarn evaluate jets REAL GENERATED... [--settings]"
+_SHOWERS_USAGE = "femtobarn evaluate showers GENERATED... --ref REAL [--fast|--full] [--settings]"
+
+
+def _evaluate_jets(names: list[str], flags: list[str]) -> None:
+    from femtobarn.evaluation.jets import JetEvaluation, evaluate_jets
+    from femtobarn.report import print_summary
+
+    settings, place = read_settings(JetEvaluation(), Place(), flags, prog="femtobarn evaluate jets")
+    if len(names) < 2:
+        raise InputError(f"a real and at least one generated file expected: {_JETS_USAGE}")
+    real, *generated = map(Path, names)
+    found = evaluate_jets(real, generated, settings=settings, out=place.out)
+    print_summary(found)
+    print(f"\nreport: {found.folder / 'report.html'}")
+
+
+@dataclasses.dataclass(frozen=True)
+class ShowerFlags(Place):
+    """Where an evaluation of showers goes and what it compares with."""
+
+    ref: tuple[Path, ...] = ()
+    """The real showers: a file, a folder, or several files that belong together."""
+
+
+def _evaluate_showers(names: list[str], flags: list[str]) -> None:
+    from femtobarn.evaluation.leaderboard import leaderboard, print_leaderboard
+    from femtobarn.evaluation.showers import ShowerEvaluation, evaluate_showers
+    from femtobarn.report import print_summary
+
+    short = {"--fast": ["--depth", "fast"], "--full": ["--depth", "full"]}
+    flags = [word for flag in flags for word in short.get(flag, [flag])]
+    settings, place = read_settings(
+        ShowerEvaluation(), ShowerFlags(), flags, prog="femtobarn evaluate showers"
+    )
+    if not names or not place.ref:
+        raise InputError(
+            f"at least one generated file, and --ref with the real ones, expected: {_SHOWERS_USAGE}"
+        )
+    found = evaluate_showers(place.ref, list(map(Path, names)), settings=settings, out=place.out)
+    print_summary(found)
+    for event in found.events():
+        if "warning" in event:
+            print(f"note: {event['warning']}")
+    if settings.real == "challenge":
+        dataset = found.settings["dataset"]
+        print_leaderboard(dataset, leaderboard(dataset, [found]))
+    print(f"\nreport: {found.folder / 'report.html'}")
+
+
+def leaderboard(
+    runs: tyro.conf.Positional[tuple[Path, ...]] = (),
+    /,
+    dataset: Literal["1-photons", "1-pions", "2", "3"] = "2",
+) -> None:
+    """The tables of the CaloChallenge, with own generators among them.
+
+    Args:
+        runs: Folders of runs of ``evaluate showers`` against the published reference.
+        dataset: Which table.
+    """
+    from femtobarn.evaluation import leaderboard as board
+    from femtobarn.runs import Run
+
+    board.print_leaderboard(dataset, board.leaderboard(dataset, [Run.open(folder) for folder in runs]))
+
+
+def metric(
+    name: tyro.conf.Positional[str],
+    real: tyro.conf.Positional[Path],
+    generated: tyro.conf.Positional[Path],
+    /,
+    jets: int = 50_000,
+    seed: int = 0,
+    fpnd: Path | None = None,
+    jet_class: str = "g",
+) -> None:
+    """One metric of a generated file against a real one: fpd, kpd, w1, prdc, cov, auc, fpnd ...
+
+    Args:
+        name: fpd, kpd, fpd-published, kpd-published, w1, prdc, cov, auc or fpnd.
+        real: Jets in JetNet's layout, or rows of features (.npy, .npz, .parquet, .h5).
+        generated: The sample to judge.
+        jets: Jets or rows at most, for metrics that need the rows themselves; fpd and kpd take all.
+        seed: Of random draws.
+        fpnd: Folder with the published ParticleNet, for fpnd.
+        jet_class: Class of real jets that fpnd compares with: g, q or t.
+    """
+    from femtobarn.evaluation.single import Options
+    from femtobarn.evaluation.single import metric as compute
+    from femtobarn.report.numbers import measurement
+
+    found = compute(name, real, generated, options=Options(jets, seed, fpnd, jet_class))
+    for title, estimate in found.items():
+        print(f"{title}: {measurement(estimate.value, estimate.error)}", end="")
+        if estimate.null == estimate.null:
+            print(f"; null {measurement(estimate.null, estimate.null_error)}, ", end="")
+            print(f"significance {estimate.significance:.3g}", end="")
+        print(f"; n = {estimate.n_real} real, {estimate.n_generated} generated\n  {estimate.method}")

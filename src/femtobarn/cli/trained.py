@@ -1,0 +1,82 @@
+"""Verbs that use finished runs: ``predict``, ``export``, ``report``."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from femtobarn.errors import InputError
+
+
+def predict(
+    run: tyro.conf.Positional[Path],
+    files: tyro.conf.Positional[tuple[Path, ...]],
+    /,
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("predictions.h5"),
+    model: str = "",
+) -> None:
+    """Apply a trained run to your files.
+
+    Args:
+        run: Folder of a finished run.
+        files: Your files, in a format that ``femtobarn data`` describes.
+        output: File to write.
+        model: Which of the trained models; the best one if not given.
+    """
+    from femtobarn.recipe import find_system
+    from femtobarn.runs import Run
+
+    opened = Run.open(run)
+    recipe = find_system(opened.record["system"]).recipe()
+    if not files:
+        raise InputError("no file given: femtobarn predict RUN FILE... -o OUTPUT.h5")
+    print(recipe.predict(opened, files, output, model=model or None, progress=True))
+
+
+def export(
+    run: tyro.conf.Positional[Path],
+    /,
+    to: Literal["onnx", "verilog", "hls4ml"] = "onnx",
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("export"),
+    model: str = "",
+) -> None:
+    """Write a trained model for other programs or for hardware, and check that it does the same.
+
+    A single output number that differs ends with exit code 1.
+
+    Args:
+        run: Folder of a finished run.
+        to: What to write; not every system offers all of them.
+        output: Folder to write to; for hardware it also gets test vectors, the integer model and a page.
+        model: Which of the trained models; the best one if not given.
+    """
+    from femtobarn.recipe import find_system
+    from femtobarn.runs import Run
+
+    opened = Run.open(run)
+    recipe: Any = find_system(opened.record["system"]).recipe()
+    if not hasattr(recipe, "export"):
+        raise InputError(f"{opened.record['system']} has nothing to export")
+    print(recipe.export(opened, output, to=to, model=model or None))
+    page = output / "export.html"
+    if page.is_file():
+        print(f"page: {page}")
+
+
+def report(
+    runs: tyro.conf.Positional[tuple[Path, ...]],
+    /,
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("report.html"),
+) -> None:
+    """Write one page about one or several runs.
+
+    Args:
+        runs: Folders of runs; several are compared side by side.
+        output: Page to write.
+    """
+    from femtobarn.report import write_report
+    from femtobarn.runs import Run
+
+    if not runs:
+        raise InputError("no run given: femtobarn report RUN...")
+    print(write_report([Run.open(folder) for folder in runs], output))
