@@ -1,6 +1,7 @@
 """What a published system offers, where systems are found, and how one is run from data to report."""
 
 import importlib
+import inspect
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import entry_points
@@ -33,7 +34,7 @@ class Recipe(Protocol):
 
     @property
     def load(self) -> Callable[..., Any]:
-        """``load(config, run, *, progress)``: the data, read or simulated; records where they come from."""
+        """``load(config, *, progress)``: the data, read or simulated, with a ``provenance`` and ``sizes``."""
 
     @property
     def train(self) -> Callable[..., Any]:
@@ -123,10 +124,10 @@ def carry_out(system: System, run: Run, *, progress: bool = True) -> list[Result
         else:
             run.log(event="started")
         try:
-            data = recipe.load(config, run, progress=progress)
+            data = _loaded(recipe, config, run, progress=progress)
             trained = recipe.train(config, data, run, progress=progress)
             results = recipe.evaluate(config, data, trained, run, progress=progress)
-            run.save_results(results, published=recipe.PUBLISHED)
+            results = run.save_results(results, published=recipe.PUBLISHED)
             run.finish("done")
         except KeyboardInterrupt:
             run.finish("interrupted", reason="stopped by the user")
@@ -136,3 +137,13 @@ def carry_out(system: System, run: Run, *, progress: bool = True) -> list[Result
             raise
         write_report([run], run.folder / "report.html")
     return results
+
+
+def _loaded(recipe: Recipe, config: Any, run: Run, *, progress: bool) -> Any:
+    """The data of a run; where they come from and how many there are is recorded."""
+    if "run" in inspect.signature(recipe.load).parameters:  # a system that records this by itself
+        return recipe.load(config, run, progress=progress)
+    data = recipe.load(config, progress=progress)
+    run.set_data(data.provenance)
+    run.log(event="data", **data.sizes)
+    return data
