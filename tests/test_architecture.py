@@ -16,7 +16,17 @@ from femtobarn.settings import from_dict, to_dict
 
 ROOT = Path(femtobarn.__file__).parent
 LIBRARY = {"physics", "nn", "losses", "metrics", "qubo", "hardware", "plots", "data", "datasets", "simulate"}
-WORKSHOP = {"engine", "evaluation", "generator_loop", "parts", "runs", "settings", "report", "recipe"}
+WORKSHOP = {
+    "engine",
+    "evaluation",
+    "generator_loop",
+    "parts",
+    "runs",
+    "settings",
+    "study",
+    "report",
+    "recipe",
+}
 #: What each room may import besides itself; the bottom rooms first.
 ALLOWED = {
     "errors": set(),
@@ -85,11 +95,12 @@ def test_each_system_offers_what_the_protocol_asks_for(system: recipes.System) -
     assert recipe.Config.__dataclass_params__.frozen  # type: ignore[attr-defined]
     assert all(isinstance(number, Published) and number.source and number.data for number in recipe.PUBLISHED)
     wanted = {
-        "load": ["config", "run", "progress"],
         "train": ["config", "data", "run", "progress"],
         "evaluate": ["config", "data", "trained", "run", "progress"],
         "predict": ["run", "files", "output", "model", "progress"],
     }
+    # A system that records where its data come from by itself takes the run as well.
+    assert [p for p in inspect.signature(recipe.load).parameters if p != "run"] == ["config", "progress"]
     for name, parameters in wanted.items():
         assert list(inspect.signature(getattr(recipe, name)).parameters) == parameters
 

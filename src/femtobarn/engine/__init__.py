@@ -1,6 +1,7 @@
 """Training with one objective: progress, checkpoints, resume, early stop, many devices."""
 
 from femtobarn.engine.checkpoints import load_tensors, save_tensors
+from femtobarn.engine.descent import Descent
 from femtobarn.engine.fit import fit
 from femtobarn.engine.training import (
     Batch,
@@ -13,6 +14,7 @@ from femtobarn.engine.training import (
 
 __all__ = [
     "Batch",
+    "Descent",
     "Fit",
     "Objective",
     "ShuffledBatches",

@@ -1,0 +1,117 @@
+"""Figures that most systems draw: training curves, rejection, and quality against the cost in hardware."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.ticker import StrMethodFormatter
+from numpy.typing import ArrayLike
+
+from femtobarn import plots
+from femtobarn.metrics import roc_curve
+from femtobarn.runs import Run
+from femtobarn.study.drawing import drawing
+from femtobarn.study.models import Trained
+
+
+def draw_training(
+    run: Run,
+    trained: Sequence[Trained[Any]],
+    *,
+    column: str = "validation",
+    ylabel: str,
+    caption: str,
+    name: str = "training",
+    title: str = "Training",
+    section: str = "Training",
+    **figure: Any,
+) -> None:
+    """A column of the history of each part against the epoch.
+
+    Args:
+        run: Where the figure is saved.
+        trained: Parts with a history; those without one are left out.
+        column: Of the history.
+        ylabel: Of the axis.
+        caption, name, title, section: See `drawing`.
+        figure: More arguments of `drawing`.
+    """
+    curves = {each.part.name: [row[column] for row in each.history] for each in trained if each.history}
+    longest = max(map(len, curves.values()), default=0)
+    padded = {key: values + [np.nan] * (longest - len(values)) for key, values in curves.items()}
+    given: dict[str, Any] = {"legend": {}, "title": title, "caption": caption, "section": section} | figure
+    with drawing(run, name, **given) as d:
+        if curves:
+            d.table = plots.training_curves(d.ax, np.arange(longest), padded)
+            d.ax.set_ylabel(ylabel)
+
+
+def draw_rejection(
+    run: Run,
+    scores: Mapping[str, ArrayLike],
+    is_signal: ArrayLike,
+    *,
+    caption: str,
+    name: str = "roc",
+    title: str = "Background rejection",
+    section: str,
+    by: str = "method",
+    **figure: Any,
+) -> None:
+    """One over the background efficiency against the signal efficiency, a line with its binomial band each.
+
+    Args:
+        run: Where the figure is saved.
+        scores: Of the test events by the name in the legend; larger is more like signal.
+        is_signal: Of the same events.
+        caption, name, title, section, by: See `drawing`.
+        figure: More arguments of `drawing`.
+    """
+    signal = np.asarray(is_signal, dtype=bool)
+    given: dict[str, Any] = {"legend": {}, "by": by, "section": section, "title": title} | figure
+    with drawing(run, name, caption=caption, **given) as d:
+        for label, score in scores.items():
+            values = np.asarray(score)
+            curve = roc_curve(values[signal], values[~signal])
+            d.drawn[label] = plots.rejection(d.ax, *curve, int((~signal).sum()), label=label)
+
+
+def draw_front(
+    run: Run,
+    points: Mapping[str, Sequence[tuple[float, float, float]]],
+    *,
+    xlabel: str,
+    ylabel: str,
+    caption: str,
+    limits: Mapping[str, float] | None = None,
+    name: str = "hardware",
+    title: str,
+    section: str = "Hardware",
+    by: str = "method",
+    **figure: Any,
+) -> None:
+    """Quality against cost, a line each; `limits` are drawn as dotted lines in the colour of their series.
+
+    Args:
+        run: Where the figure is saved.
+        points: (cost, quality, error) by the name in the legend.
+        xlabel, ylabel: Of the axes.
+        limits: Quality without the limit of the hardware, such as that in floating point.
+        caption, name, title, section, by: See `drawing`.
+        figure: More arguments of `drawing`.
+    """
+    given: dict[str, Any] = {"legend": {}, "by": by, "section": section, "title": title} | figure
+    with drawing(run, name, caption=caption, **given) as d:
+        for label, each in points.items():
+            d.drawn[label] = plots.frontier(d.ax, *np.transpose(each), label=label)
+            if limits and label in limits:
+                colour = d.ax.containers[-1].lines[0].get_color()  # type: ignore[attr-defined]
+                d.ax.axhline(
+                    limits[label],
+                    color=colour,
+                    linestyle=":",
+                    linewidth=0.9,
+                    label=f"{label}, floating point",
+                )
+        d.ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        d.ax.set(xlabel=xlabel, ylabel=ylabel)

@@ -1,0 +1,86 @@
+"""Figures in one block: numbers beside the drawing, label of the data, nothing left open."""
+
+import csv
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from matplotlib import pyplot
+
+from femtobarn.runs import Provenance, Run
+from femtobarn.study import Trained, draw_front, draw_rejection, draw_training, drawing
+
+
+class Part(NamedTuple):
+    """A training of these tests."""
+
+    name: str
+    seed: int = 1
+
+    @property
+    def labels(self) -> dict[str, str]:
+        return {}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    data = Provenance("real", "jets")
+    return Run.create(tmp_path, system="test", preset="tiny", settings={}, seed=1, data=data)
+
+
+def _rows(run: Run, name: str) -> list[dict[str, str]]:
+    with (run.folder / "figures" / f"{name}.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_what_is_drawn_stands_beside_the_figure(run: Run) -> None:
+    with drawing(run, "mass", title="Mass", caption="Of jets.", section="Jets", by="jets", legend={}) as d:
+        for name, height in (("tops", 1.0), ("others", 2.0)):
+            d.ax.plot([0, 1], [height, height], label=name)
+            d.drawn[name] = {"mass": [0, 1], "share": [height, height]}
+    assert [(r["jets"], float(r["share"])) for r in _rows(run, "mass")][1:3] == [("tops", 1), ("others", 2)]
+    (figure,) = run.figures()
+    assert (figure.title, figure.section) == ("Mass", "Jets")
+    text = figure.svg.read_text()
+    assert "real data" in text
+    assert "tops" in text
+    assert not pyplot.get_fignums()
+
+
+def _draw_what_fails(run: Run) -> None:
+    with drawing(run, "fails", title="t", caption="c", section="s") as d:
+        d.drawn["x"] = {"a": [1]}
+        d.ax.plot([1, 2], [1])
+
+
+def test_a_block_that_draws_nothing_or_fails_saves_nothing(run: Run) -> None:
+    with drawing(run, "none", title="t", caption="c", section="s"):
+        pass
+    with pytest.raises(ValueError, match="shape"):
+        _draw_what_fails(run)
+    assert not run.figures()
+    assert not pyplot.get_fignums()
+
+
+def test_standard_figures(run: Run) -> None:
+    trained = [
+        Trained(Part("long"), None, [{"validation": 1.0}, {"validation": 0.5}], 0.5),
+        Trained(Part("short"), None, [{"validation": 0.7}], 0.7),
+        Trained(Part("trees"), None, [], 0.7),
+    ]
+    draw_training(run, trained, ylabel="loss", caption="c")
+    assert {row["curve"] for row in _rows(run, "training")} == {"long", "short"}
+    draw = np.random.default_rng(0)
+    is_signal = draw.random(500) < 0.5
+    draw_rejection(
+        run, {"good": draw.normal(size=500) + 2 * is_signal}, is_signal, caption="c", section="Tagging"
+    )
+    assert min(float(row["rejection"]) for row in _rows(run, "roc")) >= 1
+    draw_front(
+        run, {"bits": [(100.0, 0.7, 0.01), (200.0, 0.8, 0.01)]}, limits={"bits": 0.9},
+        xlabel="LUT", ylabel="accuracy", caption="c", title="Front",
+    )  # fmt: skip
+    assert len(_rows(run, "hardware")) == 2
+    draw_training(run, trained[2:], ylabel="loss", caption="c", name="nothing")
+    assert {figure.name for figure in run.figures()} == {"training", "roc", "hardware"}
