@@ -13,14 +13,17 @@ import torch
 from torch import nn
 
 from _common import machine, one_thread, ratio, store, take_turns
-from femtobarn.systems.jet_generation import model
-from femtobarn.systems.jet_generation.epic_flow import EpicFlow
-from femtobarn.systems.jet_generation.fully_connected import FullyConnectedGenerator
-from femtobarn.systems.jet_generation.gapt import GaptGenerator
-from femtobarn.systems.jet_generation.igapt import IgaptGenerator
-from femtobarn.systems.jet_generation.mpgan import MpganGenerator
+from femtobarn.nn.jet_generators import (
+    EpicFlow,
+    FullyConnectedGenerator,
+    GaptGenerator,
+    IgaptGenerator,
+    MpganGenerator,
+    scaling_by_maxima,
+)
+from femtobarn.nn.jet_generators import generate as generate_jets
 
-SCALING = model.scaling_by_maxima()
+SCALING = scaling_by_maxima()
 MODELS: dict[str, Callable[..., nn.Module]] = {
     "GAPT": GaptGenerator,
     "GAPT, width 64": partial(GaptGenerator, width=64, heads=4),
@@ -38,7 +41,7 @@ CHUNK = {"MPGAN": 50}  # a message of 192 numbers for each of 900 pairs: more do
 
 def generate(generator: nn.Module, jets: int, *, chunk: int) -> None:
     wanted = torch.full((jets,), generator.particles)
-    model.generate(generator, wanted, generator=torch.Generator().manual_seed(0), chunk=chunk)
+    generate_jets(generator, wanted, generator=torch.Generator().manual_seed(0), chunk=chunk)
 
 
 def by_batch(rounds: int) -> dict[str, dict[str, float]]:

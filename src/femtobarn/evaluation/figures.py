@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
-from matplotlib import pyplot
-from matplotlib.figure import Figure
 
 from femtobarn import plots
 from femtobarn.evaluation.jet_scores import JetSample
@@ -13,7 +11,8 @@ from femtobarn.evaluation.results import worseness
 from femtobarn.metrics.estimate import Estimate
 from femtobarn.physics.energy_flow import EFP_NAMES
 from femtobarn.physics.jets import relative_mass
-from femtobarn.runs import DataKind, Run
+from femtobarn.runs import Run
+from femtobarn.study.drawing import drawing
 
 _SHOWN = 6  # samples in one figure; more hide each other
 
@@ -62,7 +61,6 @@ def draw_jets(
     generated: Mapping[str, JetSample],
     *,
     reference: str,
-    data: DataKind,
     section: str = "Spectra",
     folder: str = "spectra",
 ) -> None:
@@ -73,46 +71,33 @@ def draw_jets(
         real: The reference.
         generated: Samples by name.
         reference: Name of the reference in the legend.
-        data: Kind of the data.
         section: Heading of the report under which they stand.
         folder: Of the figures' files.
     """
     shown = dict(list(generated.items())[:_SHOWN])
-    with plots.style():
-        for spectrum in _SPECTRA:
-            figure, drawn = _drawn(spectrum, real, shown, reference, data)
-            run.save_figure(
-                f"{folder}/{spectrum.name}",
-                figure,
-                title=spectrum.title,
-                caption=f"Shares per bin; below, their ratio to {reference}. Bars and band: square roots of counts.",
-                section=section,
-                data=drawn,
+    for spectrum in _SPECTRA:
+        truth = spectrum.of(real)
+        with drawing(
+            run,
+            f"{folder}/{spectrum.name}",
+            title=spectrum.title,
+            caption=f"Shares per bin; below, their ratio to {reference}. Bars and band: square roots of counts.",
+            section=section,
+            shape=(2, 1),
+            size=(5.4, 4.9),
+            legend={"ncols": 2 if len(shown) > 2 else 1},
+            sharex=True,
+            gridspec_kw={"height_ratios": [3, 1], "hspace": 0.05},
+        ) as d:
+            main, below = d.axes[:, 0]
+            samples = {name: spectrum.of(sample) for name, sample in shown.items()}
+            d.table = plots.ratio_histograms(
+                main, below, truth, samples, _edges(truth, spectrum), label=reference
             )
-
-
-def _drawn(
-    spectrum: _Spectrum, real: JetSample, shown: Mapping[str, JetSample], reference: str, data: DataKind
-) -> tuple[Figure, dict[str, np.ndarray]]:
-    truth = spectrum.of(real)
-    figure, (main, below) = pyplot.subplots(
-        2, 1, figsize=(5.4, 4.9), sharex=True, gridspec_kw={"height_ratios": [3, 1], "hspace": 0.05}
-    )
-    drawn = plots.ratio_histograms(
-        main,
-        below,
-        truth,
-        {name: spectrum.of(sample) for name, sample in shown.items()},
-        _edges(truth, spectrum),
-        label=reference,
-    )
-    main.set(ylabel="share of entries", yscale="log" if spectrum.log else "linear")
-    if not spectrum.log:
-        main.set_ylim(0, 1.45 * main.get_ylim()[1])
-    below.set_xlabel(spectrum.axis)
-    main.legend(ncols=2 if len(shown) > 2 else 1, fontsize=8)
-    plots.label(main, data)
-    return figure, drawn
+            main.set(ylabel="share of entries", yscale="log" if spectrum.log else "linear")
+            if not spectrum.log:
+                main.set_ylim(0, 1.45 * main.get_ylim()[1])
+            below.set_xlabel(spectrum.axis)
 
 
 def _edges(truth: np.ndarray, spectrum: _Spectrum) -> np.ndarray:
@@ -124,48 +109,34 @@ def _edges(truth: np.ndarray, spectrum: _Spectrum) -> np.ndarray:
     return np.linspace(low, high if high > low else low + 1, 41)
 
 
-def draw_significances(run: Run, scores: Mapping[str, Mapping[str, Estimate]], *, data: DataKind) -> None:
+def draw_significances(run: Run, scores: Mapping[str, Mapping[str, Estimate]]) -> None:
     """How far each metric puts each sample from the null, in units of the null's scatter, on a log scale."""
     found = {
         sample: {m: worseness(m, e) for m, e in estimates.items() if e.null_error > 0}
         for sample, estimates in scores.items()
     }
     names = list(dict.fromkeys(metric for each in found.values() for metric in each))
-    with plots.style():
-        figure, ax = pyplot.subplots(figsize=(6.4, 0.9 + 0.42 * len(names)))
-        columns: dict[str, dict[str, list[str] | list[float]]] = {}
+    with drawing(
+        run,
+        "significance",
+        title="What each metric sees",
+        caption="Distance of each score from what two real samples give, over the scatter of that, counted so that "
+        "larger is worse. Grey: within three standard deviations a sample cannot be told from the real one. "
+        "The axis is linear inside, logarithmic outside.",
+        section="Metrics",
+        by="sample",
+        size=(6.4, 0.9 + 0.42 * len(names)),
+        legend={"loc": "upper left", "bbox_to_anchor": (1.01, 1)},
+    ) as d:
         for index, (sample, values) in enumerate(found.items()):
             place = [names.index(metric) + 0.5 - (index + 1) / (len(found) + 1) for metric in values]
-            ax.plot(
-                list(values.values()),
-                place,
-                plots.MARKERS[index % len(plots.MARKERS)],
-                label=sample,
-                linestyle="none",
-            )
-            columns[sample] = {"metric": list(values), "significance": list(values.values())}
-        ax.axvspan(-3, 3, color="0.9", zorder=0)
-        ax.hlines(
-            np.arange(len(names) - 1) + 0.5,
-            0,
-            1,
-            color="0.8",
-            linewidth=0.5,
-            transform=ax.get_yaxis_transform(),
-        )
-        ax.set_xscale("symlog", linthresh=3)
-        ax.set(xlabel="significance [standard deviations of the null]", ylim=(len(names) - 0.5, -0.5))
-        ax.set_yticks(range(len(names)), names)
-        ax.tick_params(axis="y", which="minor", left=False, right=False)
-        ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1))
-        plots.label(ax, data)
-        run.save_figure(
-            "significance",
-            figure,
-            title="What each metric sees",
-            caption="Distance of each score from what two real samples give, over the scatter of that, counted so that "
-            "larger is worse. Grey: within three standard deviations a sample cannot be told from the real one. "
-            "The axis is linear inside, logarithmic outside.",
-            section="Metrics",
-            data=plots.long_form(columns, name="sample"),
-        )
+            marker = plots.MARKERS[index % len(plots.MARKERS)]
+            d.ax.plot(list(values.values()), place, marker, label=sample, linestyle="none")
+            d.drawn[sample] = {"metric": list(values), "significance": list(values.values())}
+        d.ax.axvspan(-3, 3, color="0.9", zorder=0)
+        lines = np.arange(len(names) - 1) + 0.5
+        d.ax.hlines(lines, 0, 1, color="0.8", linewidth=0.5, transform=d.ax.get_yaxis_transform())
+        d.ax.set_xscale("symlog", linthresh=3)
+        d.ax.set(xlabel="significance [standard deviations of the null]", ylim=(len(names) - 0.5, -0.5))
+        d.ax.set_yticks(range(len(names)), names)
+        d.ax.tick_params(axis="y", which="minor", left=False, right=False)

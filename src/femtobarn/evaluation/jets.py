@@ -142,8 +142,8 @@ def evaluate_jets(
     named = {names[file]: found for file, found in scores.items()}
     run.save_results(score_results(named, data="real"))
     shown = {names[file]: samples[file] for file in generated}
-    figures.draw_jets(run, samples[real], shown, reference=real.name, data="real")
-    figures.draw_significances(run, named, data="real")
+    figures.draw_jets(run, samples[real], shown, reference=real.name)
+    figures.draw_significances(run, named)
     run.finish("done")
     write_report([run], run.folder / "report.html")
     return run

@@ -204,7 +204,7 @@ def _fill(
     )
     shown = {sample.name: summaries[sample.name] for sample in samples}
     figures: dict[str, Callable[[], None]] = {
-        "significances": lambda: draw_significances(run, scores, data=kind),
+        "significances": lambda: draw_significances(run, scores),
         "separation powers": lambda: shower_figures.draw_separations(run, separations, data=kind),
     }
     figures |= shower_figures.shower_figures(run, voxels, truth, shown, reference=reference.name, data=kind)

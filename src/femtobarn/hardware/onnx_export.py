@@ -1,19 +1,21 @@
 """A network as ONNX, checked by onnxruntime."""
 
+import inspect
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from femtobarn.errors import InputError, require
+from femtobarn.data.cache import write_whole
+from femtobarn.errors import InputError, VerificationError, require
 from femtobarn.hardware.latency import onnx_session
 
 
@@ -26,9 +28,28 @@ class OnnxCheck(NamedTuple):
     opset: int
     bytes: int
 
+    def told(self, path: Path) -> str:
+        """One line about the file that was written.
+
+        Raises:
+            VerificationError: Output numbers differ.
+        """
+        if self.mismatches:
+            raise VerificationError(
+                f"{path}: {self.mismatches} output numbers of {self.events} events differ from torch by up to "
+                f"{self.largest_difference:.1e}: do not use it"
+            )
+        return f"{path}: onnx, opset {self.opset}, {self.events} events agree with torch"
+
 
 def export_onnx(
-    module: nn.Module, example: Float[Tensor, "event *shape"], path: Path, *, tolerance: float = 0.0
+    module: nn.Module,
+    example: Float[Tensor, "event *shape"] | Mapping[str, Tensor],
+    path: Path,
+    *,
+    outputs: Sequence[str] = ("output",),
+    axis: str = "event",
+    tolerance: float = 0.0,
 ) -> OnnxCheck:
     """Write a network for any number of events, and compare onnxruntime with torch on the example.
 
@@ -37,44 +58,60 @@ def export_onnx(
 
     Args:
         module: Is exported as in `eval()`; quantised weights become constants.
-        example: At least two events, of the module's precision.
+        example: At least two events, of the module's precision: one input, or several by their names in the file,
+            in the order of the module's arguments.
         path: File to write.
-        tolerance: Largest difference that is no mismatch, times the largest output.
+        outputs: Names of what the module returns, in its order.
+        axis: Name of the first axis of all inputs, whose length is free.
+        tolerance: Largest difference that is no mismatch, times the largest number of the same output.
 
     Raises:
         MissingExtraError: onnx, onnxscript or onnxruntime is not installed.
-        InputError: Fewer than two events, or an operation that onnxruntime lacks in this precision.
+        InputError: Fewer than two events, an operation that onnxruntime lacks in this precision, or the file
+            cannot be written.
     """
-    if len(example) < 2:
-        raise InputError(f"expected an example of at least two events, got {len(example)}")
+    inputs = dict(example) if isinstance(example, Mapping) else {axis: example}
+    events = len(next(iter(inputs.values())))
+    if events < 2:
+        raise InputError(f"expected an example of at least two events, got {events}")
     for package in ("onnx", "onnxscript", "onnxruntime"):
         require(package, extra="hardware")
     module = deepcopy(module).eval()
+    free = torch.export.Dim(axis)
     with torch.no_grad(), _quiet():
-        expected = module(example).numpy()
+        answer = module(*inputs.values())
+        expected = [each.numpy() for each in (answer if isinstance(answer, tuple) else (answer,))]
         _freeze(module)
         program = torch.onnx.export(
             module,
-            (example,),
+            tuple(inputs.values()),
             dynamo=True,
-            dynamic_shapes=({0: torch.export.Dim("event")},),
-            input_names=["event"],
-            output_names=["output"],
+            dynamic_shapes=_shapes(module, len(inputs), free),
+            input_names=list(inputs),
+            output_names=list(outputs),
             verbose=False,
         )
     assert program is not None
-    program.save(str(path))
+    write_whole(path, lambda unfinished: program.save(str(unfinished)))
     session = onnx_session(path)
-    (answer,) = session.run(None, {session.get_inputs()[0].name: example.numpy()})
-    difference = np.abs(answer.astype(np.float64) - expected)
-    allowed = tolerance * np.abs(expected).max(initial=0.0)
-    return OnnxCheck(
-        events=len(example),
-        mismatches=int((~(difference <= allowed)).sum()),
-        largest_difference=float(difference.max(initial=0.0)),
-        opset=program.model.opset_imports[""],
-        bytes=path.stat().st_size,
-    )
+    found = session.run(None, {name: value.numpy() for name, value in inputs.items()})
+    mismatches, largest = 0, 0.0
+    for own, wanted in zip(found, expected, strict=True):
+        difference = np.abs(own.astype(np.float64) - wanted)
+        allowed = tolerance * np.abs(wanted).max(initial=0.0)
+        mismatches += int((~(difference <= allowed)).sum())
+        largest = max(largest, float(difference.max(initial=0.0)))
+    opset: int = program.model.opset_imports[""]
+    return OnnxCheck(events, mismatches, largest, opset, path.stat().st_size)
+
+
+def _shapes(module: nn.Module, inputs: int, free: torch.export.Dim) -> tuple[Any, ...]:
+    """The first axis of every input is free; arguments after a star count as one."""
+    kinds = [p.kind for p in inspect.signature(module.forward).parameters.values()]
+    if inspect.Parameter.VAR_POSITIONAL not in kinds:
+        return tuple({0: free} for _ in range(inputs))
+    named = kinds.index(inspect.Parameter.VAR_POSITIONAL)
+    return (*({0: free} for _ in range(named)), tuple({0: free} for _ in range(inputs - named)))
 
 
 @runtime_checkable

@@ -146,8 +146,8 @@ def evaluate(
     for group, samples in (("jets", masses), ("particles", particles)):
         if samples:
             title = f"Spectra: distorted {group}"
-            figures.draw_jets(run, real, samples, reference=TRUTH, data=kind, section=title, folder=group)
-    figures.draw_significances(run, trained, data=kind)
+            figures.draw_jets(run, real, samples, reference=TRUTH, section=title, folder=group)
+    figures.draw_significances(run, trained)
     results = score_results(trained, data=kind, split="halves")
     return sorted(results, key=lambda result: result.name != SIGNIFICANCE)  # the study is about these
 

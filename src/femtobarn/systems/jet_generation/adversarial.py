@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from femtobarn.systems.jet_generation.model import Jets
+from femtobarn.nn.jet_generators import Jets
 
 
 class Adversarial:

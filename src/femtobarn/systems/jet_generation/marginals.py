@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from femtobarn.systems.jet_generation.model import FEATURES, Jets, finish, first
+from femtobarn.nn.jet_generators.sets import FEATURES, Jets, finish, first
 
 
 def from_all_particles(train: Jets, multiplicity: Int[Tensor, "jet"], *, generator: torch.Generator) -> Jets:

@@ -1,28 +1,26 @@
-"""Settings, presets and the steps of a run: load, train, evaluate, predict."""
+"""Settings, presets and the steps of a run: load, train, evaluate, predict, export."""
 
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+import torch
+
+from femtobarn.datasets import jetnet
 from femtobarn.errors import InputError
 from femtobarn.generator_loop import Course
-from femtobarn.parts import Report, run_parts
-from femtobarn.runs import Published, Result, Run
-from femtobarn.systems.jet_generation import evaluation, figures, predictions, study
-from femtobarn.systems.jet_generation import export as exporting
-from femtobarn.systems.jet_generation.evaluation import Evaluation
-from femtobarn.systems.jet_generation.sample import Data, Split, load_split
-from femtobarn.systems.jet_generation.study import (
-    EpicFm,
-    FullyConnected,
-    Gapt,
-    Igapt,
-    Mpgan,
-    Part,
-    Study,
-    Trained,
-)
+from femtobarn.hardware.onnx_export import export_onnx
+from femtobarn.nn.jet_generators import finish, generate
+from femtobarn.physics.jets import relative_mass
+from femtobarn.runs import Result, Run, read_published
+from femtobarn.study import Split, Trained
+from femtobarn.systems.jet_generation import judge, study
+from femtobarn.systems.jet_generation.judge import Evaluation
+from femtobarn.systems.jet_generation.networks import EpicFm, FullyConnected, Gapt, Igapt, Mpgan
+from femtobarn.systems.jet_generation.sample import Data, JetTable, load_split, scored
+from femtobarn.systems.jet_generation.study import MODELS, Part, Study
 
 
 @dataclass(frozen=True)
@@ -98,83 +96,37 @@ PRESETS = {
     ),
 }
 
-_PRD, _IGAPT = "arXiv:2211.10295, Table III", "arXiv:2312.04757 and the author's thesis"
-_MPGAN = "arXiv:2106.11535, table of generators and discriminators"
-_LITERATURE = "FPD, JetNet estimator"
-#: Distances are absolute here; the papers print them times 1e3 (W1-EFP times 1e5).
-PUBLISHED = [
-    *(
-        Published(name, value, error, "", {"model": title}, f"JetNet {jets}", source)
-        for jets, title, name, value, error, source in (
-            ("g", "real jets", "W1-M", 0.7e-3, 0.2e-3, _MPGAN),
-            ("q", "real jets", "W1-M", 0.5e-3, 0.1e-3, _MPGAN),
-            ("t", "real jets", "W1-M", 0.51e-3, 0.07e-3, _MPGAN),
-            ("g", "MPGAN", "W1-M", 0.7e-3, 0.2e-3, _MPGAN),
-            ("q", "MPGAN", "W1-M", 0.6e-3, 0.2e-3, _MPGAN),
-            ("t", "MPGAN", "W1-M", 0.6e-3, 0.2e-3, _MPGAN),
-            ("g", "MPGAN", "W1-P", 0.9e-3, 0.3e-3, _MPGAN),
-            ("q", "MPGAN", "W1-P", 4.9e-3, 0.5e-3, _MPGAN),
-            ("t", "MPGAN", "W1-P", 2.3e-3, 0.3e-3, _MPGAN),
-            ("g", "MPGAN", "W1-EFP", 0.7e-5, 0.2e-5, _MPGAN),
-            ("q", "MPGAN", "W1-EFP", 0.7e-5, 0.4e-5, _MPGAN),
-            ("t", "MPGAN", "W1-EFP", 2e-5, 1e-5, _MPGAN),
-            ("g", "real jets", _LITERATURE, 0.14e-3, 0.04e-3, _IGAPT),
-            ("g", "MPGAN", _LITERATURE, 0.41e-3, 0.09e-3, _IGAPT),
-            ("g", "GAPT", _LITERATURE, 0.46e-3, 0.06e-3, _IGAPT),
-            ("g", "iGAPT", _LITERATURE, 0.29e-3, 0.04e-3, _IGAPT),
-            ("q", "MPGAN", _LITERATURE, 1.9e-3, 0.2e-3, _IGAPT),
-            ("q", "GAPT", _LITERATURE, 4.03e-3, 0.06e-3, _IGAPT),
-            ("q", "iGAPT", _LITERATURE, 0.51e-3, 0.07e-3, _IGAPT),
-            ("t", "MPGAN", _LITERATURE, 2.8e-3, 0.2e-3, _IGAPT),
-            ("t", "GAPT", _LITERATURE, 0.43e-3, 0.03e-3, _IGAPT),
-            ("t", "iGAPT", _LITERATURE, 0.25e-3, 0.05e-3, _IGAPT),
-            ("g", "MPGAN", _LITERATURE, 0.30e-3, 0.06e-3, _PRD),
-            ("g", "GAPT", _LITERATURE, 0.66e-3, 0.09e-3, _PRD),
-        )
+PUBLISHED = read_published(__package__)
+"""Distances are absolute here; the papers print them times 1e3 (W1-EFP times 1e5)."""
+
+
+def load(config: Config, *, progress: bool) -> Split[JetTable]:
+    """The jets of the run."""
+    return load_split(config.data, seed=config.seed, workers=config.workers, progress=progress)
+
+
+def train(config: Config, data: Split[JetTable], run: Run, *, progress: bool) -> list[Trained[Part]]:
+    """Every generator of the study."""
+    task = functools.partial(study.train_one, config.study, data, run.folder / "work")
+    return MODELS.train(
+        run, config.study.parts(), task, settings=config.study.of, workers=config.workers, progress=progress
     )
-]
-
-
-def load(config: Config, run: Run, *, progress: bool = True) -> Split:
-    """The jets of the run; records where they come from."""
-    split = load_split(config.data, seed=config.seed, workers=config.workers, progress=progress)
-    run.set_data(split.provenance)
-    run.log(
-        event="data", **{name: len(getattr(split, name).mask) for name in ("train", "validation", "test")}
-    )
-    return split
-
-
-def train(config: Config, data: Split, run: Run, *, progress: bool = True) -> list[Trained]:
-    """Train every generator of the study that the run has not trained yet."""
-    parts = config.study.parts()
-    work = functools.partial(_train, config, data, run.folder / "work")
-    run_parts(
-        work,
-        parts,
-        name=lambda part: part.name,
-        title="training",
-        workers=config.workers,
-        progress=progress,
-    )
-    return [study.load_part(run.folder / "work" / part.name) for part in parts]
 
 
 def evaluate(
     config: Config,
-    data: Split,
-    trained: Sequence[Trained],
+    data: Split[JetTable],
+    trained: Sequence[Trained[Part]],
     run: Run,
     *,
-    progress: bool = True,  # noqa: ARG001, part of the protocol
+    progress: bool,  # noqa: ARG001, part of the protocol
 ) -> list[Result]:
     """Every generator against the test jets: results, and the figures of the report."""
-    settings, kind = config.evaluation, data.provenance.kind
-    test = study.some(data.test, settings.jets)
-    found = evaluation.outcomes(trained, data.train, test, settings=settings, seed=config.seed)
-    results = evaluation.results(found, trained, test, data=kind)
-    figures.draw_all(run, results, found, trained, test, data=kind)
-    return results
+    real = scored(data.test.first(config.evaluation.jets).jets)
+    found = judge.outcomes(trained, data, settings=config.evaluation, seed=config.seed)
+    table = judge.results(found, trained, real)
+    judge.draw(run, table, found, trained, real)
+    return table
 
 
 def predict(
@@ -185,25 +137,60 @@ def predict(
     model: str | None = None,
     progress: bool = True,  # noqa: ARG001, part of the protocol
 ) -> Path:
-    """A generated jet for every jet of the user's files, with its multiplicity, see ``predictions``.
+    """A generated jet for every jet of the user's files, with its multiplicity, in the same layout and order.
 
-    Args:
-        run: A finished run.
-        files: Files in JetNet layout, or folders of such.
-        output: HDF5 file to write, in the same layout.
-        model: Name of a trained generator, such as ``gapt-seed1``; if not given, the one with the smallest
-            FPD on the validation jets.
-        progress: Not used: it takes seconds.
+    Of the jet columns pT and eta are those of the user's jet, the mass is that of the generated particles times
+    this pT.
     """
-    return predictions.write(study.choose(run, model), files, output, seed=run.record["seed"])
+    generator = MODELS.choose(run, model).model
+    source = jetnet.open_jets(files[0] if len(files) == 1 else files, particles=generator.particles)
+    columns = source.read(["mask", "jet"], 0, len(source))
+    noise = torch.Generator().manual_seed(run.record["seed"])
+    made = generate(generator, torch.from_numpy(columns["mask"].sum(axis=1)), generator=noise)
+    particles, mask = made.particles.numpy(), made.mask.numpy()
+    # The layout knows no particle without momentum.
+    particles[..., 2] = np.where(mask, particles[..., 2].clip(min=1e-6), 0)
+    pt, eta = columns["jet"][:, 0], columns["jet"][:, 1]
+    jets = np.column_stack((pt, eta, relative_mass(particles, mask) * pt, mask.sum(axis=1)))
+    jetnet.write_jets(output, particles, mask, jets)
+    return output
 
 
-def export(run: Run, folder: Path, *, to: str, model: str | None = None) -> Path:
-    """A trained generator as ONNX, see ``export``."""
-    return exporting.export(run, folder, to=to, model=model)
+class Finished(torch.nn.Module):
+    """A generator and the clean-up of its jets in one call, so that what is exported is what `predict` runs."""
+
+    def __init__(self, generator: torch.nn.Module) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, multiplicity: torch.Tensor, *noise: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Particles and mask of finished jets."""
+        particles, mask = finish(self.generator(multiplicity, *noise))
+        return particles, mask
 
 
-def _train(config: Config, data: Split, work: Path, part: Part, report: Report) -> None:
-    study.train_part(
-        part, data.train, data.validation, study=config.study, folder=work / part.name, report=report
-    )
+def export(run: Run, folder: Path, *, to: str, model: str | None = None) -> str:
+    """A generator as ONNX, from noise and multiplicity to finished jets, checked in onnxruntime against torch.
+
+    Inputs are ``multiplicity`` int64 (jet) and the noise in its order, ``noise_0`` and so on; outputs are
+    ``particles`` (jet, slot, 3) and ``mask`` (jet, slot). The number of jets is free, that of the slots is not.
+    """
+    if to != "onnx":
+        raise InputError(f"a generator of jets is exported to onnx, not to {to}")
+    trained = MODELS.choose(run, model)
+    path = folder / f"{trained.part.name}.onnx"
+    return export_onnx(
+        Finished(trained.model),
+        example(trained.model),
+        path,
+        outputs=("particles", "mask"),
+        axis="jet",
+        tolerance=1e-4,
+    ).told(path)
+
+
+def example(generator: torch.nn.Module, *, jets: int = 200) -> dict[str, torch.Tensor]:
+    """Inputs of the exported generator: multiplicities from 0 to all slots, and noise for them."""
+    multiplicity = torch.arange(jets) % (generator.particles + 1)  # type: ignore[operator]
+    noise = generator.noise(jets, generator=torch.Generator().manual_seed(0))  # type: ignore[operator]
+    return {"multiplicity": multiplicity} | {f"noise_{i}": each for i, each in enumerate(noise)}

@@ -3,17 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
 
 from femtobarn.data.source import Source
 from femtobarn.datasets import jetnet
 from femtobarn.errors import InputError
+from femtobarn.evaluation.jet_scores import JetSample, jet_sample
+from femtobarn.nn.jet_generators import Jets
 from femtobarn.runs import Provenance
 from femtobarn.simulate.toy_jets import toy_jets
-from femtobarn.systems.jet_generation.model import Jets
+from femtobarn.study import Split, check_shares, cut
 
 JetClass = Literal["g", "q", "t", "w", "z"]
 
@@ -40,63 +44,67 @@ class Data:
     """Share of the jets kept for the results."""
 
     def __post_init__(self) -> None:
-        if not (0 < self.test < 1 and 0 < self.validation < 1 and self.test + self.validation < 1):
-            got = f"{self.validation}, {self.test}"
-            raise InputError(f"shares in (0, 1) that leave some jets to train on expected: got {got}")
+        check_shares(self.validation, self.test)
         if self.jets < 800 or self.particles < 1:
             got = f"{self.jets} jets of {self.particles} particles"
             raise InputError(f"at least 800 jets of 1 particle are needed: got {got}")
 
 
-class Split(NamedTuple):
-    """Three samples without a common jet."""
+@dataclass(frozen=True)
+class JetTable:
+    """Jets as padded sets of particles, a row each."""
 
-    train: Jets
-    validation: Jets
-    test: Jets
-    provenance: Provenance
+    particles: Float[Tensor, "jet particle 3"]
+    mask: Bool[Tensor, "jet particle"]
+
+    def __len__(self) -> int:
+        return len(self.mask)
+
+    def take(self, rows: Sequence[int] | np.ndarray | slice) -> "JetTable":
+        """These jets."""
+        index = rows if isinstance(rows, slice) else torch.as_tensor(rows)
+        return JetTable(self.particles[index], self.mask[index])
+
+    def first(self, count: int) -> "JetTable":
+        """The first jets, at most so many."""
+        return self.take(slice(count))
+
+    @property
+    def jets(self) -> Jets:
+        """As generators make and take them."""
+        return Jets(self.particles, self.mask)
+
+    @property
+    def multiplicity(self) -> Int[Tensor, "jet"]:
+        """Particles of each jet."""
+        return self.mask.sum(dim=1)
 
 
-def load_split(data: Data, *, seed: int, workers: int, progress: bool) -> Split:
+def scored(jets: Jets) -> JetSample:
+    """Jets with the features that the metrics need."""
+    return jet_sample(jets.particles.numpy(), jets.mask.numpy())
+
+
+def load_split(data: Data, *, seed: int, workers: int, progress: bool) -> Split[JetTable]:
     """Jets of a run, shuffled by the seed and cut into three.
 
     Raises:
         InputError: A file cannot be read, or there are too few jets.
     """
     jets, provenance = _load(data, seed=seed, workers=workers, progress=progress)
-    count = len(jets.mask)
-    ends = [int(count * share) for share in (1 - data.validation - data.test, 1 - data.test)]
-    if min(ends[0], ends[1] - ends[0], count - ends[1]) < 200:  # FPD needs them
-        raise InputError(f"too few jets to train, validate and test: {count}")
-    rows = np.random.default_rng(seed).permutation(count)
-    train, validation, test = (_take(jets, part) for part in np.split(rows, ends))
-    return Split(train, validation, test, provenance)
+    shares = {"validation": data.validation, "test": data.test}
+    return cut(jets, provenance, **shares, seed=seed, least=200, what="jets")  # FPD needs 200
 
 
-def read_jets(source: Source, *, limit: int | None = None) -> Jets:
-    """Jets of a source as tensors."""
-    stop = len(source) if limit is None else min(limit, len(source))
-    columns = source.read(["particles", "mask"], 0, stop)
-    return _tensors(columns["particles"], columns["mask"])
-
-
-def multiplicity(jets: Jets) -> torch.Tensor:
-    """Particles of each jet."""
-    return jets.mask.sum(dim=1)
-
-
-def _load(data: Data, *, seed: int, workers: int, progress: bool) -> tuple[Jets, Provenance]:
+def _load(data: Data, *, seed: int, workers: int, progress: bool) -> tuple[JetTable, Provenance]:
     if data.files:
-        source = jetnet.open_jets(
-            data.files[0] if len(data.files) == 1 else data.files, particles=data.particles
-        )
-        provenance = Provenance.of_files(jetnet.known_as(data.files), data.files)
-        return read_jets(source, limit=data.jets), provenance
+        source = jetnet.open_jets(data.files, particles=data.particles)
+        return _read(source, data.jets), Provenance.of_files(jetnet.known_as(data.files), data.files)
     settings = {"jet_class": data.jet_class, "jets": data.jets, "particles": data.particles, "seed": seed}
     if data.engine == "toy":
         generator = np.random.default_rng(seed)
         arrays = toy_jets(data.jet_class, data.jets, generator=generator, particles=data.particles)
-        return _tensors(*arrays), Provenance("stand-in", "jetnet", "toy cascade", generator=settings)
+        return _table(*arrays), Provenance("stand-in", "jetnet", "toy cascade", generator=settings)
     source = jetnet.stand_in(
         data.jet_class,
         data.jets,
@@ -106,14 +114,15 @@ def _load(data: Data, *, seed: int, workers: int, progress: bool) -> tuple[Jets,
         scheduler=data.scheduler,
         progress=progress,
     )
-    return read_jets(source), Provenance("stand-in", "jetnet", "Pythia 8 and FastJet", generator=settings)
+    provenance = Provenance("stand-in", "jetnet", "Pythia 8 and FastJet", generator=settings)
+    return _read(source, len(source)), provenance
 
 
-def _tensors(particles: np.ndarray, mask: np.ndarray) -> Jets:
+def _read(source: Source, limit: int) -> JetTable:
+    columns = source.read(["particles", "mask"], 0, min(limit, len(source)))
+    return _table(columns["particles"], columns["mask"])
+
+
+def _table(particles: np.ndarray, mask: np.ndarray) -> JetTable:
     x = torch.from_numpy(np.ascontiguousarray(particles, dtype=np.float32))
-    return Jets(x, torch.from_numpy(np.ascontiguousarray(mask, dtype=bool)))
-
-
-def _take(jets: Jets, rows: Sequence[int] | np.ndarray) -> Jets:
-    index = torch.as_tensor(rows)
-    return Jets(jets.particles[index], jets.mask[index])
+    return JetTable(x, torch.from_numpy(np.ascontiguousarray(mask, dtype=bool)))

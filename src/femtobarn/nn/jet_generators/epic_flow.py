@@ -1,5 +1,7 @@
 """EPiC-FM: flow matching with equivariant point-cloud layers (arXiv:2310.00049)."""
 
+from collections.abc import Mapping
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
@@ -7,8 +9,8 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import weight_norm
 
 from femtobarn.nn.epic import EpicLayer, pool
-from femtobarn.systems.jet_generation import model
-from femtobarn.systems.jet_generation.model import FEATURES, Jets, Scaling
+from femtobarn.nn.jet_generators import sets
+from femtobarn.nn.jet_generators.sets import FEATURES, Jets, Scaling
 
 
 class EpicVelocity(nn.Module):
@@ -65,17 +67,21 @@ class EpicFlow(nn.Module):
 
     def noise(self, jets: int, *, generator: torch.Generator) -> tuple[Tensor, ...]:
         """N(0, 1) for every feature of every particle."""
-        return (model.normal(jets, self.particles, FEATURES, generator=generator),)
+        return (sets.normal(jets, self.particles, FEATURES, generator=generator),)
 
     def forward(self, multiplicity: Int[Tensor, "jet"], noise: Float[Tensor, "jet particle 3"]) -> Jets:
         """Raw jets; the first particles are the real ones. The velocity is called 2 x `steps` times."""
-        mask = model.first(self.particles, multiplicity)
+        mask = sets.first(self.particles, multiplicity)
         x, width = noise, 1.0 / self.steps
         clock = torch.zeros_like(noise[:, 0, 0])
         for step in range(self.steps):
             half = x + 0.5 * width * self.velocity(x, clock + step * width, mask)
             x = x + width * self.velocity(half, clock + (step + 0.5) * width, mask)
         return Jets(self.scaling.inverse(x), mask)
+
+    def loss(self, batch: Mapping[str, Tensor], *, generator: torch.Generator) -> Float[Tensor, ""]:
+        """`flow_matching_loss` of a batch of jets."""
+        return flow_matching_loss(self, *Jets(**batch), generator=generator)
 
 
 def flow_matching_loss(

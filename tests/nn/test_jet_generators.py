@@ -9,13 +9,19 @@ from hypothesis import strategies as st
 from torch import nn
 
 from femtobarn.errors import InputError
-from femtobarn.systems.jet_generation import marginals, model
-from femtobarn.systems.jet_generation.epic_flow import EpicFlow, flow_matching_loss
-from femtobarn.systems.jet_generation.fully_connected import FullyConnectedGenerator
-from femtobarn.systems.jet_generation.gapt import GaptDiscriminator, GaptGenerator
-from femtobarn.systems.jet_generation.igapt import IgaptDiscriminator, IgaptGenerator
-from femtobarn.systems.jet_generation.model import Jets
-from femtobarn.systems.jet_generation.mpgan import MpganDiscriminator, MpganGenerator
+from femtobarn.nn.jet_generators import (
+    EpicFlow,
+    FullyConnectedGenerator,
+    GaptDiscriminator,
+    GaptGenerator,
+    IgaptDiscriminator,
+    IgaptGenerator,
+    Jets,
+    MpganDiscriminator,
+    MpganGenerator,
+    flow_matching_loss,
+)
+from femtobarn.nn.jet_generators import sets as model
 
 N = 12
 SCALING = model.scaling_by_maxima()
@@ -198,22 +204,3 @@ def test_flow_matching_loss_vanishes_for_the_exact_velocity() -> None:
     assert flow_matching_loss(flow, wild, mask, generator=_rng()).detach() > 0.1
     flow.velocity = _Points(target)
     assert flow_matching_loss(flow, wild, mask, generator=_rng()) < 1e-5
-
-
-def test_marginals_keep_each_feature_and_nothing_else() -> None:
-    x, mask = _jets(4000)
-    wanted = mask.sum(dim=1)
-    for draw in (marginals.from_each_rank, marginals.from_all_particles):
-        made, made_mask = draw(model.finish(Jets(x, mask)), wanted, generator=_rng())
-        assert torch.equal(made_mask.sum(dim=1), wanted)
-        known = {float(v) for v in x[mask][:, 0]}
-        assert {float(v) for v in made[made_mask][:, 0]} <= known
-        for feature in range(3):
-            a, b = made[made_mask][:, feature], x[mask][:, feature]
-            assert float(a.mean()) == pytest.approx(float(b.mean()), rel=0.02)
-    true = model.finish(Jets(x, mask))
-    ranked = marginals.from_each_rank(true, wanted, generator=_rng()).particles[wanted == N]
-    of_rank = [float(true.particles[wanted > k][:, k, 2].mean()) for k in range(N)]
-    assert float(ranked[..., 2].sum(dim=1).mean()) == pytest.approx(sum(of_rank), rel=0.01)
-    pooled = marginals.from_all_particles(true, wanted, generator=_rng()).particles[wanted == N]
-    assert float(pooled[..., 2].sum(dim=1).mean()) == pytest.approx(N * float(x[mask][:, 2].mean()), rel=0.02)

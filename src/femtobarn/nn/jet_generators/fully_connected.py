@@ -4,8 +4,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from femtobarn.systems.jet_generation import model
-from femtobarn.systems.jet_generation.model import FEATURES, NOISE_WIDTH, Jets, Scaling
+from femtobarn.nn.jet_generators import sets
+from femtobarn.nn.jet_generators.sets import FEATURES, NOISE_WIDTH, Jets, Scaling
 
 
 class FullyConnectedGenerator(nn.Module):
@@ -22,10 +22,10 @@ class FullyConnectedGenerator(nn.Module):
 
     def noise(self, jets: int, *, generator: torch.Generator) -> tuple[Tensor, ...]:
         """N(0, 0.2^2) for every feature of the jet."""
-        return (model.normal(jets, self.features, generator=generator, width=NOISE_WIDTH),)
+        return (sets.normal(jets, self.features, generator=generator, width=NOISE_WIDTH),)
 
     def forward(self, multiplicity: Int[Tensor, "jet"], noise: Float[Tensor, "jet feature"]) -> Jets:
         """Raw jets; the first particles are the real ones."""
         share = multiplicity[:, None] / self.particles
         x = self.out(self.net(torch.cat((noise, share), dim=1))).unflatten(1, (self.particles, FEATURES))
-        return Jets(self.scaling.inverse(torch.tanh(x)), model.first(self.particles, multiplicity))
+        return Jets(self.scaling.inverse(torch.tanh(x)), sets.first(self.particles, multiplicity))

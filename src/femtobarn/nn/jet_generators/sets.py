@@ -1,12 +1,11 @@
-"""What all generators share: units, masks, noise, and the way from raw output to jets.
+"""What all generators of jets share: units, masks, noise, and the way from raw output to jets.
 
-A generator is a module with two methods. ``noise(jets, generator)`` draws what it starts from, and
-``forward(multiplicity, *noise)`` makes particles (eta_rel, phi_rel, pt_rel) and their mask of it. The
-multiplicity is always an input: all attempts to have the mask learned failed (arXiv:2106.11535, appendix).
+Particles are (eta_rel, phi_rel, pt_rel). The multiplicity is always an input: all attempts to have the mask
+learned failed (arXiv:2106.11535, appendix).
 """
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -26,18 +25,6 @@ class Jets(NamedTuple):
 
     particles: Float[Tensor, "jet particle 3"]
     mask: Bool[Tensor, "jet particle"]
-
-
-class Generator(Protocol):
-    """What the rest of the system asks of a generator."""
-
-    def noise(self, jets: int, *, generator: torch.Generator) -> tuple[Tensor, ...]:
-        """What the generator starts from, for so many jets."""
-        ...
-
-    def __call__(self, multiplicity: Tensor, *noise: Tensor) -> Jets:
-        """Jets with so many particles each."""
-        ...
 
 
 class Scaling(nn.Module):
@@ -141,7 +128,7 @@ def generate(
     """Jets from a trained generator, finished: hardest particle first, padding zero.
 
     Args:
-        model: One of the generators of this system.
+        model: One of the generators of this package.
         multiplicity: Particles of each jet.
         generator: Source of the noise; its device is that of the model.
         chunk: Jets made at once; the jets depend on it, as it sets the order of the noise.

@@ -5,9 +5,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from femtobarn.nn.jet_generators import sets
+from femtobarn.nn.jet_generators.sets import FEATURES, NOISE_WIDTH, Jets, Scaling
 from femtobarn.nn.set_attention import IPAB, PMA
-from femtobarn.systems.jet_generation import model
-from femtobarn.systems.jet_generation.model import FEATURES, NOISE_WIDTH, Jets, Scaling
 
 
 class IgaptGenerator(nn.Module):
@@ -39,7 +39,7 @@ class IgaptGenerator(nn.Module):
     def noise(self, jets: int, *, generator: torch.Generator) -> tuple[Tensor, ...]:
         """N(0, 0.2^2): 16 features for every particle, 128 for the jet."""
         shapes = (jets, self.particles, self.particle_noise), (jets, self.jet_noise)
-        return tuple(model.normal(*shape, generator=generator, width=NOISE_WIDTH) for shape in shapes)
+        return tuple(sets.normal(*shape, generator=generator, width=NOISE_WIDTH) for shape in shapes)
 
     def forward(
         self,
@@ -48,7 +48,7 @@ class IgaptGenerator(nn.Module):
         jet_noise: Float[Tensor, "jet jet_feature"],
     ) -> Jets:
         """Raw jets; the particles with the lowest first noise feature are the real ones."""
-        mask = model.lowest(noise[..., 0], multiplicity)
+        mask = sets.lowest(noise[..., 0], multiplicity)
         share = multiplicity[:, None] / self.particles
         whole = F.leaky_relu(self.jet(jet_noise) + self.multiplicity(share), 0.2)
         x = F.leaky_relu(self.inward(noise), 0.2)

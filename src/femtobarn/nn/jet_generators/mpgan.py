@@ -6,9 +6,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from femtobarn.nn.jet_generators import sets
+from femtobarn.nn.jet_generators.sets import FEATURES, NOISE_WIDTH, Jets, Scaling
 from femtobarn.nn.message_passing import MessagePassing
-from femtobarn.systems.jet_generation import model
-from femtobarn.systems.jet_generation.model import FEATURES, NOISE_WIDTH, Jets, Scaling
 
 
 class MpganGenerator(nn.Module):
@@ -31,11 +31,11 @@ class MpganGenerator(nn.Module):
 
     def noise(self, jets: int, *, generator: torch.Generator) -> tuple[Tensor, ...]:
         """N(0, 0.2^2) for every feature of every particle."""
-        return (model.normal(jets, self.particles, self.hidden, generator=generator, width=NOISE_WIDTH),)
+        return (sets.normal(jets, self.particles, self.hidden, generator=generator, width=NOISE_WIDTH),)
 
     def forward(self, multiplicity: Int[Tensor, "jet"], noise: Float[Tensor, "jet particle feature"]) -> Jets:
         """Raw jets; the particles with the lowest first noise feature are the real ones."""
-        mask = model.lowest(noise[..., 0], multiplicity)
+        mask = sets.lowest(noise[..., 0], multiplicity)
         x = noise
         for messages in self.rounds:
             x = messages(x, mask)

@@ -5,9 +5,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from femtobarn.nn.jet_generators import sets
+from femtobarn.nn.jet_generators.sets import FEATURES, NOISE_WIDTH, Jets, Scaling
 from femtobarn.nn.set_attention import PMA, SAB
-from femtobarn.systems.jet_generation import model
-from femtobarn.systems.jet_generation.model import FEATURES, NOISE_WIDTH, Jets, Scaling
 
 
 class GaptGenerator(nn.Module):
@@ -23,11 +23,11 @@ class GaptGenerator(nn.Module):
 
     def noise(self, jets: int, *, generator: torch.Generator) -> tuple[Tensor, ...]:
         """N(0, 0.2^2) for every feature of every particle."""
-        return (model.normal(jets, self.particles, self.width, generator=generator, width=NOISE_WIDTH),)
+        return (sets.normal(jets, self.particles, self.width, generator=generator, width=NOISE_WIDTH),)
 
     def forward(self, multiplicity: Int[Tensor, "jet"], noise: Float[Tensor, "jet particle width"]) -> Jets:
         """Raw jets; the particles with the lowest first noise feature are the real ones."""
-        mask = model.lowest(noise[..., 0], multiplicity)
+        mask = sets.lowest(noise[..., 0], multiplicity)
         x = noise
         for block in self.blocks:
             x = block(x, mask)
