@@ -140,7 +140,7 @@ def evaluate_jets(
         data=provenance,
     )
     named = {names[file]: found for file, found in scores.items()}
-    run.save_results(score_results(named, data="real"))
+    run.save_results(score_results(named))
     shown = {names[file]: samples[file] for file in generated}
     figures.draw_jets(run, samples[real], shown, reference=real.name)
     figures.draw_significances(run, named)

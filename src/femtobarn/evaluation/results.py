@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from femtobarn.metrics.estimate import Estimate
-from femtobarn.runs import DataKind, Result
+from femtobarn.runs import Result
 
 SCORE, SIGNIFICANCE = "score", "significance"
 NULL = "real against real"  #: label of the nulls among the samples
@@ -12,33 +12,28 @@ NULL = "real against real"  #: label of the nulls among the samples
 HIGHER_IS_BETTER = frozenset({"precision", "recall", "density", "coverage", "COV"})
 
 
-def score_results(
-    scores: Mapping[str, Mapping[str, Estimate]], *, data: DataKind, split: str = ""
-) -> list[Result]:
+def score_results(scores: Mapping[str, Mapping[str, Estimate]], *, split: str = "") -> list[Result]:
     """A matrix of scores, metric against sample with the null as last column, and one of significances.
 
     Args:
         scores: Estimates by sample, then by metric.
-        data: Kind of the data.
         split: Part of the data that they were made on.
     """
     results = []
     for sample, found in scores.items():
         for metric, estimate in found.items():
-            results.append(
-                _result(SCORE, estimate.value, estimate.error, estimate, metric, sample, data, split)
-            )
+            results.append(_result(SCORE, estimate.value, estimate.error, estimate, metric, sample, split))
     for found in list(scores.values())[:1]:
         for metric, estimate in found.items():
             if estimate.null == estimate.null:
                 results.append(
-                    _result(SCORE, estimate.null, estimate.null_error, estimate, metric, NULL, data, split)
+                    _result(SCORE, estimate.null, estimate.null_error, estimate, metric, NULL, split)
                 )
     for sample, found in scores.items():
         for metric, estimate in found.items():
             if estimate.null_error > 0:
                 value = round(worseness(metric, estimate), 2)  # more digits would say nothing
-                results.append(_result(SIGNIFICANCE, value, None, estimate, metric, sample, data, split))
+                results.append(_result(SIGNIFICANCE, value, None, estimate, metric, sample, split))
     return results
 
 
@@ -54,7 +49,6 @@ def _result(
     estimate: Estimate,
     metric: str,
     sample: str,
-    data: DataKind,
     split: str,
 ) -> Result:
     return Result(
@@ -63,7 +57,6 @@ def _result(
         error,
         n=min(estimate.n_real, estimate.n_generated),
         split=split,
-        data=data,
         labels={"metric": metric, "sample": sample},
         error_kind="of the estimator" if name == SCORE else "",
     )

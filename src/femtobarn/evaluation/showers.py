@@ -197,7 +197,7 @@ def _fill(
             scores[name] |= found
     run.save_results(
         [
-            *score_results(scores, data=kind),
+            *score_results(scores),
             *separation_results(separations, kind),
             *cost_results(costs, kind),
         ]

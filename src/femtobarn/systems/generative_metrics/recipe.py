@@ -15,9 +15,8 @@ from femtobarn.evaluation.jet_scores import Scoring, jet_sample, jet_scores
 from femtobarn.evaluation.results import SIGNIFICANCE, score_results
 from femtobarn.metrics.estimate import Estimate
 from femtobarn.parts import Report, run_parts
-from femtobarn.runs import Published, Result, Run
+from femtobarn.runs import Result, Run, read_published
 from femtobarn.settings import from_dict
-from femtobarn.systems.generative_metrics.distortions import DISTORTIONS
 from femtobarn.systems.generative_metrics.sample import Data, Halves, load_halves
 from femtobarn.systems.generative_metrics.study import (
     TRUTH,
@@ -66,58 +65,12 @@ PRESETS = {
     ),
 }
 
-_SOURCE = "arXiv:2211.10295, Table II"
-#: Metric of the paper, factor of its unit, and truth followed by the distortions in our order.
-_TABLE: tuple[tuple[str, float, tuple[tuple[float, float], ...]], ...] = (
-    (
-        "W1-M",
-        1e-3,
-        ((0.28, 0.05), (2.1, 0.2), (6.0, 0.3), (0.6, 0.2), (1.7, 0.2), (0.9, 0.3), (0.5, 0.2), (5.8, 0.2)),
-    ),
-    (
-        "FPD (published recipe)",
-        1e-3,
-        ((0.08, 0.03), (20, 1), (26.6, 0.9), (2.4, 0.1), (21, 2), (3.6, 0.3), (2.3, 0.2), (29.1, 0.4)),
-    ),
-    (
-        "KPD (published recipe)",
-        1e-3,
-        (
-            (-0.006, 0.005),
-            (0.17, 0.06),
-            (0.9, 0.1),
-            (0.03, 0.02),
-            (0.35, 0.09),
-            (0.08, 0.05),
-            (0.01, 0.02),
-            (1.8, 0.1),
-        ),
-    ),
-)
-_AUC = {
-    "AUC of ParticleNet": (0.50, 0.52, 0.54, 0.50, 0.97, 0.81, 0.93, 0.99),
-    "AUC of EFPs": (0.50, 0.53, 0.55, 0.50, 0.84, 0.64, 0.74, 0.92),
-}
-_SAMPLES = (TRUTH, *DISTORTIONS)
-PUBLISHED = [
-    Published(
-        "score", value * unit, error * unit, "", {"metric": metric, "sample": sample}, "JetNet g", _SOURCE
-    )
-    for metric, unit, row in _TABLE
-    for sample, (value, error) in zip(_SAMPLES, row, strict=True)
-] + [
-    Published("score", value, None, "", {"metric": metric, "sample": sample}, "JetNet g", _SOURCE)
-    for metric, row in _AUC.items()
-    for sample, value in zip(_SAMPLES, row, strict=True)
-]
+PUBLISHED = read_published(__package__)
 
 
-def load(config: Config, run: Run, *, progress: bool = True) -> Halves:
-    """The jets of the run in two halves; records where they come from."""
-    halves = load_halves(config.data, seed=config.seed, workers=config.workers, progress=progress)
-    run.set_data(halves.provenance)
-    run.log(event="data", reference=len(halves.reference.mask), other=len(halves.other.mask))
-    return halves
+def load(config: Config, *, progress: bool = True) -> Halves:
+    """The jets of the run in two halves."""
+    return load_halves(config.data, seed=config.seed, workers=config.workers, progress=progress)
 
 
 def train(config: Config, data: Halves, run: Run, *, progress: bool = True) -> Scores:
@@ -138,7 +91,6 @@ def evaluate(
     progress: bool = True,  # noqa: ARG001, part of the protocol
 ) -> list[Result]:
     """The table of scores and significances; draws the spectra and what each metric sees."""
-    kind = data.provenance.kind
     shown = {name: distorted(data, name, config.study, seed=config.seed) for name in config.study.distortions}
     particles = {name: sample for name, sample in shown.items() if not name.startswith("mass")}
     masses = {name: sample for name, sample in shown.items() if name not in particles}
@@ -148,7 +100,7 @@ def evaluate(
             title = f"Spectra: distorted {group}"
             figures.draw_jets(run, real, samples, reference=TRUTH, section=title, folder=group)
     figures.draw_significances(run, trained)
-    results = score_results(trained, data=kind, split="halves")
+    results = score_results(trained, split="halves")
     return sorted(results, key=lambda result: result.name != SIGNIFICANCE)  # the study is about these
 
 

@@ -42,6 +42,11 @@ class Halves(NamedTuple):
     other: Jets
     provenance: Provenance
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Jets of each half."""
+        return {"reference": len(self.reference.mask), "other": len(self.other.mask)}
+
 
 def load_halves(data: Data, *, seed: int, workers: int, progress: bool) -> Halves:
     """All jets in random order, cut in two halves.
