@@ -19,6 +19,7 @@ from femtobarn.runs import Result, Run, read_published
 from femtobarn.settings import from_dict
 from femtobarn.systems.generative_metrics.sample import Data, Halves, load_halves
 from femtobarn.systems.generative_metrics.study import (
+    REPEATED,
     TRUTH,
     Study,
     distorted,
@@ -74,8 +75,8 @@ def load(config: Config, *, progress: bool = True) -> Halves:
 
 
 def train(config: Config, data: Halves, run: Run, *, progress: bool = True) -> Scores:
-    """Score the truth and each distortion; those that the run has behind it are read."""
-    names = (TRUTH, *config.study.distortions)
+    """Score the controls and each distortion; those that the run has behind it are read."""
+    names = (TRUTH, REPEATED, *config.study.distortions)
     missing = [name for name in names if run.done(part_name(name)) is None]
     work = functools.partial(_score, config, data, run)
     run_parts(work, missing, title="distortions", workers=config.workers, progress=progress)

@@ -14,6 +14,8 @@ from femtobarn.systems.generative_metrics.distortions import DISTORTIONS, TAIL, 
 from femtobarn.systems.generative_metrics.sample import Halves
 
 TRUTH = "truth"  #: the second half as it is: what the metrics give where there is nothing to find
+REPEATED = "resampled truth"
+"""The second half drawn with replacement, as the distortions of the mass are: what repeated jets alone do."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,14 @@ class Study:
 
 
 def distorted(halves: Halves, name: str, study: Study, *, seed: int) -> JetSample:
-    """The second half, distorted; "truth" leaves it as it is."""
+    """The second half, distorted; the controls leave its distributions as they are."""
     jets = halves.other
-    if name != TRUTH:
-        order = list(DISTORTIONS).index(name)
-        jets = distort(jets, name, generator=np.random.default_rng([seed, order]), tail=study.tail)
+    if name == REPEATED:
+        draw = np.random.default_rng([seed, len(DISTORTIONS)])
+        jets = jets.take(draw.integers(len(jets.mask), size=len(jets.mask)))
+    elif name != TRUTH:
+        draw = np.random.default_rng([seed, list(DISTORTIONS).index(name)])
+        jets = distort(jets, name, generator=draw, tail=study.tail)
     return jet_sample(*jets)
 
 
