@@ -19,14 +19,15 @@ ROWS: tuple[tuple[str, int, int, int, int, tuple[str, ...]], ...] = (
     ("command", 58, 46, 190, 916, ("cli",)),
     ("systems", 144, 58, 190, 700, ("systems",)),
     ("systems", 144, 58, 780, 916, ("recipe",)),
-    ("workshop", 250, 74, 190, 316, ("evaluation",)),
-    ("workshop", 250, 74, 342, 436, ("engine",)),
-    ("workshop", 250, 74, 462, 622, ("generator_loop",)),
-    ("workshop", 250, 74, 644, 754, ("runs",)),
-    ("workshop", 250, 74, 780, 916, ("report",)),
-    ("library", 396, 72, 186, 768, ("datasets", "simulate", "losses", "metrics", "nn", "plots")),
-    ("library", 396, 72, 796, 916, ("settings",)),
-    ("library", 536, 58, 190, 740, ("data", "parts", "physics", "qubo", "hardware")),
+    ("workshop", 250, 74, 190, 470, ("evaluation",)),
+    ("workshop", 250, 74, 700, 916, ("report",)),
+    ("workshop", 364, 74, 190, 560, ("study",)),
+    ("workshop", 478, 74, 190, 436, ("engine",)),
+    ("workshop", 478, 74, 462, 622, ("generator_loop",)),
+    ("workshop", 478, 74, 644, 916, ("runs",)),
+    ("library", 624, 72, 186, 768, ("datasets", "simulate", "losses", "metrics", "nn", "plots")),
+    ("library", 624, 72, 796, 916, ("settings",)),
+    ("library", 764, 58, 190, 740, ("data", "parts", "physics", "qubo", "hardware")),
 )
 #: What a room of one file is for. A room of several files shows their names, or how many if they do not fit.
 WORDS = {
@@ -44,7 +45,7 @@ LAYERS = {
     "workshop": "to train and report",
     "library": "plain functions",
 }
-WIDTH, HEIGHT = 960, 928
+WIDTH, HEIGHT = 960, 1156
 GAP, APART, PAD = 26, 13, 16
 _LETTER = 6.5  # mean width of a letter of the small text, with room to spare
 
@@ -290,14 +291,14 @@ def _wrapped(words: tuple[str, ...], width: float) -> list[str]:
 def _ground() -> list[str]:
     words = '<tspan font-weight="600">errors</tspan> · one line for the user · every room may import it'
     return [
-        '<rect class="pill" x="190" y="618" width="726" height="28" rx="7"/>',
-        _text("text", 553, 636.5, words),
+        '<rect class="pill" x="190" y="846" width="726" height="28" rx="7"/>',
+        _text("text", 553, 864.5, words),
     ]
 
 
 def _run() -> list[str]:
     """The way of one run from left to right, placed by hand."""
-    top = 668
+    top = 896
     y = top + 108
     high, low = y - 30, y + 30
     pills = (
