@@ -29,14 +29,6 @@ TINY = recipe.PRESETS["tiny"]
 MEASURED = ("time per shower", "time to generate a shower")  # of these the same seed gives other numbers
 
 
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The showers of this module are simulated once."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FEMTOBARN_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-        yield
-
-
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
     run = recipes.start(SYSTEM, TINY, preset="tiny", root=tmp_path_factory.mktemp("runs"))
