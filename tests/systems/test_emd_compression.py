@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 
+from child_process import started
 from femtobarn import recipe as recipes
 from femtobarn.cli import execute
 from femtobarn.datasets import hgcal
@@ -278,10 +279,10 @@ def test_a_stopped_run_goes_on_to_the_same_numbers(tmp_path: Path, how: signal.S
     whole = tmp_path / "whole"
     subprocess.run(_command(whole, "tiny", *_SETTINGS), check=True, env=environment, capture_output=True)
     out = tmp_path / "stopped"
-    process = subprocess.Popen(_command(out, "tiny", *_SETTINGS), env=environment, stderr=subprocess.PIPE)
-    folder = _wait_for_epochs(out, process, 3)
-    process.send_signal(how)
-    process.communicate(timeout=60)
+    with started(_command(out, "tiny", *_SETTINGS), env=environment, stderr=subprocess.PIPE) as process:
+        folder = _wait_for_epochs(out, process, 3)
+        process.send_signal(how)
+        process.communicate(timeout=60)
     assert process.returncode == (130 if how == signal.SIGINT else -signal.SIGKILL)
     assert Run.open(folder).status == "interrupted"
     subprocess.run(_command(out, "--resume", str(folder)), check=True, env=environment, capture_output=True)
