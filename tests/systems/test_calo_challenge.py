@@ -2,6 +2,7 @@
 
 import functools
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,10 +41,8 @@ MEASURED = (
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    run = recipes.start(SYSTEM, TINY, preset="tiny", root=tmp_path_factory.mktemp("runs"))
-    recipes.carry_out(SYSTEM, run, progress=False)
-    return run
+def finished(tiny_run: Callable[[str], Run]) -> Run:
+    return tiny_run(SYSTEM.name)
 
 
 def _toy(count: int, seed: int = 0, name: str = "1-photons") -> Batch:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,10 +35,8 @@ TINY = recipe.PRESETS["tiny"]
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    run = recipes.start(SYSTEM, TINY, preset="tiny", root=tmp_path_factory.mktemp("runs"))
-    recipes.carry_out(SYSTEM, run, progress=False)
-    return run
+def finished(tiny_run: Callable[[str], Run]) -> Run:
+    return tiny_run(SYSTEM.name)
 
 
 def _numbers(run: Run) -> list[tuple[str, dict[str, str], float]]:

@@ -4,6 +4,7 @@ import itertools
 import json
 import shutil
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,10 +28,8 @@ TINY = recipe.PRESETS["tiny"]
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    run = recipes.start(SYSTEM, TINY, preset="tiny", root=tmp_path_factory.mktemp("runs"))
-    recipes.carry_out(SYSTEM, run, progress=False)
-    return run
+def finished(tiny_run: Callable[[str], Run]) -> Run:
+    return tiny_run(SYSTEM.name)
 
 
 @pytest.fixture(scope="module")
