@@ -1,8 +1,11 @@
-"""Shared test set-up: one thread a process, shape checks at every call, one hypothesis profile, shared folders."""
+"""Shared test set-up: threads, shape checks, hypothesis; what all processes of a test run have in common."""
 
+import fcntl
+import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -48,6 +51,33 @@ def _own_cache(common_folder: Path) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FEMTOBARN_CACHE", str(common_folder / "cache"))
         yield
+
+
+@pytest.fixture(scope="session")
+def tiny_run(common_folder: Path) -> Callable[[str], Any]:
+    """``tiny_run(name)``: finished `Run` of the preset `tiny` of a system, the same one for every test process.
+
+    It is to be looked at; a test that changes a run makes a copy of its folder.
+    """
+    from femtobarn import recipe
+    from femtobarn.runs import Run
+
+    @functools.cache
+    def finished(name: str) -> Run:
+        root = common_folder / "tiny" / name
+        root.mkdir(parents=True, exist_ok=True)
+        with (root / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # a second process waits for the run of the first
+            for folder in root.glob(f"{name}/*"):
+                if (run := Run.open(folder)).status == "done":
+                    return run
+            system = recipe.find_system(name)
+            settings = recipe.preset(system.recipe(), "tiny")
+            run = recipe.start(system, settings, preset="tiny", root=root)
+            recipe.carry_out(system, run, progress=False)
+        return run
+
+    return finished
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -74,6 +74,7 @@ def test_tiny_ends_with_results_figures_and_a_report(finished: Run) -> None:
     assert "exact EMD" in page
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_numbers(finished: Run, tmp_path: Path) -> None:
     again = recipes.start(SYSTEM, TINY, preset="tiny", root=tmp_path)
     recipes.carry_out(SYSTEM, again, progress=False)
@@ -201,6 +202,8 @@ def test_like_repeats_a_run(finished: Run, tmp_path: Path, capsys: pytest.Captur
         str(tmp_path),
         "--train.epochs",
         "1",
+        "--study.losses",
+        "mse",
     ]
     assert execute(arguments) == 0
     assert "mean EMD" in capsys.readouterr().out

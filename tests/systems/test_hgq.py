@@ -155,6 +155,7 @@ def test_without_alkaid_the_note_says_so(
     assert "alkaid" in report["notes"][0]
 
 
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_to_the_same_numbers(
     finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
