@@ -11,6 +11,8 @@ import hypothesis
 import pytest
 from jaxtyping import install_import_hook
 
+from browser import Browser, chromium
+
 # Before torch, numpy or numba are imported: as many processes as cores, each with one thread, are the fastest,
 # and a sum over several threads would round differently on another machine.
 for _library in ("OMP", "MKL", "OPENBLAS", "NUMBA"):
@@ -78,6 +80,13 @@ def tiny_run(common_folder: Path) -> Callable[[str], Any]:
         return run
 
     return finished
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A browser window; each test process has its own."""
+    with chromium(tmp_path_factory.mktemp("browser")) as window:
+        yield window
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -68,6 +68,11 @@ def _file(path: Path, energies: np.ndarray) -> Path:
     return path
 
 
+def users_file(folder: Path) -> Path:
+    """A file that a user might have, for the tests of every system."""
+    return _file(folder / "energies.hdf5", np.array([300.0, 1e4, 4e6]))
+
+
 def test_tiny_ends_with_results_figures_and_a_report(finished: Run) -> None:
     assert finished.status == "done"
     for name in ("FPD", "AUC, high-level", "AUC, low-level", "coverage"):

@@ -37,8 +37,12 @@ def finished(tiny_run: Callable[[str], Run]) -> Run:
 
 @pytest.fixture(scope="module")
 def lcd_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A user's file: showers of another seed in the published layout."""
-    path = tmp_path_factory.mktemp("lcd") / "EleEscan_pions.h5"
+    return users_file(tmp_path_factory.mktemp("lcd"))
+
+
+def users_file(folder: Path) -> Path:
+    """Showers of another seed in the published layout, for the tests of every system too."""
+    path = folder / "EleEscan_pions.h5"
     showers = clic.stand_in(("e-", "gamma", "pi0", "pi-"), 30, seed=9, energy=(1.0, 4.0), workers=1)
     clic.write_showers(path, showers)
     return path

@@ -51,6 +51,11 @@ def _csv(path: Path, charge: np.ndarray) -> Path:
     return path
 
 
+def users_file(folder: Path) -> Path:
+    """A file that a user might have, for the tests of every system."""
+    return _csv(folder / "wafers.csv", toy_wafers(100, generator=np.random.default_rng(5))["charge"])
+
+
 def test_tiny_ends_with_results_figures_and_a_report(finished: Run) -> None:
     assert finished.status == "done"
     means = {r.labels["method"]: r for r in finished.results() if r.name == "mean EMD"}

@@ -43,6 +43,14 @@ def numbers(run: Run, name: str = SCORE) -> dict[str, float]:
     return {f"{r.labels['metric']}, {r.labels['sample']}": r.value for r in run.results() if r.name == name}
 
 
+def users_file(folder: Path) -> Path:
+    """A file that a user might have, for the tests of every system."""
+    particles, mask = toy_jets("g", 1500, generator=np.random.default_rng(2))
+    jet = np.column_stack((np.full(1500, 1e3), np.zeros(1500), np.ones(1500), mask.sum(axis=1)))
+    write_jets(folder / "jets.hdf5", particles.astype(np.float32), mask, jet)
+    return folder / "jets.hdf5"
+
+
 def test_tiny_ends_with_scores_significances_and_a_report(finished: Run) -> None:
     assert finished.status == "done"
     found, far = numbers(finished), numbers(finished, SIGNIFICANCE)

@@ -197,6 +197,11 @@ def _jets(path: Path, features: np.ndarray, label: np.ndarray) -> Path:
     return path
 
 
+def users_file(folder: Path) -> Path:
+    """A file that a user might have, for the tests of every system."""
+    return _jets(folder / "jets.h5", *sample.mixture(100, seed=9))
+
+
 def test_predict_applies_the_integer_model(finished: Run, trained: study.Trained, tmp_path: Path) -> None:
     features, label = sample.mixture(300, seed=9)
     files = [

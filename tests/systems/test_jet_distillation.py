@@ -47,6 +47,11 @@ def _file(path: Path, count: int, seed: int) -> Path:
     return path
 
 
+def users_file(folder: Path) -> Path:
+    """A file that a user might have, for the tests of every system."""
+    return _file(folder / "jets.h5", 50, 1)
+
+
 def test_tiny_ends_with_results_figures_and_a_report(finished: Run) -> None:
     assert finished.status == "done"
     accuracies = [r for r in finished.results() if r.name == "accuracy"]

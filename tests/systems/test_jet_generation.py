@@ -57,6 +57,11 @@ def _file(path: Path, count: int, *, seed: int = 7, particles: int = 30) -> Path
     return path
 
 
+def users_file(folder: Path) -> Path:
+    """A file that a user might have, for the tests of every system."""
+    return _file(folder / "jets.hdf5", 40)
+
+
 def test_tiny_ends_with_results_figures_and_a_report(finished: Run) -> None:
     assert finished.status == "done"
     for name in ("FPD", "KPD", "W1-M", "W1-P", "W1-pT", "W1-EFP"):
