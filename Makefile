@@ -15,11 +15,12 @@ SYSTEM ?= emd-compression
 demo: .venv/run hardware  ## simulate, train, compare, report: ten minutes on two cores
 	$(BIN)/femtobarn run $(SYSTEM) demo
 
+# As many processes as cores; for one alone, say to debug: make test PYTEST="-n 0"
 test: .venv/test browser hardware  ## everything that takes seconds
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal $(PYTEST)
 
 test-slow: .venv/test browser hardware  ## what takes longer
-	$(BIN)/python -m pytest -m slow --timeout 1800
+	$(BIN)/python -m pytest -n auto --dist worksteal -m slow --timeout 1800 $(PYTEST)
 
 # Peers that need other versions than ours live in environments of their own; give their Python:
 # make bench WASSERSTEIN=/path/to/python ENERGYFLOW=/path/to/python HGQ2=/path/to/python

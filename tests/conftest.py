@@ -1,11 +1,22 @@
-"""Shared test set-up: shape checks at every call, one hypothesis profile, where the real samples are."""
+"""Shared test set-up: threads, shape checks, hypothesis; what all processes of a test run have in common."""
 
+import fcntl
+import functools
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
 from jaxtyping import install_import_hook
+
+from browser import Browser, chromium
+
+# Before torch, numpy or numba are imported: as many processes as cores, each with one thread, are the fastest,
+# and a sum over several threads would round differently on another machine.
+for _library in ("OMP", "MKL", "OPENBLAS", "NUMBA"):
+    os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
 
 # Checks the shapes and types in every signature of the package, in the test run only.
 install_import_hook("femtobarn", "_typecheck.check")
@@ -29,7 +40,56 @@ def real_data() -> Path:
     return Path(folder)
 
 
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="session")
+def common_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder that all processes of this test run have in common."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(common_folder: Path) -> Iterator[None]:
     """Tests never read or fill the user's cache of simulated events; one cache serves the test run."""
-    monkeypatch.setenv("FEMTOBARN_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FEMTOBARN_CACHE", str(common_folder / "cache"))
+        yield
+
+
+@pytest.fixture(scope="session")
+def tiny_run(common_folder: Path) -> Callable[[str], Any]:
+    """``tiny_run(name)``: finished `Run` of the preset `tiny` of a system, the same one for every test process.
+
+    It is to be looked at; a test that changes a run makes a copy of its folder.
+    """
+    from femtobarn import recipe
+    from femtobarn.runs import Run
+
+    @functools.cache
+    def finished(name: str) -> Run:
+        root = common_folder / "tiny" / name
+        root.mkdir(parents=True, exist_ok=True)
+        with (root / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # a second process waits for the run of the first
+            for folder in root.glob(f"{name}/*"):
+                if (run := Run.open(folder)).status == "done":
+                    return run
+            system = recipe.find_system(name)
+            settings = recipe.preset(system.recipe(), "tiny")
+            run = recipe.start(system, settings, preset="tiny", root=root)
+            recipe.carry_out(system, run, progress=False)
+        return run
+
+    return finished
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A browser window; each test process has its own."""
+    with chromium(tmp_path_factory.mktemp("browser")) as window:
+        yield window
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Test processes under ``-n auto``: one a core, at most four, each of which may need 2 GB."""
+    return min(len(os.sched_getaffinity(0)), 4)

@@ -46,16 +46,17 @@ def refuse(x: int) -> int:
     raise InputError(f"x must not be {x}")
 
 
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[str]:
-    """A scheduler and two workers, each a process of its own."""
-    file = tmp_path / "scheduler.json"
-    environment = os.environ | {"PYTHONPATH": str(HERE)}
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A scheduler and three workers, each a process of its own: two tests kill one, and one is left."""
+    folder = tmp_path_factory.mktemp("cluster")
+    file = folder / "scheduler.json"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(HERE), *sys.path])}
     common = [sys.executable, "-m", "dask"]
-    quiet = {"env": environment, "cwd": tmp_path, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    quiet = {"env": environment, "cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     scheduler = ["scheduler", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)]
     worker = ["worker", "--nthreads", "1", "--no-dashboard", "--no-nanny", "--scheduler-file", str(file)]
-    processes = [subprocess.Popen([*common, *words], **quiet) for words in (scheduler, worker, worker)]  # type: ignore[call-overload]
+    processes = [subprocess.Popen([*common, *words], **quiet) for words in (scheduler, *3 * [worker])]  # type: ignore[call-overload]
     while not file.exists():
         assert processes[0].poll() is None
         time.sleep(0.05)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from child_process import started
 from femtobarn.engine import (
     Batch,
     Fit,
@@ -111,14 +112,14 @@ def test_killed_in_mid_epoch_it_resumes_to_the_same_numbers(tmp_path: Path) -> N
     whole = _train(tmp_path / "whole")[1]
     folder = tmp_path / "killed"
     script = _KILLED.format(tests=str(Path(__file__).parent), folder=str(folder))
-    process = subprocess.Popen([sys.executable, "-c", script], env={**os.environ, "PYTHONWARNINGS": "ignore"})
     log = folder / "log.csv"
-    while not (log.exists() and len(log.read_text().splitlines()) > 2):
-        assert process.poll() is None, "the training ended before it could be killed"
-        time.sleep(0.01)
-    time.sleep(0.03)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    with started([sys.executable, "-c", script], env={**os.environ, "PYTHONWARNINGS": "ignore"}) as process:
+        while not (log.exists() and len(log.read_text().splitlines()) > 2):
+            assert process.poll() is None, "the training ended before it could be killed"
+            time.sleep(0.01)
+        time.sleep(0.03)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
     assert _train(folder)[1] == whole
 
 

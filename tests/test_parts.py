@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from child_process import started
 from femtobarn.errors import InputError
 from femtobarn.parts import Report, run_parts
 
@@ -64,12 +65,12 @@ run_parts(forever, [Path({folder!r})] * 3, title="x", workers=2, progress=False)
 def test_ctrl_c_ends_every_process(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(_INTERRUPTED.format(tests=str(Path(__file__).parent), folder=str(tmp_path)))
-    process = subprocess.Popen([sys.executable, str(script)], stderr=subprocess.PIPE, start_new_session=True)
-    while len(pids := [int(p.name[4:]) for p in tmp_path.glob("pid-*")]) < 2:
-        assert process.poll() is None
-        time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: every process of the group
-    _, error = process.communicate(timeout=20)
+    with started([sys.executable, str(script)], stderr=subprocess.PIPE) as process:
+        while len(pids := [int(p.name[4:]) for p in tmp_path.glob("pid-*")]) < 2:
+            assert process.poll() is None
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: every process of the group
+        _, error = process.communicate(timeout=20)
     assert b"KeyboardInterrupt" in error
     for pid in pids:
         with pytest.raises(ProcessLookupError):

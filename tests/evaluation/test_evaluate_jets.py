@@ -55,12 +55,13 @@ def test_the_page_shows_spectra_and_significances(run: Run) -> None:
     assert run.status == "done"
 
 
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_pieces_and_processes_do_not_change_the_numbers(
-    run: Run, jet_files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    workers: int, run: Run, jet_files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jets, "_PIECE", 500)
     monkeypatch.setattr(jets, "_ROWS", 300)
-    settings = dataclasses.replace(QUICK, workers=2)
+    settings = dataclasses.replace(QUICK, workers=workers)
     generated = [jet_files["good"], jet_files["bad"]]
     again = evaluate_jets(jet_files["real"], generated, settings=settings, out=tmp_path, progress=False)
     assert scores(again) == pytest.approx(scores(run), rel=1e-9, abs=1e-12)

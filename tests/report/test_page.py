@@ -197,7 +197,6 @@ def visit(browser, page: Path, *, width: int = 1280, dark: bool = False) -> None
     browser.devtools("Emulation.setDeviceMetricsOverride", **size)
     scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
     browser.devtools("Emulation.setEmulatedMedia", features=[scheme])
-    browser.console(), browser.requests()  # forget what came before
     browser.open(page)
 
 

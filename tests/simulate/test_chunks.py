@@ -7,10 +7,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from child_process import started
 from femtobarn.data.cache import cache_folder
 from femtobarn.errors import InputError
 from femtobarn.simulate.chunks import Chunks, run_chunks
@@ -115,7 +117,7 @@ def test_no_workers_are_refused() -> None:
 
 _SCRIPT = """
 import sys
-sys.path.insert(0, {folder!r})
+sys.path[:0] = {folders!r}
 from test_chunks import *
 run_chunks(chunks(Settings(hang_at=9)), workers={workers})
 """
@@ -125,24 +127,20 @@ run_chunks(chunks(Settings(hang_at=9)), workers={workers})
 def test_a_stopped_run_keeps_what_is_finished_and_leaves_nothing_broken(
     workers: int, how: signal.Signals
 ) -> None:
-    script = _SCRIPT.format(folder=str(Path(__file__).parent), workers=workers)
-    process = subprocess.Popen(
-        [sys.executable, "-c", script],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"hanging\n"  # the last chunk; the others may still be at work
+    script = _SCRIPT.format(folders=[str(folder) for folder in Path(__file__).parents[:2]], workers=workers)
     stopped = chunks(Settings(hang_at=9))
-    while not stopped.is_made(0):  # by a process that may start later
-        time.sleep(0.01)
-    os.killpg(process.pid, how)
-    assert process.wait(timeout=30) != 0
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with started([sys.executable, "-c", script], **pipes) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"hanging\n"  # the last chunk; the others may still be at work
+        while not stopped.is_made(0):  # by a process that may start later
+            assert process.poll() is None
+            time.sleep(0.01)
+        os.killpg(process.pid, how)
+        assert process.wait(timeout=30) != 0
     for path in cache_folder().rglob("*.npz"):
         if ".writing-" not in str(path):
             np.load(path).close()
-    process.stdout.close()
     assert stopped.is_made(0)
     assert not stopped.is_made(3)
 

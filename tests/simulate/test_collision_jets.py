@@ -20,10 +20,8 @@ TOPS = processes.top_pairs((990.0, 1010.0), hadronic=True)
 
 
 @pytest.fixture(scope="module")
-def gluons(tmp_path_factory: pytest.TempPathFactory) -> MatchedJets:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FEMTOBARN_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-        return matched_jets(GLUONS, 120, seed=5, workers=1)
+def gluons() -> MatchedJets:
+    return matched_jets(GLUONS, 120, seed=5, workers=1)
 
 
 def test_jets_pass_the_cuts_and_are_near_their_parton(gluons: MatchedJets) -> None:

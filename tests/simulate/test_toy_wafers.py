@@ -60,9 +60,9 @@ def test_the_same_seed_gives_the_same_wafers() -> None:
 
 
 def test_thousands_of_wafers_per_second() -> None:
-    start = time.perf_counter()
+    start = time.process_time()  # other processes do not count
     toy_wafers(5_000, generator=np.random.default_rng(0))
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 1.0
 
 
 def test_none_and_fewer_than_none() -> None:

@@ -22,10 +22,8 @@ NO_PILEUP = replace(TINY, pileup=Pileup(collisions=0), noise=0.0, pileup_share=0
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FEMTOBARN_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-        return simulate_wafers(TINY, workers=1, progress=False)
+def tiny() -> dict[str, np.ndarray]:
+    return simulate_wafers(TINY, workers=1, progress=False)
 
 
 def test_columns_are_of_equal_length_and_in_their_ranges(tiny: dict[str, np.ndarray]) -> None:

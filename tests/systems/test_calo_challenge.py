@@ -2,6 +2,7 @@
 
 import functools
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,10 +41,8 @@ MEASURED = (
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    run = recipes.start(SYSTEM, TINY, preset="tiny", root=tmp_path_factory.mktemp("runs"))
-    recipes.carry_out(SYSTEM, run, progress=False)
-    return run
+def finished(tiny_run: Callable[[str], Run]) -> Run:
+    return tiny_run(SYSTEM.name)
 
 
 def _toy(count: int, seed: int = 0, name: str = "1-photons") -> Batch:
@@ -67,6 +66,11 @@ def _units(batch: Batch, name: str = "1-photons", knots: int = 15) -> Preprocess
 def _file(path: Path, energies: np.ndarray) -> Path:
     calochallenge.write_showers(path, energies, np.zeros((len(energies), 368)))
     return path
+
+
+def users_file(folder: Path) -> Path:
+    """A file that a user might have, for the tests of every system."""
+    return _file(folder / "energies.hdf5", np.array([300.0, 1e4, 4e6]))
 
 
 def test_tiny_ends_with_results_figures_and_a_report(finished: Run) -> None:

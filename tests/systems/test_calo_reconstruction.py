@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,25 +30,19 @@ TINY = recipe.PRESETS["tiny"]
 MEASURED = ("time per shower", "time to generate a shower")  # of these the same seed gives other numbers
 
 
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The showers of this module are simulated once."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FEMTOBARN_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-        yield
-
-
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    run = recipes.start(SYSTEM, TINY, preset="tiny", root=tmp_path_factory.mktemp("runs"))
-    recipes.carry_out(SYSTEM, run, progress=False)
-    return run
+def finished(tiny_run: Callable[[str], Run]) -> Run:
+    return tiny_run(SYSTEM.name)
 
 
 @pytest.fixture(scope="module")
 def lcd_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A user's file: showers of another seed in the published layout."""
-    path = tmp_path_factory.mktemp("lcd") / "EleEscan_pions.h5"
+    return users_file(tmp_path_factory.mktemp("lcd"))
+
+
+def users_file(folder: Path) -> Path:
+    """Showers of another seed in the published layout, for the tests of every system too."""
+    path = folder / "EleEscan_pions.h5"
     showers = clic.stand_in(("e-", "gamma", "pi0", "pi-"), 30, seed=9, energy=(1.0, 4.0), workers=1)
     clic.write_showers(path, showers)
     return path

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import numpy as np
 import pytest
 import torch
 
+from child_process import started
 from femtobarn import recipe as recipes
 from femtobarn.cli import execute
 from femtobarn.datasets import hgcal
@@ -33,10 +35,8 @@ TINY = recipe.PRESETS["tiny"]
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    run = recipes.start(SYSTEM, TINY, preset="tiny", root=tmp_path_factory.mktemp("runs"))
-    recipes.carry_out(SYSTEM, run, progress=False)
-    return run
+def finished(tiny_run: Callable[[str], Run]) -> Run:
+    return tiny_run(SYSTEM.name)
 
 
 def _numbers(run: Run) -> list[tuple[str, dict[str, str], float]]:
@@ -49,6 +49,11 @@ def _csv(path: Path, charge: np.ndarray) -> Path:
     rows = np.column_stack((charge, np.full(len(charge), 2.1), np.zeros(len(charge)), np.ones(len(charge))))
     np.savetxt(path, rows, delimiter=",", header=",".join(columns), comments="", fmt="%g")
     return path
+
+
+def users_file(folder: Path) -> Path:
+    """A file that a user might have, for the tests of every system."""
+    return _csv(folder / "wafers.csv", toy_wafers(100, generator=np.random.default_rng(5))["charge"])
 
 
 def test_tiny_ends_with_results_figures_and_a_report(finished: Run) -> None:
@@ -74,6 +79,7 @@ def test_tiny_ends_with_results_figures_and_a_report(finished: Run) -> None:
     assert "exact EMD" in page
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_numbers(finished: Run, tmp_path: Path) -> None:
     again = recipes.start(SYSTEM, TINY, preset="tiny", root=tmp_path)
     recipes.carry_out(SYSTEM, again, progress=False)
@@ -201,6 +207,8 @@ def test_like_repeats_a_run(finished: Run, tmp_path: Path, capsys: pytest.Captur
         str(tmp_path),
         "--train.epochs",
         "1",
+        "--study.losses",
+        "mse",
     ]
     assert execute(arguments) == 0
     assert "mean EMD" in capsys.readouterr().out
@@ -278,10 +286,10 @@ def test_a_stopped_run_goes_on_to_the_same_numbers(tmp_path: Path, how: signal.S
     whole = tmp_path / "whole"
     subprocess.run(_command(whole, "tiny", *_SETTINGS), check=True, env=environment, capture_output=True)
     out = tmp_path / "stopped"
-    process = subprocess.Popen(_command(out, "tiny", *_SETTINGS), env=environment, stderr=subprocess.PIPE)
-    folder = _wait_for_epochs(out, process, 3)
-    process.send_signal(how)
-    process.communicate(timeout=60)
+    with started(_command(out, "tiny", *_SETTINGS), env=environment, stderr=subprocess.PIPE) as process:
+        folder = _wait_for_epochs(out, process, 3)
+        process.send_signal(how)
+        process.communicate(timeout=60)
     assert process.returncode == (130 if how == signal.SIGINT else -signal.SIGKILL)
     assert Run.open(folder).status == "interrupted"
     subprocess.run(_command(out, "--resume", str(folder)), check=True, env=environment, capture_output=True)

@@ -1,6 +1,8 @@
 """The system end to end, and what its distortions do to jets."""
 
 import json
+import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,10 +30,8 @@ STORED = Path(__file__).parent / "generative_metrics_tiny.json"
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    run = recipes.start(SYSTEM, TINY, preset="tiny", root=tmp_path_factory.mktemp("runs"))
-    recipes.carry_out(SYSTEM, run, progress=False)
-    return run
+def finished(tiny_run: Callable[[str], Run]) -> Run:
+    return tiny_run(SYSTEM.name)
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +41,14 @@ def jets() -> Jets:
 
 def numbers(run: Run, name: str = SCORE) -> dict[str, float]:
     return {f"{r.labels['metric']}, {r.labels['sample']}": r.value for r in run.results() if r.name == name}
+
+
+def users_file(folder: Path) -> Path:
+    """A file that a user might have, for the tests of every system."""
+    particles, mask = toy_jets("g", 1500, generator=np.random.default_rng(2))
+    jet = np.column_stack((np.full(1500, 1e3), np.zeros(1500), np.ones(1500), mask.sum(axis=1)))
+    write_jets(folder / "jets.hdf5", particles.astype(np.float32), mask, jet)
+    return folder / "jets.hdf5"
 
 
 def test_tiny_ends_with_scores_significances_and_a_report(finished: Run) -> None:
@@ -63,8 +71,11 @@ def test_numbers_of_a_fixed_seed_are_remembered(finished: Run) -> None:
     assert found == pytest.approx(stored, rel=1e-3)
 
 
-def test_a_resumed_run_scores_only_what_is_missing(finished: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_resumed_run_scores_only_what_is_missing(
+    finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = numbers(finished)
+    run = Run.open(shutil.copytree(finished.folder, tmp_path / "run"))
     scored: list[str] = []
     original = study.score
 
@@ -73,10 +84,10 @@ def test_a_resumed_run_scores_only_what_is_missing(finished: Run, monkeypatch: p
         return original(halves, name, *rest, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(recipe, "score", counted)
-    (finished.work("scores/pT-scaled") / "done.json").unlink()
-    recipes.carry_out(SYSTEM, finished, progress=False)
+    (run.work("scores/pT-scaled") / "done.json").unlink()
+    recipes.carry_out(SYSTEM, run, progress=False)
     assert scored == ["pT scaled"]
-    assert numbers(finished) == before
+    assert numbers(run) == before
 
 
 def test_predict_scores_a_users_file(finished: Run, jets: Jets, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import itertools
 import json
 import shutil
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,10 +28,8 @@ TINY = recipe.PRESETS["tiny"]
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    run = recipes.start(SYSTEM, TINY, preset="tiny", root=tmp_path_factory.mktemp("runs"))
-    recipes.carry_out(SYSTEM, run, progress=False)
-    return run
+def finished(tiny_run: Callable[[str], Run]) -> Run:
+    return tiny_run(SYSTEM.name)
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +155,7 @@ def test_without_alkaid_the_note_says_so(
     assert "alkaid" in report["notes"][0]
 
 
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_to_the_same_numbers(
     finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -195,6 +195,11 @@ def _jets(path: Path, features: np.ndarray, label: np.ndarray) -> Path:
     with h5py.File(path, "w") as file:
         file["t_allpar_new"] = table
     return path
+
+
+def users_file(folder: Path) -> Path:
+    """A file that a user might have, for the tests of every system."""
+    return _jets(folder / "jets.h5", *sample.mixture(100, seed=9))
 
 
 def test_predict_applies_the_integer_model(finished: Run, trained: study.Trained, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,10 +34,8 @@ MEASURED = ("time per jet", "training time")  # of these the same seed does not 
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    run = recipes.start(SYSTEM, TINY, preset="tiny", root=tmp_path_factory.mktemp("runs"))
-    recipes.carry_out(SYSTEM, run, progress=False)
-    return run
+def finished(tiny_run: Callable[[str], Run]) -> Run:
+    return tiny_run(SYSTEM.name)
 
 
 def _numbers(run: Run) -> list[tuple[str, dict[str, str], float]]:
@@ -56,6 +55,11 @@ def _file(path: Path, count: int, *, seed: int = 7, particles: int = 30) -> Path
     columns = (pt, np.linspace(-2, 2, count), pt * relative_mass(x, mask), mask.sum(axis=1))
     jetnet.write_jets(path, x, mask, np.column_stack(columns))
     return path
+
+
+def users_file(folder: Path) -> Path:
+    """A file that a user might have, for the tests of every system."""
+    return _file(folder / "jets.hdf5", 40)
 
 
 def test_tiny_ends_with_results_figures_and_a_report(finished: Run) -> None:

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,13 @@ class Browser:
         self._address = address
         session = self._ask("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})
         self._address = f"{address}/session/{session['sessionId']}"
+        # The window opens with a page of the browser's own, whose requests are no page of ours'.
+        self._ask("POST", "/url", {"url": "about:blank"})
+        self.console(), self.requests()
 
     def open(self, page: Path) -> None:
+        """Show a page; messages and requests before it are forgotten."""
+        self.console(), self.requests()
         self._ask("POST", "/url", {"url": page.as_uri()})
 
     def run(self, script: str, *arguments: object) -> Any:
@@ -74,9 +80,9 @@ class Browser:
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-@pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """A headless Chromium, or a skip where there is none."""
+@contextmanager
+def chromium(profile: Path) -> Iterator[Browser]:
+    """A headless Chromium with a driver and a port of its own, or a skip where there is none."""
     driver = shutil.which("chromedriver")
     if not driver or not (shutil.which("chromium") or shutil.which("google-chrome")):
         pytest.skip("no Chromium: install the packages chromium and chromium-driver")
@@ -86,7 +92,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
             port = next(
                 line.split()[-1].rstrip(".") for line in process.stdout if "successfully on port" in line
             )
-            window = Browser(f"http://127.0.0.1:{port}", tmp_path_factory.mktemp("browser"))
+            window = Browser(f"http://127.0.0.1:{port}", profile)
             try:
                 yield window
             finally:
