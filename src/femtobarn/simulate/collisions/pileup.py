@@ -38,7 +38,7 @@ def overlay(
     events: Particles,
     pool: Particles,
     *,
-    mean: float,
+    mean: float | Float[np.ndarray, "event"],
     generator: np.random.Generator,
     region: LuminousRegion | None = None,
 ) -> tuple[Particles, Int[np.ndarray, "particle"]]:
@@ -52,18 +52,20 @@ def overlay(
     Args:
         events: The collisions of interest.
         pool: Soft collisions, such as ``collisions(minimum_bias(), 2000, seed=1)``.
-        mean: Mean number of collisions added to an event; the actual number is Poisson distributed.
+        mean: Mean number of collisions added to an event, one for all or one for each; the actual number is Poisson
+            distributed.
         generator: The only source of randomness.
         region: Where the vertices are.
 
     Raises:
         InputError: A negative mean, or a pool of fewer than five times the mean, which would show.
     """
-    if not mean >= 0:
-        raise InputError(f"expected a mean of 0 or more collisions, got {mean:g}")
-    if pool.events < _LEAST_POOL * mean:
+    low, high = float(np.min(mean, initial=np.inf)), float(np.max(mean, initial=0.0))
+    if not low >= 0:
+        raise InputError(f"expected a mean of 0 or more collisions, got {low:g}")
+    if pool.events < _LEAST_POOL * high:
         raise InputError(
-            f"expected a pool of at least {_LEAST_POOL * mean:g} collisions for a mean of {mean:g}, "
+            f"expected a pool of at least {_LEAST_POOL * high:g} collisions for a mean of {high:g}, "
             f"got {pool.events}"
         )
     numbers = generator.poisson(mean, events.events)

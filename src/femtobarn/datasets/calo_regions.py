@@ -1,0 +1,193 @@
+"""Calorimeter regions of a level-1 trigger: 18 x 14 sums of transverse energy per event, as CICADA takes them.
+
+`open_regions` reads HDF5 files in the layout of arXiv:2310.06047, `stand_in` makes crossings of Pythia collisions
+with pile-up in the parametrised detector. The published zero-bias sample of CMS is not public.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast, get_args
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from femtobarn.data.hdf5 import Hdf5File, write_hdf5
+from femtobarn.data.source import Arrays, InMemory
+from femtobarn.errors import InputError
+from femtobarn.simulate.chunks import Chunks, run_chunks
+from femtobarn.simulate.collisions.dark import suep
+from femtobarn.simulate.collisions.pileup import overlay
+from femtobarn.simulate.collisions.processes import dijets, minimum_bias, top_pairs
+from femtobarn.simulate.collisions.pythia import version
+from femtobarn.simulate.collisions.sample import collisions
+from femtobarn.simulate.detector import detect
+from femtobarn.simulate.detector.regions import LARGEST_REGION, REGIONS, trigger_regions
+from femtobarn.simulate.particles import Particles
+
+NAME = "calo_regions"
+SUMMARY = (
+    "Level-1 calorimeter regions, 18 x 14 sums of transverse energy (CICADA; stand-in: Pythia and pile-up)"
+)
+RECORD = "layout of github.com/AdrianAlan/L1CaloTriggerAD; the samples of the paper are not public"
+#: Our name, unit, what it is, in the file.
+COLUMNS = (
+    ("regions", "0.5 GeV", "transverse energy of 18 (phi) x 14 (eta) regions, 0 to 1023", "CaloRegions"),
+    (
+        "accepted",
+        "",
+        "true if a generator jet has pT > 30 GeV in |eta| < 2.4",
+        "AcceptanceFlag, if it is there",
+    ),
+    ("pileup", "", "mean number of collisions of the crossing", "PileUp, in files of the stand-in"),
+)
+FILE_NAMES = {"regions": "CaloRegions", "accepted": "AcceptanceFlag", "pileup": "PileUp"}
+
+Sample = Literal["zero bias", "dijets", "top pairs", "SUEP"]
+_VERSION = 1  # raise it when the same settings give other regions
+_PER_CHUNK, _TOGETHER = 1000, 100
+_POOL = 2000  # soft collisions that pile-up is drawn from
+_SUEP_MASS, _DIJETS = 400.0, (100.0, 7000.0)  # GeV
+
+
+def open_regions(path: str | Path) -> InMemory:
+    """Regions of a file, with whatever else of `COLUMNS` it has.
+
+    Raises:
+        InputError: No such file, another layout, or counts outside 0 to 1023.
+    """
+    file = Hdf5File(Path(path))
+    if "CaloRegions" not in file.columns:
+        raise InputError(f"{path}: expected a data set CaloRegions, got {', '.join(file.columns)}")
+    known = {ours: theirs for ours, theirs in FILE_NAMES.items() if theirs in file.columns}
+    read = file.read(list(known.values()), 0, len(file))
+    columns = {ours: read[theirs] for ours, theirs in known.items()}
+    columns["regions"] = _checked(columns["regions"], str(path))
+    if "accepted" in columns:
+        columns["accepted"] = columns["accepted"].astype(bool)
+    return InMemory(columns)
+
+
+def write_regions(
+    path: str | Path,
+    regions: Int[np.ndarray, "event 18 14"],
+    *,
+    accepted: Bool[np.ndarray, "event"] | None = None,
+    pileup: Float[np.ndarray, "event"] | None = None,
+) -> None:
+    """Write regions in the published layout; pile-up is a column of our own.
+
+    Raises:
+        InputError: Counts outside 0 to 1023, columns of different length, or the file cannot be written.
+    """
+    columns = {"CaloRegions": _checked(regions, "regions"), "AcceptanceFlag": accepted, "PileUp": pileup}
+    write_hdf5(Path(path), {name: c for name, c in columns.items() if c is not None}, {})
+
+
+@dataclass(frozen=True)
+class Crossings:
+    """What a chunk of the stand-in depends on, besides its seed."""
+
+    sample: Sample
+    pileup: tuple[float, float]
+    energy: float = 13_600.0
+
+
+def stand_in(
+    sample: str,
+    count: int,
+    *,
+    seed: int,
+    pileup: tuple[float, float] = (20.0, 60.0),
+    workers: int = 2,
+    scheduler: str | None = None,
+    progress: bool = False,
+) -> InMemory:
+    """Crossings of one kind with pile-up, in the parametrised detector of CMS; the cache keeps them.
+
+    Args:
+        sample: "zero bias" is a crossing of soft collisions alone; in the others one collision is a hard one: QCD
+            dijets above 100 GeV, top pairs, or a scalar of 400 GeV that decays to a SUEP.
+        count: Crossings.
+        seed: Of the sample.
+        pileup: Range of the mean number of collisions, uniform; stored as the column "pileup".
+        workers: Processes.
+        scheduler: Address of a Dask scheduler whose workers do the work instead.
+        progress: Show a bar.
+
+    Raises:
+        InputError: No crossings, an unknown sample, or a range that is none.
+    """
+    if sample not in get_args(Sample):
+        raise InputError(f"samples are {', '.join(get_args(Sample))}: got {sample!r}")
+    if count < 1 or not 0 <= pileup[0] <= pileup[1]:
+        raise InputError(f"expected crossings and a range of pile-up, got {count} and {pileup}")
+    settings = Crossings(cast(Sample, sample), pileup)
+    _pool(settings, workers=workers, scheduler=scheduler, progress=progress)  # once, not in each process
+    chunks = Chunks(crossing_chunk, settings, count, _PER_CHUNK, seed, (_VERSION, *version()))
+    label = f"crossings ({sample})"
+    parts = run_chunks(chunks, workers=workers, scheduler=scheduler, progress=progress, label=label)
+    return InMemory({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+
+
+def crossing_chunk(settings: Crossings, items: range, seed: np.random.SeedSequence) -> Arrays:
+    """One chunk of the stand-in."""
+    generator, pool = np.random.default_rng(seed), _pool(settings)
+    events = _HARD[settings.sample](settings, len(items), int(generator.integers(2**31)))
+    pileup = generator.uniform(*settings.pileup, len(items))
+    regions = []
+    for start in range(0, len(items), _TOGETHER):
+        rows = slice(start, start + _TOGETHER)
+        some = _part(events, rows)
+        crossings, _ = overlay(some, pool, mean=pileup[rows], generator=generator)
+        regions.append(trigger_regions(detect(crossings, generator=generator)))
+    return {"regions": np.concatenate(regions).astype(np.uint16), "pileup": pileup.astype(np.float32)}
+
+
+def describe() -> str:
+    """The data set in plain text: where it is, its layout, its columns with their units."""
+    lines = [SUMMARY, "", f"published: {RECORD}", "", f"{'column':8} {'unit':8} {'from':32} what"]
+    lines += [f"{name:8} {unit:8} {source:32} {what}" for name, unit, what, source in COLUMNS]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _pool(
+    settings: Crossings, *, workers: int = 1, scheduler: str | None = None, progress: bool = False
+) -> Particles:
+    return collisions(
+        minimum_bias(), _POOL, seed=1, energy=settings.energy, workers=workers, scheduler=scheduler,
+        progress=progress,
+    )  # fmt: skip
+
+
+def _zero_bias(settings: Crossings, count: int, seed: int) -> Particles:
+    pool = _pool(settings)
+    drawn = np.random.default_rng(seed).integers(pool.events, size=count)
+    rows = [np.arange(pool.offset[i], pool.offset[i + 1]) for i in drawn]
+    return Particles(np.cumsum([0, *map(len, rows)]), *(column[np.concatenate(rows)] for column in pool[1:]))
+
+
+_HARD: dict[str, Callable[[Crossings, int, int], Particles]] = {
+    "zero bias": _zero_bias,
+    "dijets": lambda s, n, seed: collisions(dijets(_DIJETS), n, seed=seed, energy=s.energy, workers=1),
+    "top pairs": lambda s, n, seed: collisions(top_pairs(), n, seed=seed, energy=s.energy, workers=1),
+    "SUEP": lambda s, n, seed: suep(_SUEP_MASS, n, seed=seed, energy=s.energy, workers=1),
+}
+
+
+def _part(events: Particles, rows: slice) -> Particles:
+    offset = events.offset[rows.start : rows.stop + 1]
+    return Particles(offset - offset[0], *(column[offset[0] : offset[-1]] for column in events[1:]))
+
+
+def _checked(regions: np.ndarray, where: str) -> np.ndarray:
+    if regions.ndim != 3 or regions.shape[1:] != REGIONS:
+        raise InputError(
+            f"{where}: expected (event, {REGIONS[0]}, {REGIONS[1]}) regions, got {regions.shape}"
+        )
+    whole = regions.astype(np.int64, copy=False)
+    if not np.array_equal(whole, regions) or (
+        len(whole) and not 0 <= whole.min() <= whole.max() <= LARGEST_REGION
+    ):
+        raise InputError(f"{where}: expected whole counts from 0 to {LARGEST_REGION}")
+    return whole.astype(np.uint16)
