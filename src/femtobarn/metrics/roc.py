@@ -6,11 +6,12 @@ The area under the curve with its DeLong error is `femtobarn.metrics.auc(backgro
 import math
 
 import numpy as np
-from jaxtyping import Float, Float64
+from jaxtyping import Float64, Real
 
 from femtobarn.errors import InputError
+from femtobarn.metrics._samples import Array, scores
 
-Scores = Float[np.ndarray, "_"]
+Scores = Real[Array, "_"]
 
 
 def roc_curve(
@@ -21,7 +22,7 @@ def roc_curve(
     Raises:
         InputError: No scores of one of the two, or one that is not finite.
     """
-    signal, background = _checked(signal, "signal"), _checked(background, "background")
+    signal, background = scores(signal, "signal"), scores(background, "background")
     cuts = np.unique(np.concatenate((signal, background)))[::-1]
     kept = [
         1 - np.searchsorted(np.sort(each), cuts, side="left") / len(each) for each in (signal, background)
@@ -40,7 +41,7 @@ def background_efficiency(signal: Scores, background: Scores, *, efficiency: flo
     """
     if not 0 < efficiency < 1:
         raise InputError(f"expected a signal efficiency between 0 and 1, got {efficiency}")
-    signal, background = _checked(signal, "signal"), _checked(background, "background")
+    signal, background = scores(signal, "signal"), scores(background, "background")
     needed = math.ceil(efficiency * len(signal) - 1e-9)
     cut = np.partition(signal, -needed)[-needed]  # the loosest one that is needed
     kept = [(signal > cut).mean(), (signal >= cut).mean()]
@@ -64,17 +65,7 @@ def accuracy(signal: Scores, background: Scores, *, cut: float = 0.0) -> tuple[f
     Raises:
         InputError: As `roc_curve`.
     """
-    signal, background = _checked(signal, "signal"), _checked(background, "background")
+    signal, background = scores(signal, "signal"), scores(background, "background")
     n = len(signal) + len(background)
     value = float(((signal > cut).sum() + (background <= cut).sum()) / n)
     return value, float(np.sqrt(value * (1 - value) / n))
-
-
-def _checked(scores: np.ndarray, name: str) -> np.ndarray:
-    if scores.ndim != 1 or not len(scores):
-        raise InputError(f"expected one score for each {name} event, got shape {scores.shape}")
-    if not np.isfinite(scores).all():
-        raise InputError(
-            f"expected finite scores, got {np.count_nonzero(~np.isfinite(scores))} {name} ones that are not"
-        )
-    return np.asarray(scores, np.float64)
