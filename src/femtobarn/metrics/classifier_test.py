@@ -5,11 +5,12 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Float64, Int, Real
+from jaxtyping import Float, Float32, Float64, Real
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from femtobarn.errors import InputError
+from femtobarn.metrics._placements import placements
 from femtobarn.metrics._samples import Rows, numpy, scores
 from femtobarn.metrics.estimate import Estimate
 
@@ -96,14 +97,9 @@ def auc(real: Real[np.ndarray, " real"], generated: Real[np.ndarray, " generated
         InputError: Fewer than two scores of one of the two, or one that is not finite.
     """
     real, generated = scores(real, "real", least=2), scores(generated, "generated", least=2)
-    below = (_rank(real, generated, "left") + _rank(real, generated, "right")) / (2 * len(real))
-    above = 1 - (_rank(generated, real, "left") + _rank(generated, real, "right")) / (2 * len(generated))
+    above, below = placements(real, generated)
     variance = below.var(ddof=1) / len(generated) + above.var(ddof=1) / len(real)
     return float(below.mean()), float(np.sqrt(variance))
-
-
-def _rank(line: np.ndarray, x: np.ndarray, side: str) -> Int[np.ndarray, " _"]:
-    return np.searchsorted(np.sort(line), x, side=side)  # type: ignore[call-overload]
 
 
 def _checked(sample: Rows, name: str) -> Float64[np.ndarray, "row ..."]:
