@@ -151,7 +151,7 @@ def test_pairs_are_of_two_different_images_each_about_equally_often() -> None:
 def test_no_image_is_in_both_samples_and_empty_ones_are_left_out() -> None:
     images = torch.diag(torch.ones(48))
     images[5] = 0
-    seen, unseen = _split(images, images.roll(1, dims=1), seeded())
+    seen, unseen = _split(images, images.roll(1, dims=1), seeded(), torch.float32)
     where = [set(side[0].argmax(dim=1).tolist()) for side in (seen, unseen)]
     assert where[0].isdisjoint(where[1])
     assert where[0] | where[1] == set(range(48)) - {5}

@@ -161,7 +161,7 @@ def test_factor_of_a_covariance() -> None:
 @pytest.mark.parametrize(
     ("real", "generated", "message"),
     [
-        (np.zeros((0, 2)), np.ones((300, 2)), "x of shape"),
+        (np.zeros((0, 2)), np.ones((300, 2)), "at least 200 rows in the real sample, got 0"),
         (np.ones((300, 2)), np.full((300, 2), np.nan), "finite"),
         (np.ones((300, 2)), np.ones((300, 3)), "same features"),
         (np.ones((300, 2)), np.ones((150, 2)), "at least 200 rows in the generated sample"),

@@ -4,11 +4,19 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import norm
+from scipy.stats import mannwhitneyu, norm
 from sklearn import metrics as sklearn
 
 from femtobarn.errors import InputError
-from femtobarn.metrics import accuracy, auc, background_efficiency, background_rejection, roc_curve
+from femtobarn.metrics import (
+    accuracy,
+    auc,
+    auc_difference,
+    background_efficiency,
+    background_rejection,
+    roc_curve,
+    signal_efficiency,
+)
 
 
 def scores(seed: int, n: int = 300, m: int = 400, ties: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -104,3 +112,64 @@ def test_mistakes_are_told() -> None:
         roc_curve(np.zeros(0), good)
     with pytest.raises(InputError, match="1 background ones"):
         accuracy(good, np.array([0.0, np.nan]))
+
+
+def _two_scores(n: int, m: int, seed: int = 5) -> tuple[np.ndarray, np.ndarray]:
+    """Scores (score, event) of signal and background: correlated, the second better, one of whole numbers."""
+    draw = np.random.default_rng(seed)
+    common, own = draw.normal(size=(1, n + m)), draw.normal(size=(2, n + m))
+    both = common + 0.7 * own
+    both[:, :n] += np.array([[0.8], [1.1]])
+    both[0] = np.round(2 * both[0])
+    return both[:, :n], both[:, n:]
+
+
+def test_the_error_of_a_difference_of_areas_is_that_of_a_paired_bootstrap() -> None:
+    signal, background = _two_scores(300, 500)
+    value, error = auc_difference(signal[1], background[1], signal[0], background[0])
+    assert value == pytest.approx(
+        auc(background[1], signal[1])[0] - auc(background[0], signal[0])[0], abs=1e-12
+    )
+    draw, found = np.random.default_rng(6), []
+    for _ in range(1000):
+        s = signal[:, draw.integers(300, size=300)]
+        b = background[:, draw.integers(500, size=500)]
+        found.append(roc_auc(s[1], b[1]) - roc_auc(s[0], b[0]))
+    assert error == pytest.approx(np.std(found), rel=0.1)
+    apart = np.hypot(auc(background[0], signal[0])[1], auc(background[1], signal[1])[1])
+    assert error < 0.7 * apart, "what both have in common cancels"
+
+
+def roc_auc(signal: np.ndarray, background: np.ndarray) -> float:
+    """Mann-Whitney by SciPy."""
+    return float(mannwhitneyu(signal, background).statistic) / (len(signal) * len(background))
+
+
+def test_a_score_is_as_good_as_itself_and_any_rising_function_of_it() -> None:
+    signal, background = _two_scores(100, 100)
+    assert auc_difference(signal[0], background[0], np.exp(signal[0]), np.exp(background[0])) == (0.0, 0.0)
+
+
+def test_scores_of_other_events_are_no_pairs() -> None:
+    signal, background = _two_scores(100, 100)
+    with pytest.raises(InputError, match="99 signal"):
+        auc_difference(signal[0], background[0], signal[1][1:], background[1])
+
+
+def test_the_error_of_an_efficiency_holds_that_of_the_threshold() -> None:
+    """Against the scatter of new samples of both kinds."""
+    draw = np.random.default_rng(7)
+    found = [
+        signal_efficiency(draw.normal(1.5, 1, 400), draw.normal(size=1000), fraction=0.02) for _ in range(300)
+    ]
+    values, errors = np.array([(each.value, each.error) for each in found]).T
+    assert np.mean(values) == pytest.approx(norm.sf(norm.isf(0.02) - 1.5), abs=0.01)
+    assert np.sqrt(np.mean(errors**2)) == pytest.approx(np.std(values), rel=0.12)
+    assert np.mean([each.threshold_error for each in found]) > np.mean([each.signal_error for each in found])
+
+
+def test_the_threshold_of_an_endless_background_has_no_error() -> None:
+    draw = np.random.default_rng(8)
+    found = signal_efficiency(draw.normal(1.5, 1, 400), draw.normal(size=400_000), fraction=0.02)
+    assert found.threshold == pytest.approx(norm.isf(0.02), abs=0.02)
+    assert found.error == pytest.approx(np.sqrt(found.value * (1 - found.value) / 400), rel=0.05)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -173,4 +174,4 @@ def _cells(cells: Synthesis | None) -> dict[str, int | None]:
 
 
 def _flat(numbers: np.ndarray) -> np.ndarray:
-    return numbers.reshape(len(numbers), -1)
+    return numbers.reshape(len(numbers), math.prod(numbers.shape[1:]))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int64, Integer
 
 from femtobarn.errors import InputError
 from femtobarn.hardware import integer_nodes
@@ -83,17 +83,20 @@ class IntegerModel:
         """Input integers of the numbers `x`: what a test bench feeds."""
         return self.input.fitted(self.input.rounded(self._checked(x)))
 
-    def run_integers(self, n: Int64[np.ndarray, "event *shape"]) -> Int64[np.ndarray, "event *output"]:
+    def run_integers(self, n: Integer[np.ndarray, "event *shape"]) -> Int64[np.ndarray, "event *output"]:
         """Output integers for input integers.
 
         Raises:
-            InputError: A wrong shape, or an integer outside the input format.
+            InputError: A wrong shape, no integers, or one outside the input format.
         """
+        if n.dtype.kind not in "iu":
+            raise InputError(f"expected integers, made with encode(): got {n.dtype}")
         if n.shape[1:] != self.input.shape:
             raise InputError(f"expected events of shape {self.input.shape}: got {n.shape[1:]}")
         if np.any((n < self.input.low) | (n > self.input.high)):
             raise InputError("input integers outside the input format: make them with encode()")
-        outputs = [self.trace(part)[-1] for part in _parts(n)]
+        # In 64 bits, whatever they came in: sums of narrow integers would wrap.
+        outputs = [self.trace(part)[-1] for part in _parts(n.astype(np.int64, copy=False))]
         return np.concatenate(outputs) if outputs else np.zeros((0, *self.output.shape), np.int64)
 
     def trace(self, n: Int64[np.ndarray, "event *shape"]) -> list[np.ndarray]:

@@ -1,8 +1,12 @@
 """Losses: functions on tensors, differentiable in all their data."""
 
+from femtobarn.losses.chamfer import chamfer
+from femtobarn.losses.distance_correlation import distance_correlation
 from femtobarn.losses.distillation import distillation_loss, soft_loss
 from femtobarn.losses.emd import Transport, emd, emd_potentials
 from femtobarn.losses.emd_points import emd_points
+from femtobarn.losses.inverse_dice import inverse_dice
+from femtobarn.losses.kl import kl_standard_normal
 from femtobarn.losses.learned_emd import (
     EmdAccuracy,
     EmdNet,
@@ -21,11 +25,15 @@ __all__ = [
     "EmdAccuracy",
     "EmdNet",
     "Transport",
+    "chamfer",
+    "distance_correlation",
     "distillation_loss",
     "emd",
     "emd_accuracy",
     "emd_points",
     "emd_potentials",
+    "inverse_dice",
+    "kl_standard_normal",
     "learned_emd",
     "load_emd_net",
     "pairs_all",

@@ -68,7 +68,7 @@ def distillation_loss(
             raise InputError(
                 f"labels are needed where the teacher has weight {weight}: give them, or weight 1"
             )
-        total = total + (1 - weight) * F.cross_entropy(student, label, label_smoothing=smoothing)
+        total = total + (1 - weight) * F.cross_entropy(student, label.long(), label_smoothing=smoothing)
     if weight > 0:
         if teacher is None:
             raise InputError(f"logits of the teacher are needed for its weight {weight}")

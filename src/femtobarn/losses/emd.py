@@ -5,12 +5,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt32
+from jaxtyping import Float, Real, UInt32
 from torch import Tensor
 
 from femtobarn.errors import InputError
 from femtobarn.losses._arrays import array, first_derivatives_only, masses
 from femtobarn.losses._transport import LARGEST, cost_unit, in_threads, move_histograms, order_of_joining
+from femtobarn.losses._types import refuse_gradient, result_type
 
 
 class Transport(NamedTuple):
@@ -21,12 +22,12 @@ class Transport(NamedTuple):
 
 
 def emd(
-    a: Float[Tensor, "*batch n"],
-    b: Float[Tensor, "*batch n"],
-    cost: Float[Tensor, "n n"],
+    a: Real[Tensor, "*batch n"],
+    b: Real[Tensor, "*batch n"],
+    cost: Real[Tensor, "n n"],
     *,
     penalty: float | None = None,
-    warm: Float[Tensor, "*batch n"] | None = None,
+    warm: Real[Tensor, "*batch n"] | None = None,
     threads: int = 1,
 ) -> Float[Tensor, "*batch"]:
     """Least work that turns one histogram into another, each of unit sum: the exact Wasserstein-1 distance.
@@ -44,7 +45,8 @@ def emd(
     Args:
         a, b: Masses >= 0, in any one unit. A row without mass in a or b gives NaN and a gradient of 0; with
             `penalty` it is a histogram like others.
-        cost: Ground distance between the points: symmetric, 0 on the diagonal, triangle inequality holds.
+        cost: Ground distance between the points: symmetric, 0 on the diagonal, triangle inequality holds. It
+            gets no gradient; positions do in `emd_points`.
         penalty: Cost R per unit of surplus, at least half the largest cost; `None` scales to unit sum.
         warm: Potentials of an earlier `emd_potentials` of the same rows, where 0 stands for not known. They
             save up to 40 % of the time if the rows have changed by less than about 10 %, and never alter the
@@ -53,11 +55,11 @@ def emd(
 
     Returns:
         One distance per row, in the unit of `cost` (times that of the masses if there is a penalty). It is
-        computed in float64 and returned in the type of a and b.
+        computed in float64 and returned in the type of a and b, or torch's default one if both are counts.
 
     Raises:
-        InputError: Negative or non-finite mass, `cost` not a metric, shapes that do not match, a penalty too
-            small.
+        InputError: Negative or non-finite mass, `cost` not a metric or one that requires a gradient, shapes
+            that do not match, a penalty too small.
 
     Example:
         >>> cost = torch.tensor([[0.0, 2.0], [2.0, 0.0]])
@@ -70,12 +72,12 @@ def emd(
 
 
 def emd_potentials(
-    a: Float[Tensor, "*batch n"],
-    b: Float[Tensor, "*batch n"],
-    cost: Float[Tensor, "n n"],
+    a: Real[Tensor, "*batch n"],
+    b: Real[Tensor, "*batch n"],
+    cost: Real[Tensor, "n n"],
     *,
     penalty: float | None = None,
-    warm: Float[Tensor, "*batch n"] | None = None,
+    warm: Real[Tensor, "*batch n"] | None = None,
     threads: int = 1,
 ) -> Transport:
     """The distance of `emd`, and an optimal potential f, to learn from or to start from the next time.
@@ -91,6 +93,7 @@ def emd_potentials(
         raise InputError(f"expected a cost of shape (n, n) for n > 0 cells, got {(*cost.shape,)} for {n}")
     if warm is not None and (warm.shape != a.shape or not bool(warm.isfinite().all())):
         raise InputError(f"expected finite warm potentials of shape {(*a.shape,)}, got {(*warm.shape,)}")
+    refuse_gradient("emd_points has gradients for positions, or cost.detach()", cost=cost, penalty=penalty)
     ground = _ground(cost, penalty)
     return Transport(*_Emd.apply(a, b, ground, warm, threads))  # type: ignore[no-untyped-call]
 
@@ -105,7 +108,8 @@ class _Ground(NamedTuple):
 
 
 def _ground(cost: Tensor, penalty: float | None) -> _Ground:
-    tolerance = 16 * torch.finfo(cost.dtype).eps  # distances come with a few roundings each
+    exact = cost.dtype if cost.is_floating_point() else torch.float64
+    tolerance = 16 * torch.finfo(exact).eps  # distances come with a few roundings each
     return _checked_ground(array(cost).tobytes(), len(cost), tolerance, penalty)
 
 
@@ -161,10 +165,9 @@ class _Emd(torch.autograd.Function):
         ctx.save_for_backward(
             torch.from_numpy(slope_a).reshape(a.shape).to(a), torch.from_numpy(slope_b).reshape(b.shape).to(b)
         )
-        result_type = torch.promote_types(a.dtype, b.dtype)
-        potentials = torch.from_numpy(potential).reshape(a.shape).to(a.device, result_type)
+        potentials = torch.from_numpy(potential).reshape(a.shape).to(a.device, result_type(a, b))
         ctx.mark_non_differentiable(potentials)
-        return torch.from_numpy(value).reshape(a.shape[:-1]).to(a.device, result_type), potentials
+        return torch.from_numpy(value).reshape(a.shape[:-1]).to(a.device, result_type(a, b)), potentials
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor, _: Tensor) -> tuple[Tensor, Tensor, None, None, None]:

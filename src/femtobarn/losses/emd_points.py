@@ -4,21 +4,22 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Real
 from torch import Tensor
 
 from femtobarn.errors import InputError
 from femtobarn.losses._arrays import array, first_derivatives_only, masses
 from femtobarn.losses._transport import LARGEST, in_threads, move_points
+from femtobarn.losses._types import refuse_gradient, result_type
 
 _FARTHEST = 1e100  # its square is still a finite number
 
 
 def emd_points(
-    x: Float[Tensor, "*batch n dim"],
-    y: Float[Tensor, "*batch m dim"],
-    x_weight: Float[Tensor, "*batch n"],
-    y_weight: Float[Tensor, "*batch m"],
+    x: Real[Tensor, "*batch n dim"],
+    y: Real[Tensor, "*batch m dim"],
+    x_weight: Real[Tensor, "*batch n"],
+    y_weight: Real[Tensor, "*batch m"],
     *,
     penalty: float | None = None,
     period: tuple[float | None, ...] | None = None,
@@ -49,7 +50,8 @@ def emd_points(
 
     Returns:
         One distance per pair of sets in the unit of the positions (times that of the weights if there is a
-        penalty), computed in float64 and returned in the type of the arguments.
+        penalty), computed in float64 and returned in the type of the arguments, or torch's default one if all
+        are integers.
 
     Raises:
         InputError: Negative or non-finite weight, non-finite position, shapes that do not match, a penalty or
@@ -62,6 +64,7 @@ def emd_points(
         tensor([0.2832])
     """
     _check_shapes(x, y, x_weight, y_weight)
+    refuse_gradient("its gradient is not computed, use detach()", penalty=penalty)
     for name, points in (("x", x), ("y", y)):
         if not bool((points.double().abs() <= _FARTHEST).all()):
             raise InputError(f"expected finite positions, also where the weight is 0: {name} has others")
@@ -114,10 +117,7 @@ class _EmdPoints(torch.autograd.Function):
             ctx.save_for_backward(
                 *(torch.from_numpy(s).reshape(i.shape).to(i) for s, i in zip(slopes, inputs, strict=True))
             )
-        result_type = x.dtype
-        for other in (y, x_weight, y_weight):
-            result_type = torch.promote_types(result_type, other.dtype)
-        return torch.from_numpy(value).reshape(x.shape[:-2]).to(x.device, result_type)
+        return torch.from_numpy(value).reshape(x.shape[:-2]).to(x.device, result_type(*inputs))
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Real
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
@@ -17,6 +17,7 @@ from torch.optim.swa_utils import update_bn
 
 from femtobarn.errors import InputError
 from femtobarn.losses._shares import shares
+from femtobarn.losses._types import result_type
 from femtobarn.losses.emd import emd
 from femtobarn.physics import wafer
 
@@ -77,9 +78,9 @@ class EmdNet(nn.Module):
                 layer.eps, layer.momentum = 1e-3, 0.01  # Keras: epsilon 1e-3, momentum 0.99
         self.register_buffer("layout", torch.tensor(wafer.image_4x4x3()).permute(2, 0, 1), persistent=False)
 
-    def forward(self, a: Float[Tensor, "pair 48"], b: Float[Tensor, "pair 48"]) -> Float[Tensor, "pair"]:
+    def forward(self, a: Real[Tensor, "pair 48"], b: Real[Tensor, "pair 48"]) -> Float[Tensor, "pair"]:
         """Estimate the distance of each pair of wafers, given as charges; NaN where one of them is empty."""
-        p, q, valid = shares(a, b)
+        p, q, valid = shares(a, b, dtype=_dtype(self))
         estimate = self.one_way(self.images(p, q)).view(2, -1).mean(dim=0)
         return torch.where(valid, estimate, torch.nan)
 
@@ -92,23 +93,27 @@ class EmdNet(nn.Module):
 
 
 def learned_emd(
-    a: Float[Tensor, "*batch 48"], b: Float[Tensor, "*batch 48"], net: EmdNet
+    a: Real[Tensor, "*batch 48"], b: Real[Tensor, "*batch 48"], net: EmdNet
 ) -> Float[Tensor, "*batch"]:
     """Distance as the trained network estimates it: the loss that arXiv:2306.04712 trains its encoder with.
 
     Gradients flow to a and b, never to the network, which is used in evaluation mode and left as it was. Both
-    are scaled to unit sum; an empty wafer gives NaN with zero gradient. Judge the result of a training by the
+    are scaled to unit sum; an empty wafer gives NaN with zero gradient. It is computed in the precision of the
+    weights, also in a region of `torch.autocast`. Judge the result of a training by the
     exact `emd`: the estimate is not 0 for a = b, and an encoder can exploit its errors.
 
     Raises:
         InputError: Negative or non-finite charge, or shapes that differ.
     """
     frozen = {name: weight.detach() for name, weight in net.named_parameters()}
-    dtype = next(iter(frozen.values())).dtype
-    flat = (a.reshape(-1, a.shape[-1]).to(dtype), b.reshape(-1, b.shape[-1]).to(dtype))
-    with _evaluating(net):
+    flat = tuple(side.reshape(-1, side.shape[-1]).to(_dtype(net)) for side in (a, b))
+    with _evaluating(net), torch.autocast(a.device.type, enabled=False):
         estimate: Tensor = functional_call(net, frozen, flat)
-    return estimate.view(a.shape[:-1]).to(torch.promote_types(a.dtype, b.dtype))
+    return estimate.view(a.shape[:-1]).to(result_type(a, b))
+
+
+def _dtype(net: nn.Module) -> torch.dtype:
+    return next(net.parameters()).dtype
 
 
 @contextmanager
@@ -140,8 +145,14 @@ class EmdAccuracy(NamedTuple):
     """Number of pairs."""
 
 
-def emd_accuracy(net: EmdNet, a: Float[Tensor, "pair 48"], b: Float[Tensor, "pair 48"]) -> EmdAccuracy:
-    """Compare a network's estimates with exact distances."""
+def emd_accuracy(net: EmdNet, a: Real[Tensor, "pair 48"], b: Real[Tensor, "pair 48"]) -> EmdAccuracy:
+    """Compare a network's estimates with exact distances.
+
+    Raises:
+        InputError: Fewer than two pairs, bad charges or shapes.
+    """
+    if len(a) < 2:
+        raise InputError(f"expected at least two pairs of wafers to compare, got {len(a)}")
     return _accuracy(net, a, b, _exact(a, b))
 
 
@@ -157,11 +168,11 @@ def pairs_all(
 
 
 def train_emd_net(
-    images: Float[Tensor, "image 48"],
+    images: Real[Tensor, "image 48"],
     *,
     generator: torch.Generator,
     recipe: Literal["pair", "ae", "app"] = "pair",
-    decoded: Float[Tensor, "image 48"] | None = None,
+    decoded: Real[Tensor, "image 48"] | None = None,
     pairs: int = 60_000,
     nearer: float = 0.5,
     loss: Literal["huber", "mse", "msle"] = "huber",
@@ -207,7 +218,8 @@ def train_emd_net(
         raise InputError(f"pairs, epochs and batch must be at least 1, got {pairs}, {epochs}, {batch}")
     if recipe != "pair" and decoded is None:
         raise InputError(f"the recipe {recipe!r} needs decoded, the autoencoder's output for each image")
-    seen, unseen = _split(images, images if decoded is None else decoded, generator)
+    dtype = torch.get_default_dtype() if net is None else _dtype(net)
+    seen, unseen = _split(images, images if decoded is None else decoded, generator, dtype)
     a, b = _make_pairs(*seen, recipe, pairs, generator)
     check_a, check_b = _make_pairs(*unseen, recipe, max(pairs // 5, 2), generator)
     w, check_w = _exact(a, b), _exact(check_a, check_b)
@@ -267,9 +279,11 @@ def load_emd_net(path: Path) -> EmdNet:
     return net.eval()
 
 
-def _split(images: Tensor, decoded: Tensor, generator: torch.Generator) -> tuple[_Pairs, _Pairs]:
+def _split(
+    images: Tensor, decoded: Tensor, generator: torch.Generator, dtype: torch.dtype
+) -> tuple[_Pairs, _Pairs]:
     """Images and decoded images as shares, 60 % and 40 % of them: no image is in both."""
-    p, q, valid = shares(images, decoded)
+    p, q, valid = shares(images, decoded, dtype=dtype)
     rows = valid.nonzero().squeeze(1).cpu()
     rows = rows[torch.randperm(len(rows), generator=generator)]
     seen, unseen = rows[: round(0.6 * len(rows))], rows[round(0.6 * len(rows)) :]

@@ -3,11 +3,12 @@
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Real
 from torch import Tensor
 
 from femtobarn.errors import InputError
 from femtobarn.losses._shares import shares
+from femtobarn.losses._types import refuse_gradient, result_type
 
 _RANGE = 300.0  # two potentials as large as the largest cost: exp(2 x 300) is 1e260, within float64
 _LONGEST_OVERSHOOT = 2.5  # in units of the plain update, see _relaxed
@@ -17,9 +18,9 @@ _SELF_STEPS = (
 
 
 def sinkhorn(
-    a: Float[Tensor, "*batch n"],
-    b: Float[Tensor, "*batch n"],
-    cost: Float[Tensor, "n n"],
+    a: Real[Tensor, "*batch n"],
+    b: Real[Tensor, "*batch n"],
+    cost: Real[Tensor, "n n"],
     *,
     blur: float = 0.5,
     iterations: int = 30,
@@ -34,7 +35,7 @@ def sinkhorn(
 
     Args:
         a, b: Charges >= 0 of the same n cells, in any unit.
-        cost: Ground distance between cells, symmetric.
+        cost: Ground distance between cells, symmetric. It gets no gradient.
         blur: Distance below which transport is smeared out, in the unit of `cost`: `reg` of POT, and `blur`
             of geomloss for p = 1. The work is done in float64 with the kernel `exp(-cost / blur)`, which
             needs `blur >= cost.max() / 300`; below that use `emd`, the exact distance.
@@ -43,15 +44,15 @@ def sinkhorn(
 
     Raises:
         InputError: Negative or non-finite charge, shapes that do not match, a cost that is negative or not
-            symmetric, a blur out of range.
+            symmetric or requires a gradient, a blur out of range.
 
     Example:
         >>> cost = torch.tensor([[0.0, 2.0], [2.0, 0.0]])
         >>> sinkhorn(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 5.0]), cost)
         tensor(2.)
     """
-    p, q, valid = shares(a.double(), b.double())
-    kernel = _kernel(cost, blur, iterations, n=a.shape[-1])
+    p, q, valid = shares(a, b)
+    cost, kernel = _kernel(cost, blur, iterations, p)
     if not torch.allclose(cost, cost.T):
         raise InputError("expected a symmetric cost, one distance for both ways between two cells")
     with torch.no_grad():
@@ -59,13 +60,13 @@ def sinkhorn(
         u, v = _scalings(p, q, kernel, iterations, start=(u_self, v_self))
         f, g = blur * (u / u_self).log(), blur * (v / v_self).log()
     divergence: Tensor = _Dual.apply(p, q, f, g)  # type: ignore[no-untyped-call]
-    return torch.where(valid, divergence, torch.nan).to(torch.promote_types(a.dtype, b.dtype))
+    return torch.where(valid, divergence, torch.nan).to(result_type(a, b))
 
 
 def sinkhorn_cost(
-    a: Float[Tensor, "*batch n"],
-    b: Float[Tensor, "*batch n"],
-    cost: Float[Tensor, "n n"],
+    a: Real[Tensor, "*batch n"],
+    b: Real[Tensor, "*batch n"],
+    cost: Real[Tensor, "n n"],
     *,
     blur: float = 0.5,
     iterations: int = 30,
@@ -82,14 +83,14 @@ def sinkhorn_cost(
 
     Arguments, empty sides and errors as in `sinkhorn`, but the cost may be any matrix >= 0.
     """
-    p, q, valid = shares(a.double(), b.double())
-    kernel = _kernel(cost, blur, iterations, n=a.shape[-1])
+    p, q, valid = shares(a, b)
+    cost, kernel = _kernel(cost, blur, iterations, p)
     with torch.no_grad():
         ones = torch.ones_like(p)
         u, v = _scalings(p, q, kernel, iterations, start=(ones, ones))
         x, y = _rates(p * u, q * v, kernel, kernel * cost, iterations)
     plan_cost: Tensor = _Dual.apply(p, q, x, y)  # type: ignore[no-untyped-call]
-    return torch.where(valid, plan_cost, torch.nan).to(torch.promote_types(a.dtype, b.dtype))
+    return torch.where(valid, plan_cost, torch.nan).to(result_type(a, b))
 
 
 class _Dual(torch.autograd.Function):
@@ -153,7 +154,10 @@ def _rates(
     return x, y
 
 
-def _kernel(cost: Tensor, blur: float, iterations: int, *, n: int) -> Tensor:
+def _kernel(cost: Tensor, blur: float, iterations: int, p: Tensor) -> tuple[Tensor, Tensor]:
+    """Cost and kernel in the type of the shares, where these are."""
+    refuse_gradient("emd_points has gradients for positions, or cost.detach()", cost=cost, blur=blur)
+    n = p.shape[-1]
     if cost.shape != (n, n) or not bool(((cost >= 0) & (cost < torch.inf)).all()):
         raise InputError(
             f"expected {n} x {n} finite costs >= 0, got {(*cost.shape,)} from {cost.min()} to {cost.max()}"
@@ -163,4 +167,5 @@ def _kernel(cost: Tensor, blur: float, iterations: int, *, n: int) -> Tensor:
     smallest = float(cost.max()) / _RANGE
     if blur <= 0 or not smallest <= blur < torch.inf:
         raise InputError(f"expected a blur of at least {smallest:.3g}, the largest cost / 300, got {blur}")
-    return torch.exp(-cost.double() / blur)
+    cost = cost.detach().to(p)
+    return cost, torch.exp(-cost / blur)

@@ -3,17 +3,18 @@
 import math
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Real
 from torch import Tensor
 
 from femtobarn.errors import InputError
 from femtobarn.losses._shares import shares
+from femtobarn.losses._types import result_type
 
 
 def sliced_wasserstein(
-    a: Float[Tensor, "*batch n"],
-    b: Float[Tensor, "*batch n"],
-    positions: Float[Tensor, "n 2"],
+    a: Real[Tensor, "*batch n"],
+    b: Real[Tensor, "*batch n"],
+    positions: Real[Tensor, "n 2"],
     *,
     directions: int = 8,
 ) -> Float[Tensor, "*batch"]:
@@ -26,12 +27,12 @@ def sliced_wasserstein(
     `sliced <= W pi / (2 k sin(pi / 2k))`, 1.0065 W for k = 8. The result is at least `pi cot(pi / 2k) / 2k`
     (0.987 for 8) times the distance between the two centres of charge.
 
-    Both sides are scaled to unit sum; a side without charge gives NaN with zero gradient. A gap at which the
-    two cumulative distributions touch adds nothing to the gradient.
+    The work is done in float64. Both sides are scaled to unit sum; a side without charge gives NaN with zero
+    gradient. A gap at which the two cumulative distributions touch adds nothing to the gradient.
 
     Args:
         a, b: Charges >= 0 of the same n cells, in any unit.
-        positions: Centres of the cells; the result has their unit.
+        positions: Centres of the cells; the result has their unit. They get a gradient too.
         directions: Number k of directions, spaced by pi / k from the first axis on.
 
     Raises:
@@ -44,14 +45,12 @@ def sliced_wasserstein(
     """
     if directions < 1:
         raise InputError(f"expected at least one direction, got {directions}")
-    if positions.shape != (a.shape[-1], 2):
-        raise InputError(
-            f"expected one position (x, y) per cell, ({a.shape[-1]}, 2), got {(*positions.shape,)}"
-        )
-    a, b, valid = shares(a, b)
-    areas = (a - b) @ _cumulative_steps(positions.to(a), directions)
+    if a.ndim == 0 or positions.shape != (a.shape[-1], 2):
+        raise InputError(f"expected one position (x, y) per cell of {(*a.shape,)}, got {(*positions.shape,)}")
+    p, q, valid = shares(a, b)
+    areas = (p - q) @ _cumulative_steps(positions.to(p), directions)
     distance = areas.abs().sum(dim=-1) * (math.pi / 2 / directions)
-    return torch.where(valid, distance, torch.nan)
+    return torch.where(valid, distance, torch.nan).to(result_type(a, b))
 
 
 def _cumulative_steps(positions: Tensor, directions: int) -> Tensor:

@@ -3,10 +3,11 @@
 from functools import cache
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Real
 from torch import Tensor
 
 from femtobarn.errors import InputError
+from femtobarn.losses._types import result_type
 from femtobarn.physics import wafer
 
 # 2x2 groups inside a rhombus (local index 4r+k) and across the seams, with the published weights.
@@ -41,18 +42,18 @@ GROUPS: tuple[tuple[tuple[int, ...], float], ...] = (
 
 
 def weighted_mse(
-    output: Float[Tensor, "*batch n"], target: Float[Tensor, "*batch n"]
+    output: Real[Tensor, "*batch n"], target: Real[Tensor, "*batch n"]
 ) -> Float[Tensor, "*batch"]:
     """Mean over the cells of `(target - output)^2 max(target, output)`, one value per image.
 
     A reference loss of arXiv:2306.04712 (code): an error weighs by the charge that is there or was invented.
     """
-    _check(output, target)
+    output, target = _checked(output, target)
     return _weighted_square(output, target).mean(dim=-1)
 
 
 def telescope_mse(
-    output: Float[Tensor, "*batch 48"], target: Float[Tensor, "*batch 48"]
+    output: Real[Tensor, "*batch 48"], target: Real[Tensor, "*batch 48"]
 ) -> Float[Tensor, "*batch"]:
     """Four times `weighted_mse` of the cells, twice of the 36 groups of four, once of the three rhombi.
 
@@ -66,7 +67,7 @@ def telescope_mse(
         output, target: Charges of the 48 trigger cells, target >= 0, on one scale; published: divided by
             the largest power of two in the target's sum.
     """
-    _check(output, target)
+    output, target = _checked(output, target)
     if output.shape[-1] != wafer.CELLS:
         raise InputError(f"expected the {wafer.CELLS} cells of a wafer, got {output.shape[-1]}")
     sums, weight = (constant.to(output) for constant in _scales())
@@ -93,8 +94,11 @@ def _scales() -> tuple[Tensor, Tensor]:
     return torch.cat((torch.eye(wafer.CELLS, dtype=torch.float64), group, rhombus), dim=1), torch.cat(weights)
 
 
-def _check(output: Tensor, target: Tensor) -> None:
+def _checked(output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Both in one floating type, so that counts do not cut the weights to whole numbers."""
     if output.shape != target.shape or output.ndim == 0:
         raise InputError(
             f"expected output and target of one shape, got {(*output.shape,)} and {(*target.shape,)}"
         )
+    dtype = result_type(output, target)
+    return output.to(dtype), target.to(dtype)

@@ -4,39 +4,67 @@ from femtobarn.metrics.attribution import Attribution, attribution
 from femtobarn.metrics.classifier_test import Schedule, auc, classifier_test
 from femtobarn.metrics.compatibility import fpd_jetnet, fpd_literature, kpd_jetnet
 from femtobarn.metrics.coverage_mmd import CoverageMmd, coverage_mmd
+from femtobarn.metrics.decorrelation import (
+    Dependence,
+    Profile,
+    distance_correlation,
+    mistag_profile,
+    residual,
+    two_sided,
+)
 from femtobarn.metrics.estimate import Estimate
 from femtobarn.metrics.fpnd import RealActivations, fpnd, load_fpnd
 from femtobarn.metrics.frechet import FeatureMoments, feature_moments, fpd, fpd_robust, frechet_distance
 from femtobarn.metrics.kernel import KernelMoments, kpd
 from femtobarn.metrics.prdc import Prdc, prdc
-from femtobarn.metrics.roc import accuracy, background_efficiency, background_rejection, roc_curve
+from femtobarn.metrics.roc import (
+    SignalEfficiency,
+    accuracy,
+    auc_difference,
+    background_efficiency,
+    background_rejection,
+    roc_curve,
+    signal_efficiency,
+)
 from femtobarn.metrics.scaling import max_scale, robust_scale
 from femtobarn.metrics.separability import Separability, separability
 from femtobarn.metrics.separation import separation, separation_power
 from femtobarn.metrics.subsample import Subsample
 from femtobarn.metrics.training import Training
+from femtobarn.metrics.trigger_rate import Rate, process_rate, pure_rate, trigger_rate
 from femtobarn.metrics.wasserstein import ParticleDistances, w1efp, w1m, w1p, w2_squared, wasserstein_1d
+from femtobarn.metrics.working_point import Fraction, WorkingPoint, calibrate, clopper_pearson, measured
 
 __all__ = [
     "Attribution",
     "CoverageMmd",
+    "Dependence",
     "Estimate",
     "FeatureMoments",
+    "Fraction",
     "KernelMoments",
     "ParticleDistances",
     "Prdc",
+    "Profile",
+    "Rate",
     "RealActivations",
     "Schedule",
     "Separability",
+    "SignalEfficiency",
     "Subsample",
     "Training",
+    "WorkingPoint",
     "accuracy",
     "attribution",
     "auc",
+    "auc_difference",
     "background_efficiency",
     "background_rejection",
+    "calibrate",
     "classifier_test",
+    "clopper_pearson",
     "coverage_mmd",
+    "distance_correlation",
     "feature_moments",
     "fpd",
     "fpd_jetnet",
@@ -48,12 +76,20 @@ __all__ = [
     "kpd_jetnet",
     "load_fpnd",
     "max_scale",
+    "measured",
+    "mistag_profile",
     "prdc",
+    "process_rate",
+    "pure_rate",
+    "residual",
     "robust_scale",
     "roc_curve",
     "separability",
     "separation",
     "separation_power",
+    "signal_efficiency",
+    "trigger_rate",
+    "two_sided",
     "w1efp",
     "w1m",
     "w1p",

@@ -1,30 +1,40 @@
 """The check at the public edge of all metrics: from arrays or tensors to float64 rows."""
 
 import numpy as np
-from jaxtyping import Bool, Float, Float64
+import torch
+from jaxtyping import Bool, Float, Float64, Real, Shaped
 from torch import Tensor
 
 from femtobarn.errors import InputError
 
 Array = np.ndarray | Tensor
-Rows = Float[Array, "..."]
-#: Padded jets: (particles, mask). No names of axes: two samples have different numbers of jets.
-Jets = tuple[Float[Array, "_ _ 3"], Bool[Array, "_ _"]]
+Rows = Real[Array, "..."]
+#: Padded jets: (particles, mask of true and false, or of 1 and 0). No names of axes: two samples have different
+#: numbers of jets.
+Jets = tuple[Float[Array, "_ _ 3"], Shaped[Array, "_ _"]]
 
 
 def numpy(x: Array) -> np.ndarray:
     """The same numbers as a NumPy array, from any device, without a copy where possible."""
-    return x.detach().cpu().numpy() if isinstance(x, Tensor) else np.asarray(x)
+    if not isinstance(x, Tensor):
+        return np.asarray(x)
+    x = x.detach().cpu()
+    return (x.float() if x.dtype == torch.bfloat16 else x).resolve_conj().resolve_neg().numpy()
 
 
-def rows(x: Rows, name: str, *, features: int | None = None) -> Float64[np.ndarray, "row feature"]:
-    """Rows of finite features in float64.
+def rows(
+    x: Rows, name: str, *, features: int | None = None, least: int = 1
+) -> Float64[np.ndarray, "row feature"]:
+    """At least so many rows of finite features, in float64.
 
     Raises:
-        InputError: Not a table, empty, a number that is not finite, another count of features.
+        InputError: Not a table of real numbers, too short, a number that is not finite, another count of features.
     """
-    table = numpy(x).astype(np.float64, copy=False)
-    if table.ndim != 2 or 0 in table.shape:
+    table = numpy(x)
+    if table.dtype.kind not in "biuf":
+        raise InputError(f"expected real numbers, got {table.dtype} in {name}")
+    table = table.astype(np.float64, copy=False)
+    if table.ndim != 2 or len(table) < least or table.shape[1] == 0:
         raise InputError(f"expected rows of features, (row, feature), got {name} of shape {table.shape}")
     if features is not None and table.shape[1] != features:
         raise InputError(f"expected {features} features in each row, got {table.shape[1]} in {name}")
@@ -48,9 +58,11 @@ def jets(
     """Padded jets in float64, with zeros where there is no particle.
 
     Raises:
-        InputError: No jet, shapes that do not match, a particle that is not finite or of negative pt.
+        InputError: No jet, shapes that do not match, a mask of other numbers than 0 and 1, a particle that is
+            not finite or of negative pt.
     """
     particles, mask = (numpy(x) for x in sample)
+    mask = _true_or_false(mask, name)
     if particles.ndim != 3 or particles.shape[2] != 3 or mask.shape != particles.shape[:2] or 0 in mask.shape:
         shapes = f"{particles.shape} and {mask.shape}"
         raise InputError(f"expected {name} as (jet, particle, 3) and mask (jet, particle), got {shapes}")
@@ -62,3 +74,37 @@ def jets(
         jet, particle = np.argwhere(clean[..., 2] < 0)[0]
         raise InputError(f"expected pt >= 0, got {name}[{jet}, {particle}] of {clean[jet, particle, 2]}")
     return clean, mask
+
+
+def scores(x: Real[Array, "..."], name: str, *, least: int = 1) -> Float64[np.ndarray, " event"]:
+    """One finite score of each of at least so many events, in float64.
+
+    Raises:
+        InputError: Another shape, too few, or a score that is not finite.
+    """
+    line = numpy(x)
+    if line.ndim != 1 or len(line) < least or line.dtype.kind not in "biuf":
+        raise InputError(
+            f"expected one score for each {name} event, {least} or more, got {line.dtype} of shape {line.shape}"
+        )
+    if not np.isfinite(line).all():
+        bad = np.count_nonzero(~np.isfinite(line))
+        raise InputError(f"expected finite scores, got {bad} {name} ones that are not")
+    return line.astype(np.float64, copy=False)
+
+
+def check_seed(seed: int) -> None:
+    """Refuse what is no seed of every generator in use.
+
+    Raises:
+        InputError: Negative, or 2^64 and more.
+    """
+    if not 0 <= seed < 2**64:
+        raise InputError(f"expected a seed from 0 to 2^64 - 1, got {seed}")
+
+
+def _true_or_false(mask: Shaped[np.ndarray, "..."], name: str) -> Bool[np.ndarray, "..."]:
+    """A mask as such; files hold it as numbers 0 and 1, which would else be taken for the numbers of rows."""
+    if mask.dtype != np.bool_ and not ((mask == 0) | (mask == 1)).all():
+        raise InputError(f"expected a mask of true and false, or 1 and 0, for {name}, got other {mask.dtype}")
+    return mask.astype(np.bool_, copy=False)

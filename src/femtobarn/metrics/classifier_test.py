@@ -5,12 +5,13 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Float64, Int
+from jaxtyping import Float, Float32, Float64, Real
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from femtobarn.errors import InputError
-from femtobarn.metrics._samples import Rows, numpy
+from femtobarn.metrics._placements import placements
+from femtobarn.metrics._samples import Rows, numpy, scores
 from femtobarn.metrics.estimate import Estimate
 
 
@@ -89,18 +90,16 @@ def classifier_test(
     )
 
 
-def auc(
-    real: Float64[np.ndarray, " real"], generated: Float64[np.ndarray, " generated"]
-) -> tuple[float, float]:
-    """Chance that a generated row scores higher than a real one (ties count half), and its standard error."""
-    below = (_rank(real, generated, "left") + _rank(real, generated, "right")) / (2 * len(real))
-    above = 1 - (_rank(generated, real, "left") + _rank(generated, real, "right")) / (2 * len(generated))
+def auc(real: Real[np.ndarray, " real"], generated: Real[np.ndarray, " generated"]) -> tuple[float, float]:
+    """Chance that a generated row scores higher than a real one (ties count half), and its standard error.
+
+    Raises:
+        InputError: Fewer than two scores of one of the two, or one that is not finite.
+    """
+    real, generated = scores(real, "real", least=2), scores(generated, "generated", least=2)
+    above, below = placements(real, generated)
     variance = below.var(ddof=1) / len(generated) + above.var(ddof=1) / len(real)
     return float(below.mean()), float(np.sqrt(variance))
-
-
-def _rank(line: np.ndarray, x: np.ndarray, side: str) -> Int[np.ndarray, " _"]:
-    return np.searchsorted(np.sort(line), x, side=side)  # type: ignore[call-overload]
 
 
 def _checked(sample: Rows, name: str) -> Float64[np.ndarray, "row ..."]:
@@ -135,7 +134,8 @@ def _trained_scores(
     train, choose, _ = ((torch.cat(pair), _labels(*pair)) for pair in zip(*parts, strict=True))
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(int(torch.randint(2**62, (), generator=draw)))
-        model = _fit(make(), train, choose, schedule, draw)
+        # The rows are float32, whatever torch's default type is.
+        model = _fit(make().float(), train, choose, schedule, draw)
     with torch.inference_mode():
         real_score, generated_score = (_logit(model, p[2]).double().numpy() for p in parts)
     return real_score, generated_score
@@ -186,7 +186,7 @@ def _logit(model: nn.Module, x: Float[Tensor, "row ..."]) -> Float[Tensor, " row
 
 
 def _labels(real: Tensor, generated: Tensor) -> Float32[Tensor, " row"]:
-    return torch.cat((torch.zeros(len(real)), torch.ones(len(generated))))
+    return torch.cat((real.new_zeros(len(real)), generated.new_ones(len(generated))))
 
 
 def _balance(label: Float32[Tensor, " row"]) -> Float32[Tensor, " row"]:

@@ -10,7 +10,7 @@ from jaxtyping import Float64
 
 from femtobarn.errors import InputError
 from femtobarn.metrics._block_gram import kernel_sum
-from femtobarn.metrics._samples import Rows, two_samples
+from femtobarn.metrics._samples import Rows, check_seed, two_samples
 from femtobarn.metrics.estimate import Estimate
 from femtobarn.metrics.frechet import frechet_distance
 from femtobarn.metrics.scaling import max_scale
@@ -95,8 +95,9 @@ def kpd_jetnet(
     """KPD as published and as JetNet 0.2.5 computes it: the median over batches drawn with replacement.
 
     The error is half the range of the central 67.45 % of the batches. Batch number i has its own generator,
-    of seed `seed + 1000 i`, hence an integer here. CaloChallenge takes `batch=10_000`.
+    of seed `seed + 1000 i`, hence an integer here, 0 or more. CaloChallenge takes `batch=10_000`.
     """
+    check_seed(seed)
     x, y = two_samples(real, generated)
     unit = max_scale(x) if scale is None else scale
     values = []

@@ -18,5 +18,11 @@ class Estimate(NamedTuple):
 
     @property
     def significance(self) -> float:
-        """Distance from the null in units of the null's scatter (as in arXiv:2211.10295, Table I)."""
-        return (self.value - self.null) / self.null_error
+        """Distance from the null in units of the null's scatter (as in arXiv:2211.10295, Table I).
+
+        Where the null does not scatter it is 0 at the null and infinite off it.
+        """
+        distance = self.value - self.null
+        if self.null_error == 0:
+            return math.copysign(math.inf, distance) if distance else distance
+        return distance / self.null_error

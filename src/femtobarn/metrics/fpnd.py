@@ -48,9 +48,9 @@ class RealActivations(NamedTuple):
                 f"expected jets of {PARTICLES} particles, padded where there are fewer, got {particles.shape[1]}"
             )
         normal = torch.from_numpy((particles / _LARGEST + _SHIFT).astype(np.float32))
-        device = next(self.network.parameters()).device
+        weight = next(self.network.parameters())
         with torch.inference_mode():
-            parts = [self.network.activations(part.to(device)).cpu() for part in torch.split(normal, batch)]
+            parts = [self.network.activations(part.to(weight)).cpu() for part in torch.split(normal, batch)]
         return torch.cat(parts).double().numpy()
 
     def value(

@@ -94,7 +94,7 @@ class FeatureMoments:
 
     def update(self, x: Rows, *, start: int | None = None) -> None:
         """Add rows; the first has number `start` in the whole sample (default: follows those seen)."""
-        table = rows(x, "x", features=len(self.largest))
+        table = rows(x, "x", features=len(self.largest), least=0)
         for block, part in by_block(table, int(self.rows.sum()) if start is None else start, len(self.rows)):
             mean = part.mean(axis=0)
             centred = part - mean

@@ -90,7 +90,7 @@ class KernelMoments:
 
     def update(self, x: Rows, *, start: int | None = None) -> None:
         """Add rows; the first has number `start` in the whole sample (default: follows those seen)."""
-        table = rows(x, "x", features=len(self.scale)) / self.scale
+        table = rows(x, "x", features=len(self.scale), least=0) / self.scale
         first = int(self.rows.sum()) if start is None else start
         for block, part in by_block(table, first, len(self.rows)):
             for k in range(0, len(part), AT_ONCE):

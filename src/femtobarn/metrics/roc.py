@@ -4,13 +4,17 @@ The area under the curve with its DeLong error is `femtobarn.metrics.auc(backgro
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Float64
+from jaxtyping import Float64, Real
 
 from femtobarn.errors import InputError
+from femtobarn.metrics._placements import placements
+from femtobarn.metrics._samples import Array, scores
+from femtobarn.metrics.working_point import calibrate, measured
 
-Scores = Float[np.ndarray, "_"]
+Scores = Real[Array, "_"]
 
 
 def roc_curve(
@@ -21,7 +25,7 @@ def roc_curve(
     Raises:
         InputError: No scores of one of the two, or one that is not finite.
     """
-    signal, background = _checked(signal, "signal"), _checked(background, "background")
+    signal, background = scores(signal, "signal"), scores(background, "background")
     cuts = np.unique(np.concatenate((signal, background)))[::-1]
     kept = [
         1 - np.searchsorted(np.sort(each), cuts, side="left") / len(each) for each in (signal, background)
@@ -40,7 +44,7 @@ def background_efficiency(signal: Scores, background: Scores, *, efficiency: flo
     """
     if not 0 < efficiency < 1:
         raise InputError(f"expected a signal efficiency between 0 and 1, got {efficiency}")
-    signal, background = _checked(signal, "signal"), _checked(background, "background")
+    signal, background = scores(signal, "signal"), scores(background, "background")
     needed = math.ceil(efficiency * len(signal) - 1e-9)
     cut = np.partition(signal, -needed)[-needed]  # the loosest one that is needed
     kept = [(signal > cut).mean(), (signal >= cut).mean()]
@@ -58,23 +62,72 @@ def background_rejection(signal: Scores, background: Scores, *, efficiency: floa
     return (1 / value, error / value**2) if value > 0 else (float("inf"), float("nan"))
 
 
+class SignalEfficiency(NamedTuple):
+    """Share of the signal above a threshold that was set on background, with the errors of both samples."""
+
+    value: float
+    error: float
+    """Of both together."""
+    signal_error: float
+    """Binomial, of the signal events alone."""
+    threshold_error: float
+    """Of the threshold, which the background events tell only so well."""
+    threshold: float
+
+
+def signal_efficiency(signal: Scores, background: Scores, *, fraction: float) -> SignalEfficiency:
+    """Share of the signal above the threshold that keeps this share of the background, with the error of both.
+
+    The error of the threshold is half the difference of the efficiencies at the ends of its interval
+    (`calibrate`), so it needs no density of either sample. `measured(signal, threshold)` gives the interval of the
+    counts, where none or all of the signal passes.
+
+    Raises:
+        InputError: As `roc_curve`, or a fraction of fewer than ten background events.
+    """
+    signal = scores(signal, "signal")
+    point = calibrate(background, fraction)
+    value = measured(signal, point.threshold).value
+    counted = math.sqrt(value * (1 - value) / len(signal))
+    loose, tight = (measured(signal, end).value for end in point.interval)
+    moved = (loose - tight) / 2
+    return SignalEfficiency(value, math.hypot(counted, moved), counted, moved, point.threshold)
+
+
+def auc_difference(
+    signal: Scores, background: Scores, other_signal: Scores, other_background: Scores
+) -> tuple[float, float]:
+    """Area under the curve of one score less that of another on the same events, and its paired standard error.
+
+    What both scores have in common cancels event by event, so that the error is far below those of the two areas
+    (DeLong, DeLong, Clarke-Pearson 1988, doi:10.2307/2531595).
+
+    Args:
+        signal, background: One score.
+        other_signal, other_background: The other score of the same events in the same order.
+
+    Raises:
+        InputError: Fewer than two events of a kind, numbers of events that differ, or scores that are not finite.
+    """
+    first = scores(background, "background", least=2), scores(signal, "signal", least=2)
+    second = scores(other_background, "background", least=2), scores(other_signal, "signal", least=2)
+    if [len(each) for each in first] != [len(each) for each in second]:
+        raise InputError(
+            f"expected both scores of the same events, got {len(first[1])} and {len(second[1])} signal, "
+            f"{len(first[0])} and {len(second[0])} background events"
+        )
+    gains = [one - two for one, two in zip(placements(*first), placements(*second), strict=True)]
+    error = math.sqrt(sum(gain.var(ddof=1) / len(gain) for gain in gains))
+    return float(gains[1].mean()), error
+
+
 def accuracy(signal: Scores, background: Scores, *, cut: float = 0.0) -> tuple[float, float]:
     """Share of all events on the right side of the cut, and its binomial error; a score at the cut is background.
 
     Raises:
         InputError: As `roc_curve`.
     """
-    signal, background = _checked(signal, "signal"), _checked(background, "background")
+    signal, background = scores(signal, "signal"), scores(background, "background")
     n = len(signal) + len(background)
     value = float(((signal > cut).sum() + (background <= cut).sum()) / n)
     return value, float(np.sqrt(value * (1 - value) / n))
-
-
-def _checked(scores: np.ndarray, name: str) -> np.ndarray:
-    if scores.ndim != 1 or not len(scores):
-        raise InputError(f"expected one score for each {name} event, got shape {scores.shape}")
-    if not np.isfinite(scores).all():
-        raise InputError(
-            f"expected finite scores, got {np.count_nonzero(~np.isfinite(scores))} {name} ones that are not"
-        )
-    return np.asarray(scores, np.float64)

@@ -50,10 +50,11 @@ def separation(
         InputError: As `separation_power`.
     """
     value = separation_power(real, generated)
+    real, generated = (np.asarray(x, dtype=np.float64) for x in (real, generated))
     n, m = float(real.sum()), float(generated.sum())
     if events is not None and (n == 0) != (m == 0):
         n, m = (n or m * events[0] / events[1]), (m or n * events[1] / events[0])
-    pooled = np.asarray(real + generated, dtype=np.float64)
+    pooled = real + generated
     filled = pooled[pooled > 0]
     unit = (1 / n + 1 / m) / 4 if n and m else np.nan
     mean = unit * (len(filled) - 1)
@@ -78,6 +79,8 @@ class Spectrum:
     def update(self, counts: Float[np.ndarray, "shower bin"]) -> None:
         """Add the counts of each of some showers."""
         table = counts.astype(np.float64, copy=False)
+        if table.ndim != 2 or table.shape[1] != len(self.counts):
+            raise InputError(f"expected counts (shower, {len(self.counts)} bins), got {table.shape}")
         self.showers += len(table)
         self.counts += table.sum(axis=0)
         self.products += table.T @ table

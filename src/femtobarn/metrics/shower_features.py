@@ -7,7 +7,7 @@ One pass over the showers computes them all and skips the voxels below the thres
 from typing import NamedTuple, no_type_check
 
 import numpy as np
-from jaxtyping import Float, Float32, Float64, Int64
+from jaxtyping import Float32, Float64, Int64, Real
 from numba import njit
 
 from femtobarn.errors import InputError
@@ -37,8 +37,8 @@ class ShowerMoments(NamedTuple):
 
 
 def moments(
-    energies: Float[np.ndarray, " shower"],
-    showers: Float[np.ndarray, "shower voxel"],
+    energies: Real[np.ndarray, " shower"],
+    showers: Real[np.ndarray, "shower voxel"],
     geometry: VoxelGeometry,
     *,
     threshold: float | None = None,
@@ -57,23 +57,35 @@ def moments(
     Raises:
         InputError: Another number of voxels than the geometry has, or not as many energies as showers.
     """
-    if showers.ndim != 2 or showers.shape[1] != geometry.voxels or len(energies) != len(showers):
-        raise InputError(
-            f"expected showers of {geometry.voxels} voxels (data set {geometry.name}) and an energy for each, got "
-            f"{showers.shape} and {energies.shape}"
-        )
-    table = showers if showers.dtype in (np.float32, np.float64) else showers.astype(np.float64)
+    table = voxel_table(showers, energies, geometry)
     ends = np.array([0, *(span.stop for span in geometry.spans)])
     found = np.zeros((8, len(table), len(geometry.layers)))
     cut = geometry.threshold if threshold is None else threshold
-    _measure(np.ascontiguousarray(table), ends, geometry.x, geometry.y, geometry.radius, cut, found)
+    _measure(table, ends, geometry.x, geometry.y, geometry.radius, cut, found)
     incident = np.asarray(energies, dtype=np.float64)
     return ShowerMoments(incident, found[0].sum(axis=1), *found)
 
 
+def voxel_table(
+    showers: Real[np.ndarray, "shower voxel"], energies: Real[np.ndarray, " event"], geometry: VoxelGeometry
+) -> Float32[np.ndarray, "shower voxel"] | Float64[np.ndarray, "shower voxel"]:
+    """Showers as compiled code takes them: float32 or float64 of this machine's byte order, in one piece.
+
+    Raises:
+        InputError: Another number of voxels than the geometry has, or not as many energies as showers.
+    """
+    if showers.ndim != 2 or showers.shape[1] != geometry.voxels or energies.shape != showers.shape[:1]:
+        raise InputError(
+            f"expected showers of {geometry.voxels} voxels (data set {geometry.name}) and an energy for each, got "
+            f"{showers.shape} and {energies.shape}"
+        )
+    kind = showers.dtype if showers.dtype in (np.float32, np.float64) else np.float64
+    return np.ascontiguousarray(showers, dtype=kind)
+
+
 def features(
-    energies: Float[np.ndarray, " shower"],
-    showers: Float[np.ndarray, "shower voxel"],
+    energies: Real[np.ndarray, " shower"],
+    showers: Real[np.ndarray, "shower voxel"],
     geometry: VoxelGeometry,
     *,
     threshold: float | None = None,

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from typing import no_type_check
 
 import numpy as np
-from jaxtyping import Float, Float32, Float64
+from jaxtyping import Float32, Float64, Real
 from numba import njit
 
 from femtobarn.errors import InputError
 from femtobarn.metrics.estimate import Estimate
 from femtobarn.metrics.separation import Spectrum, separation
-from femtobarn.metrics.shower_features import ShowerMoments, sliced_layers
+from femtobarn.metrics.shower_features import ShowerMoments, sliced_layers, voxel_table
 from femtobarn.physics.voxels import VoxelGeometry
 
 VOXELS = "voxel energy"  #: name of the histogram of all voxels
@@ -28,12 +28,26 @@ class Largest:
     voxel: float
 
     @classmethod
-    def of(cls, found: ShowerMoments, showers: Float[np.ndarray, "shower voxel"]) -> "Largest":
-        """Of some showers."""
+    def of(cls, found: ShowerMoments, showers: Real[np.ndarray, "shower voxel"]) -> "Largest":
+        """Of some showers.
+
+        Raises:
+            InputError: No shower, or not as many as there are moments.
+        """
+        if not len(showers) or len(showers) != len(found.energy):
+            raise InputError(
+                f"expected showers and their moments, got {len(showers)} and {len(found.energy)}"
+            )
         return cls(tuple(found.energy.max(axis=0).tolist()), float(showers.max()))
 
     def merged(self, other: "Largest") -> "Largest":
-        """Of both samples."""
+        """Of both samples.
+
+        Raises:
+            InputError: Samples of different layers.
+        """
+        if len(self.layer) != len(other.layer):
+            raise InputError(f"expected the same layers, got {len(self.layer)} and {len(other.layer)}")
         both = zip(self.layer, other.layer, strict=True)
         return Largest(tuple(max(pair) for pair in both), max(self.voxel, other.voxel))
 
@@ -104,14 +118,19 @@ class ShowerHistograms:
         self.voxels = Spectrum(len(self.edges[VOXELS]) - 1)
         self.showers = 0
 
-    def update(self, found: ShowerMoments, showers: Float[np.ndarray, "shower voxel"]) -> None:
-        """Add showers, with their moments."""
+    def update(self, found: ShowerMoments, showers: Real[np.ndarray, "shower voxel"]) -> None:
+        """Add showers, with their moments.
+
+        Raises:
+            InputError: Another number of voxels than the geometry has, or not as many moments as showers.
+        """
+        table = voxel_table(showers, found.incident, self.geometry)
         for name, values in observables(found, self.geometry).items():
             self.counts[name] += np.histogram(values, self.edges[name])[0]
-        filled = np.zeros((len(showers), len(self.edges[VOXELS]) - 1))
-        _fill(np.ascontiguousarray(showers), self.edges[VOXELS], filled)
+        filled = np.zeros((len(table), len(self.edges[VOXELS]) - 1))
+        _fill(table, self.edges[VOXELS], filled)
         self.voxels.update(filled)
-        self.showers += len(showers)
+        self.showers += len(table)
 
     def merge(self, other: "ShowerHistograms") -> None:
         """Add all showers that another one has seen."""

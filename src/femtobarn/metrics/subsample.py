@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Shaped, UInt64
 
 from femtobarn.errors import InputError
-from femtobarn.metrics._samples import Array, numpy
+from femtobarn.metrics._samples import Array, check_seed, numpy
 
 
 class Subsample:
@@ -21,6 +21,7 @@ class Subsample:
     def __init__(self, size: int, *, seed: int = 0) -> None:
         if size < 1:
             raise InputError(f"expected a size of at least 1, got {size}")
+        check_seed(seed)
         self.size, self.seed, self.rows = size, seed, 0
         self._hash = np.zeros(0, dtype=np.uint64)
         self._kept: tuple[np.ndarray, ...] = ()
@@ -28,7 +29,7 @@ class Subsample:
     def update(self, *arrays: Array, start: int | None = None) -> None:
         """Offer rows, each of one or several arrays such as particles and mask."""
         tables = tuple(numpy(array) for array in arrays)
-        if not tables or len({len(table) for table in tables}) != 1:
+        if not tables or len({table.shape[:1] for table in tables}) != 1 or not tables[0].ndim:
             raise InputError(f"expected arrays of equally many rows, got {[table.shape for table in tables]}")
         first, n = self.rows if start is None else start, len(tables[0])
         self._keep(_hash(np.arange(first, first + n, dtype=np.uint64), self.seed), tables)

@@ -88,7 +88,7 @@ def fit(
     """
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(int(torch.randint(2**62, (), generator=draw)))
-        model = make().to(device)
+        model = make().to(device, torch.float32)  # as the rows, whatever torch's default type is
     optimiser = torch.optim.Adam(model.parameters(), lr=training.learning_rate)
     rows = torch.cat([part.train for part in parts])
     label = torch.repeat_interleave(torch.arange(len(parts)), torch.tensor([len(p.train) for p in parts]))

@@ -38,8 +38,8 @@ class DeepSet(nn.Module):
         real = mask.flatten().nonzero()[:, 0]
         each = self.phi(x.flatten(0, 1).index_select(0, real))
         table = each.new_zeros((mask.numel(), each.shape[-1])).index_copy(0, real, each)
-        weight = torch.where(mask, weight, 0)
-        pooled = (weight[:, None, :] @ table.view(*mask.shape, -1))[:, 0]
+        weight = torch.where(mask, weight, 0).to(table)
+        pooled = (weight[:, None, :] @ table.view(*mask.shape, table.shape[-1]))[:, 0]
         return self.rho(self.norm(pooled))
 
 

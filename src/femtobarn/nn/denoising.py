@@ -36,7 +36,8 @@ def denoising_loss(
 ) -> Float[Tensor, ""]:
     """Squared error of the guess at random noise levels s, weighted with 1 + 1 / s^2 (arXiv:2206.00364)."""
     mean, deviation = _LOG_LEVEL
-    level = (mean + deviation * torch.randn(len(clean), generator=generator, device=clean.device)).exp()
+    draw = torch.randn(len(clean), generator=generator, device=clean.device, dtype=clean.dtype)
+    level = (mean + deviation * draw).exp()
     noisy = clean + level.unsqueeze(1) * noise
     error = (denoised(net, noisy, level, condition) - clean).square().mean(dim=1)
     return ((1 + 1 / level.square()) * error).mean()

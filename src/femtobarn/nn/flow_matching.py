@@ -21,7 +21,7 @@ def matching_loss(
 
     ``x_t = (1 - t) x_0 + t x_1``, velocity ``x_1 - x_0`` (Lipman et al. 2022, arXiv:2210.02747).
     """
-    time = torch.rand(len(end), generator=generator, device=end.device)
+    time = torch.rand(len(end), generator=generator, device=end.device, dtype=end.dtype)
     t = time.unsqueeze(1)
     return (velocity((1 - t) * begin + t * end, time) - (end - begin)).square().mean()
 

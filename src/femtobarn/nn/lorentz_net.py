@@ -139,7 +139,7 @@ def psi(z: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
 def _spread(values: Tensor, where: Tensor, mask: Tensor) -> Tensor:
     """Rows back at the places of the mask they were taken from, zeros elsewhere."""
     table = values.new_zeros((mask.numel(), values.shape[-1]))
-    return table.index_copy(0, where, values).view(*mask.shape, -1)
+    return table.index_copy(0, where, values).view(*mask.shape, values.shape[-1])
 
 
 def _longest(mask: Tensor) -> int:

@@ -52,7 +52,7 @@ class MAB(nn.Module):
         return self.dropout(self.norms[1](y + F.leaky_relu(self.own(y), 0.2)))
 
     def _split(self, x: Tensor) -> Tensor:
-        return x.view(*x.shape[:2], self.heads, -1).transpose(1, 2)
+        return x.reshape(*x.shape[:2], self.heads, x.shape[2] // self.heads).transpose(1, 2)
 
 
 class SAB(nn.Module):

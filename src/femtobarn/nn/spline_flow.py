@@ -5,6 +5,7 @@ arXiv:2312.09290. The splines are those of `zuko`.
 """
 
 import itertools
+import math
 
 import torch
 from jaxtyping import Float
@@ -100,6 +101,8 @@ class SplineFlow(nn.Module):
         super().__init__()
         if features < 2:
             raise ValueError(f"a coupling flow needs at least 2 features: got {features}")
+        if not 0 <= seed < 2**64:
+            raise ValueError(f"a seed is a number from 0 to 2^64 - 1: got {seed}")
         self.features = features
         orders, random = list[Tensor](), torch.Generator().manual_seed(seed)
         while len(orders) < blocks:
@@ -133,12 +136,13 @@ class SplineFlow(nn.Module):
     ) -> Float[Tensor, "row"]:
         """Logarithm of the density of each row, given its context."""
         z, log_det = self(x, context)
-        constant = 0.5 * self.features * torch.log(torch.tensor(2 * torch.pi))
-        return log_det - 0.5 * z.square().sum(dim=1) - constant.to(z)
+        return log_det - 0.5 * z.square().sum(dim=1) - 0.5 * self.features * math.log(2 * math.pi)
 
     def sample(
         self, context: Float[Tensor, "row context"], *, generator: torch.Generator
     ) -> Float[Tensor, "row feature"]:
         """A random row for each context."""
-        noise = torch.randn(len(context), self.features, generator=generator, device=context.device)
+        noise = torch.randn(
+            len(context), self.features, generator=generator, device=context.device, dtype=context.dtype
+        )
         return self.inverse(noise, context)

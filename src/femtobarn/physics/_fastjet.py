@@ -24,6 +24,8 @@ def reclustered(
         MissingExtraError: FastJet is not installed.
     """
     fastjet, awkward = require("fastjet", extra="generate"), require("awkward", extra="generate")
+    if momentum.ndim != 3 or momentum.shape[2] != 4:
+        raise InputError(f"expected momenta (jet, particle, 4) of energy, px, py, pz, got {momentum.shape}")
     check_mask(mask, momentum.shape[:2])
     if not np.isfinite(momentum[mask]).all():
         row = int(np.flatnonzero((~np.isfinite(momentum).all(axis=2) & mask).any(axis=1))[0])

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64
+from jaxtyping import Float, Float64, Real
 from torch import Tensor
 
 from femtobarn.errors import InputError
@@ -110,7 +110,7 @@ def subjettiness(
     """
     n, m = image.shape[1:]
     grid = np.stack(np.meshgrid(np.arange(n), np.arange(m), indexing="ij"), axis=-1).reshape(-1, 2)
-    energy = image.reshape(len(image), -1).astype(np.float64)
+    energy = image.reshape(len(image), n * m).astype(np.float64)
     total = energy.sum(axis=1)
     start = grid[energy.argmax(axis=1)][:, None].astype(np.float64)
     columns = []
@@ -125,7 +125,7 @@ def subjettiness(
 
 
 def shower_angle(
-    ecal: Float[Tensor, "shower x y layer"],
+    ecal: Real[Tensor, "shower x y layer"],
     *,
     depths: Float[Tensor, "layer"] | None = None,
     cell: float = ECAL_CELL,
@@ -142,6 +142,7 @@ def shower_angle(
         depths: Of the layers, mm; those of the CLIC-like stack if not given.
         cell: Size of a cell, mm.
     """
+    ecal = ecal if ecal.is_floating_point() else ecal.to(torch.get_default_dtype())
     z = torch.from_numpy(ecal_depths()) if depths is None else depths
     z = z.to(ecal)
     energy = ecal.sum(dim=(1, 2))

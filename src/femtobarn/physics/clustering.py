@@ -84,6 +84,7 @@ def kt(
 def _clustered(
     momentum: np.ndarray, offset: np.ndarray, algorithm: str, radius: float, min_pt: float
 ) -> Jets:
+    offset = np.asarray(offset, np.int64)  # differences of unsigned numbers are never negative
     _check(momentum, offset, radius)
     fastjet = _fastjet()
     energy, px, py, pz = np.ascontiguousarray(momentum.T, np.float64)
@@ -113,8 +114,10 @@ def _hardest_first(jets: Jets) -> Jets:
 
 
 def _check(momentum: np.ndarray, offset: np.ndarray, radius: float) -> None:
-    if radius <= 0:
+    if not radius > 0:
         raise InputError(f"expected a jet radius above 0, got {radius:g}")
+    if momentum.ndim != 2 or momentum.shape[1] != 4:
+        raise InputError(f"expected momenta (particle, 4) of energy, px, py, pz, got {momentum.shape}")
     if not len(offset) or offset[0] != 0 or offset[-1] != len(momentum) or np.any(np.diff(offset) < 0):
         raise InputError(f"expected boundaries of events that rise from 0 to {len(momentum)}, got {offset}")
     if len(momentum) > _LARGEST:

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -76,3 +77,56 @@ def test_a_costed_loss_is_the_sum_of_its_parts_and_keeps_their_state() -> None:
     found.backward()
     assert all(bits.grad is not None for name, bits in net.named_parameters() if name.endswith("fraction"))
     assert loss.state_dict()["loss.calls"] == 1
+
+
+def _by_loading(net: nn.Module) -> None:
+    state = {name: numbers.clone() for name, numbers in net.state_dict().items()}
+    state["2.weights.bias"] += 1.0
+    net.load_state_dict(state)
+
+
+def _by_data(net: nn.Module) -> None:
+    bias = net.get_parameter("2.weights.bias")
+    bias.data.add_(1.0)
+
+
+def _by_assignment(net: nn.Module) -> None:
+    bias = net.get_parameter("2.weights.bias")
+    bias.data = bias.data + 1.0
+
+
+def _by_a_step(net: nn.Module) -> None:
+    bias = net.get_parameter("2.weights.bias")
+    bias.grad = -torch.ones_like(bias)
+    torch.optim.SGD([bias], lr=1.0).step()
+
+
+@pytest.mark.parametrize("change", [_by_loading, _by_data, _by_assignment, _by_a_step])
+def test_weights_changed_while_it_evaluates_count_at_once(change: Callable[[nn.Module], None]) -> None:
+    net, x = _net()
+    before, kept = net.eval()(x), net.integers
+    assert net.integers is kept, "made once as long as nothing changes"
+    change(net.net)
+    assert torch.allclose(net(x), before + 1, atol=0.1)
+
+
+def test_the_cost_in_evaluation_is_that_of_the_weights_there_are() -> None:
+    torch.manual_seed(0)
+    x = torch.randn(100, 6)
+    net = quantise(nn.Sequential(nn.Linear(6, 4)), x).eval()
+    with torch.no_grad():
+        net.get_parameter("0.weights.weight").mul_(8.0)
+    stale = ebops(net)
+    net(x)
+    torch.testing.assert_close(stale, ebops(net))
+    assert ebops(quantise(nn.Sequential(nn.Linear(6, 4)), x)) < stale
+
+
+def test_no_events_leave_ranges_and_statistics_alone() -> None:
+    torch.manual_seed(0)
+    x = torch.randn(64, 2, 8)
+    net = quantise(nn.Sequential(nn.Conv1d(2, 3, 3), nn.BatchNorm1d(3), nn.ReLU()), x).train()
+    before = {name: numbers.clone() for name, numbers in net.state_dict().items()}
+    assert net(x[:0]).shape == (0, 3, 6)
+    for name, numbers in net.state_dict().items():
+        torch.testing.assert_close(numbers, before[name])

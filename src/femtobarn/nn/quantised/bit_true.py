@@ -24,14 +24,17 @@ class BitTrue(nn.Module):
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
         self.net = net
-        self._integers: IntegerModel | None = None
+        self._made: tuple[dict[str, Tensor], IntegerModel] | None = None
 
     @property
     def integers(self) -> IntegerModel:
-        """The integer model; it is made once, and again after the next training."""
-        if self.training or self._integers is None:
-            self._integers = to_integer(self.net)
-        return self._integers
+        """The integer model; it is made again whenever a weight or a bit is no longer what it was made from."""
+        now = dict(self.net.named_parameters()) | dict(self.net.named_buffers())
+        if self._made is None or not _same(self._made[0], now):
+            # Compared by value: loading weights, an optimiser or an assignment may change them in any mode.
+            copy = {name: numbers.detach().clone() for name, numbers in now.items()}
+            self._made = copy, to_integer(self.net)
+        return self._made[1]
 
     def forward(self, x: Float[Tensor, "event *shape"]) -> Float[Tensor, "event *output"]:
         """Outputs, of the precision of the inputs."""
@@ -41,7 +44,10 @@ class BitTrue(nn.Module):
         exact = self.integers(x.detach().cpu().double().numpy())
         return torch.from_numpy(exact).to(x)
 
-    def train(self, mode: bool = True) -> "BitTrue":
-        """Switch between training and integers."""
-        self._integers = None
-        return super().train(mode)
+
+def _same(old: dict[str, Tensor], new: dict[str, Tensor]) -> bool:
+    """Whether these are the same numbers under the same names."""
+    return old.keys() == new.keys() and all(
+        old[name].device == numbers.device and torch.equal(old[name], numbers)
+        for name, numbers in new.items()
+    )

@@ -72,7 +72,8 @@ class Quantiser(nn.Module):
         fraction = whole(self.fraction)
         if self._seen is not None:
             q = rounded(x, fraction, rounding=self.rounding)
-            self._seen.append(self._ends(q.detach()))
+            if len(q):
+                self._seen.append(self._ends(q.detach()))
             return q
         if self.overflow != "WRAP":
             return saturated(
@@ -86,7 +87,7 @@ class Quantiser(nn.Module):
         q = rounded(x, fraction, rounding=self.rounding)
         if not self.training:
             return self._wrapped(q.detach(), fraction.detach()) + (q - q.detach())
-        if self.follow:
+        if self.follow and len(q):
             needed = integer_bits(self._ends(q.detach()), fraction.detach()).amax(dim=0)
             self.integer.sub_(DECAY).clamp_(min=needed)
         return q

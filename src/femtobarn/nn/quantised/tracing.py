@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from femtobarn.errors import InputError
 from femtobarn.nn.quantised.add import QuantisedAdd
 from femtobarn.nn.quantised.conv import QuantisedConv
+from femtobarn.nn.quantised.in_place import without_in_place
 from femtobarn.nn.quantised.linear import QuantisedLinear
 from femtobarn.nn.quantised.quantiser import Quantiser
 from femtobarn.nn.quantised.wires import Wires
@@ -22,29 +23,41 @@ WIRING_NAMES = (
     *("flatten", "unflatten", "reshape", "view", "squeeze", "unsqueeze", "permute", "transpose"),
     *("contiguous", "size", "getattr", "getitem", "pad", "_pad"),
 )
+_VIEWS = ("data", "T", "mT", "H", "mH", "real")  # attributes of a tensor that lie in its memory
 ADDITIONS = (operator.add, operator.iadd, torch.add)
 RELUS = (torch.relu, F.relu)
 
 
+class _Proxy(fx.Proxy):
+    """Records `+=` as what it is; torch.fx would take it for a sum that leaves its first term alone."""
+
+    def __iadd__(self, other: object) -> fx.Proxy:
+        return self.tracer.create_proxy("call_function", operator.iadd, (self, other), {})
+
+
 class _Tracer(fx.Tracer):
+    def proxy(self, node: fx.Node) -> fx.Proxy:
+        return _Proxy(node, self)
+
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return isinstance(m, (*QUANTISED, Wires)) or super().is_leaf_module(m, module_qualified_name)
 
 
 def traced(model: nn.Module) -> fx.GraphModule:
-    """The model as a list of calls.
+    """The model as a list of calls none of which writes over a value; a model that is one is changed itself.
 
     Raises:
-        InputError: A forward whose course depends on the values.
+        InputError: A forward whose course depends on the values, or one that writes over a value that it reads
+            again in another shape.
     """
     if isinstance(model, fx.GraphModule):
-        return model
+        return without_in_place(model, may_share=may_share)
     try:
         graph = _Tracer().trace(model)
     except (fx.proxy.TraceError, TypeError) as error:
         raise InputError(f"{type(model).__name__} cannot be written as a list of calls: {error}") from error
     # Without its name the traced module would be printed as the class it came from, whose code it no longer has.
-    return fx.GraphModule(model, graph, class_name="Quantised")
+    return without_in_place(fx.GraphModule(model, graph, class_name="Quantised"), may_share=may_share)
 
 
 def module_of(node: fx.Node) -> nn.Module | None:
@@ -83,6 +96,14 @@ def is_wiring(node: fx.Node) -> bool:
     ):
         return False
     return node.op in ("call_function", "call_method") and name in WIRING_NAMES
+
+
+def may_share(node: fx.Node) -> bool:
+    """Whether the result of a call may lie in the memory of its argument: a view of it, or itself."""
+    if node.target is getattr:
+        return node.args[1] in _VIEWS
+    copies = isinstance(module_of(node), nn.ZeroPad1d | nn.ZeroPad2d | Wires)
+    return is_wiring(node) and not copies and node.target != "size"
 
 
 def refuse(node: fx.Node, why: str = "has no fixed-point form here") -> InputError:

@@ -89,6 +89,11 @@ class WeightQuantiser(nn.Module):
             fraction = whole(self.fraction)
             self._fit(rounded(weight, fraction, rounding=self.rounding), fraction)
 
+    def follow(self, weight: Float[Tensor, "*shape"]) -> None:
+        """As `start_from` with WRAP; a trained range stays as it is."""
+        if self.overflow == "WRAP":
+            self.start_from(weight)
+
     def _fit(self, q: Tensor, fraction: Tensor) -> None:
         needed = integer_bits(q, fraction)
         shared = [axis for axis, size in enumerate(fraction.shape) if size != self.shape[axis]]

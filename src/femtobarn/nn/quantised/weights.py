@@ -49,7 +49,10 @@ class QuantisedWeights(nn.Module):
         """Quantised kernel and bias; `layer` gives the outputs for any kernel and bias."""
         if self.norm is None or not self.norm.training:
             return self.constants()
-        return self._quantised(*self._folded(*self._batch_statistics(layer(self.weight, self.bias))))
+        outputs = layer(self.weight, self.bias)
+        if not outputs.numel():  # no statistics of a batch without events
+            return self.constants()
+        return self._quantised(*self._folded(*self._batch_statistics(outputs)))
 
     def constants(self) -> tuple[Tensor, Tensor | None]:
         """Quantised kernel and bias with the running statistics: what the hardware will have."""
@@ -61,6 +64,13 @@ class QuantisedWeights(nn.Module):
         self.kernel_quantiser.start_from(kernel)
         if self.bias_quantiser is not None and bias is not None:
             self.bias_quantiser.start_from(bias)
+
+    def follow(self) -> None:
+        """Give a wrapping kernel and bias the integer bits that they need now: weights may have been loaded."""
+        kernel, bias = self._at_rest()
+        self.kernel_quantiser.follow(kernel)
+        if self.bias_quantiser is not None and bias is not None:
+            self.bias_quantiser.follow(bias)
 
     def _at_rest(self) -> tuple[Tensor, Tensor | None]:
         if self.norm is None:
