@@ -30,9 +30,10 @@ WORKSHOP = {
 #: What each room may import besides itself; the bottom rooms first.
 ALLOWED = {
     "errors": set(),
+    "compiled": set(),
     "settings": {"errors"},
     "parts": {"errors"},
-    **{room: LIBRARY | {"errors", "settings", "parts"} for room in LIBRARY},
+    **{room: LIBRARY | {"errors", "compiled", "settings", "parts"} for room in LIBRARY},
     **{room: LIBRARY | WORKSHOP | {"errors", "systems"} for room in WORKSHOP - {"settings", "parts"}},
     "systems": LIBRARY | WORKSHOP | {"errors"},
     "cli": LIBRARY | WORKSHOP | {"errors"},
