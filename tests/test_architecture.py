@@ -31,7 +31,7 @@ WORKSHOP = {
 ALLOWED = {
     "errors": set(),
     "compiled": set(),
-    "settings": {"errors"},
+    "settings": {"errors", "parts"},
     "parts": {"errors"},
     **{room: LIBRARY | {"errors", "compiled", "settings", "parts"} for room in LIBRARY},
     **{room: LIBRARY | WORKSHOP | {"errors", "systems"} for room in WORKSHOP - {"settings", "parts"}},

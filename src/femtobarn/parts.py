@@ -3,9 +3,11 @@
 One thread a process: small models train faster side by side than on many threads each.
 """
 
+import os
 import queue
 import signal
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, as_completed
@@ -144,15 +146,16 @@ def fresh_processes(
 
     A fork would copy the threads of torch and numba in whatever state they are, and multiprocessing's spawn
     would run the caller's script again. ``first(*arguments)`` is called in each process before its work.
+    There are never more processes than processors (but two on one), and none outlives this one.
     """
     from loky import ProcessPoolExecutor
     from loky.backend import get_context
 
     pool = ProcessPoolExecutor(
-        workers,
+        min(workers, max(2, processors())),
         context=get_context("loky"),
         initializer=_prepare,
-        initargs=(first, arguments),
+        initargs=(os.getpid(), first, arguments),
         env={"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
     )
     with warnings.catch_warnings():
@@ -199,7 +202,24 @@ def cluster_workers(address: str) -> Iterator[Executor]:
             pool.shutdown(wait=False)
 
 
-def _prepare(first: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:
+def processors() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def end_with(parent: int) -> None:
+    """End this process soon after that of the given number, its parent, has ended, whatever it is doing."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True, name="end with the parent").start()
+
+
+def _prepare(parent: int, first: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:
+    end_with(parent)
     # Ctrl-C reaches every process of the terminal; the first one decides what happens to the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if first is not None:

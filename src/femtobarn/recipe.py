@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 from femtobarn import systems
 from femtobarn.errors import InputError, nearest
 from femtobarn.runs import Published, Result, Run
-from femtobarn.settings import from_dict
+from femtobarn.settings import check_machine, from_dict
 
 PRESETS = ("tiny", "demo", "paper")  #: every system has these: seconds, minutes on two cores, as published
 
@@ -118,6 +118,7 @@ def carry_out(system: System, run: Run, *, progress: bool = True) -> list[Result
 
     recipe = system.recipe()
     config = from_dict(recipe.Config, run.settings)
+    check_machine(config)  # the run may have been started on another machine
     with run.lock():
         if run.events():
             run.resume()

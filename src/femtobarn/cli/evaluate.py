@@ -119,7 +119,9 @@ def metric(
     from femtobarn.evaluation.single import Options
     from femtobarn.evaluation.single import metric as compute
     from femtobarn.report.numbers import measurement
+    from femtobarn.settings import check_machine
 
+    check_machine({"seed": seed})
     found = compute(name, real, generated, options=Options(jets, seed, fpnd, jet_class))
     for title, estimate in found.items():
         print(f"{title}: {measurement(estimate.value, estimate.error)}", end="")

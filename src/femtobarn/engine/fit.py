@@ -13,6 +13,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from femtobarn.engine.training import Batch, Fit, Objective, Training
+from femtobarn.settings import check_machine, to_dict
 
 
 def fit(
@@ -48,9 +49,11 @@ def fit(
         progress: Show a progress bar.
 
     Raises:
-        InputError: If the loss is not finite, or a checkpoint in ``folder`` is damaged or foreign.
+        InputError: The loss is not finite, the machine lacks the devices, or ``folder`` holds a checkpoint that
+            is damaged or of another model or training.
         KeyboardInterrupt: On Ctrl-C, after the trainer has shut down; checkpoints stay.
     """
+    check_machine({"seed": seed, **to_dict(settings)})
     # Lightning takes a second to import, which most commands can do without.
     from femtobarn.engine.trainer import carry_out
 

@@ -37,7 +37,7 @@ class Training:
     patience: int | None = None
     """Stop after so many epochs without a better validation loss; none trains to the end."""
     accelerator: str = "cpu"
-    """Lightning accelerator: cpu, gpu, auto."""
+    """Lightning accelerator: cpu, gpu, cuda, mps, auto."""
     devices: int = 1
     """Processes or GPUs on each node."""
     nodes: int = 1
@@ -51,8 +51,11 @@ class Training:
         for name in ("epochs", "batch", "devices", "nodes", "threads"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1: got {getattr(self, name)}")
-        if not self.lr > 0:
-            raise InputError(f"lr must be positive: got {self.lr}")
+        for name, value in (("lr", self.lr), ("clip", self.clip), ("patience", self.patience)):
+            if value is not None and not 0 < value < math.inf:
+                raise InputError(f"{name} must be positive: got {value}")
+        if not 0 <= self.weight_decay < math.inf:
+            raise InputError(f"weight_decay must not be negative: got {self.weight_decay}")
 
 
 class Fit(NamedTuple):

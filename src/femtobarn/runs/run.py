@@ -40,7 +40,7 @@ from femtobarn.runs.records import (
     to_json,
 )
 from femtobarn.runs.svg import csv_text, svg_bytes
-from femtobarn.settings import to_dict
+from femtobarn.settings import check_machine, to_dict
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -80,9 +80,11 @@ class Run:
             command: Words of the command line, by default those of this process.
 
         Raises:
-            InputError: The folder cannot be written.
+            InputError: The folder cannot be written, or a setting asks for what this machine does not have.
         """
         _check_name(system)
+        check_machine({"seed": seed})
+        check_machine(settings)
         folder = _new_folder(root / system)
         run = cls(
             folder,

@@ -1,0 +1,6 @@
+"""Settings: to plain JSON and back, and checked against the machine before anything is computed."""
+
+from femtobarn.settings.machine import check_machine
+from femtobarn.settings.plain import flatten, from_dict, to_dict
+
+__all__ = ["check_machine", "flatten", "from_dict", "to_dict"]
