@@ -218,6 +218,12 @@ def end_with(parent: int) -> None:
     threading.Thread(target=watch, daemon=True, name="end with the parent").start()
 
 
+def end_with_launcher() -> None:
+    """In the second and further processes of a distributed training: end with the one that launched them."""
+    if int(os.environ.get("LOCAL_RANK", 0)) > 0:
+        end_with(os.getppid())
+
+
 def _prepare(parent: int, first: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:
     end_with(parent)
     # Ctrl-C reaches every process of the terminal; the first one decides what happens to the others.

@@ -13,6 +13,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from femtobarn.engine.training import Batch, Fit, Objective, Training
+from femtobarn.errors import InputError
 from femtobarn.settings import check_machine, to_dict
 
 
@@ -54,6 +55,9 @@ def fit(
         KeyboardInterrupt: On Ctrl-C, after the trainer has shut down; checkpoints stay.
     """
     check_machine({"seed": seed, **to_dict(settings)})
+    sizes = {"train": len(train), "validation": len(validation)}  # type: ignore[arg-type]
+    if min(sizes["train"] // settings.devices, sizes["validation"]) < 1:
+        raise InputError(f"events to train on and to validate with expected: got {sizes}")
     # Lightning takes a second to import, which most commands can do without.
     from femtobarn.engine.trainer import carry_out
 

@@ -88,6 +88,8 @@ class TensorTable(Dataset[Batch]):
 class ShuffledBatches(Sampler[Tensor]):
     """Index tensors, one per batch, in an order that depends on (seed, epoch, rank) alone.
 
+    A single sample that would be left over joins the batch before it: batch normalisation takes no batch of one.
+
     ``steps_done`` tells how many steps the training has behind it; the epoch follows from it, so a
     resumed training draws the batches it would have drawn.
     """
@@ -111,7 +113,11 @@ class ShuffledBatches(Sampler[Tensor]):
         order = torch.randperm(self.length, generator=generator)
         # Every process must take the same number of steps, so the few left over wait for another epoch.
         share = order[: self.length - self.length % self.world][self.rank() :: self.world]
-        return iter(torch.split(share, self.batch))
+        sizes = [self.batch] * len(self)
+        sizes[-1] = len(share) - self.batch * (len(self) - 1)
+        return iter(torch.split(share, sizes))
 
     def __len__(self) -> int:
-        return math.ceil((self.length // self.world) / self.batch)
+        share = self.length // self.world
+        left_over = share % self.batch == 1 and share > self.batch > 1
+        return math.ceil(share / self.batch) - left_over

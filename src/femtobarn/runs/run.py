@@ -126,6 +126,7 @@ class Run:
         if found > FORMAT:
             raise InputError(
                 f"{folder} has run format {found}, this femtobarn reads up to {FORMAT}: update it"
+                + _writer(record)
             )
         if missing := {"system", "preset", "settings", "seed", "status", "started"} - record.keys():
             raise InputError(f"{path} is damaged: it lacks {', '.join(sorted(missing))}")
@@ -346,6 +347,13 @@ def _new_folder(parent: Path) -> Path:
                 raise
         else:
             return folder
+
+
+def _writer(record: dict[str, Any]) -> str:
+    """Which version wrote a run, as far as it says so."""
+    versions = record.get("versions")
+    version = versions.get("femtobarn") if isinstance(versions, dict) else None
+    return f" to {version} or later, which wrote it" if isinstance(version, str) else ""
 
 
 def _check_name(name: str) -> None:
