@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from femtobarn import systems
 from femtobarn.errors import InputError, nearest
-from femtobarn.runs import Published, Result, Run
+from femtobarn.runs import Published, Result, Run, check_output
 from femtobarn.settings import check_machine, from_dict
 
 PRESETS = ("tiny", "demo", "paper")  #: every system has these: seconds, minutes on two cores, as published
@@ -138,6 +138,43 @@ def carry_out(system: System, run: Run, *, progress: bool = True) -> list[Result
             raise
         write_report([run], run.folder / "report.html")
     return results
+
+
+def predict(
+    run: Run, files: Sequence[Path], output: Path, *, model: str | None = None, progress: bool = True
+) -> Path:
+    """Write what a trained run makes of a user's files, and return the path written.
+
+    Args:
+        run: A finished run.
+        files: The files, in a format that the system reads.
+        output: File to write; never one of the inputs, of the data of the run or of its own files.
+        model: Which of the trained models; the best one if not given.
+        progress: Show a progress bar.
+
+    Raises:
+        InputError: No file is given, one cannot be read, or the output would replace one.
+    """
+    if not files:
+        raise InputError("no file given: femtobarn predict RUN FILE... -o OUTPUT.h5")
+    known = map(Path, run.data.files if run.data else ())
+    check_output(output, [*files, *known])
+    recipe = find_system(run.record["system"]).recipe()
+    return recipe.predict(run, files, output, model=model, progress=progress)
+
+
+def export(run: Run, output: Path, *, to: str, model: str | None = None) -> Any:
+    """Write a trained model of a run for other programs or for hardware; the system says what it has checked.
+
+    Raises:
+        InputError: The system has nothing to export, or the output belongs to a run.
+        VerificationError: What was written does not do the same as the model.
+    """
+    recipe: Any = find_system(run.record["system"]).recipe()
+    if not hasattr(recipe, "export"):
+        raise InputError(f"{run.record['system']} has nothing to export")
+    check_output(output)
+    return recipe.export(run, output, to=to, model=model)
 
 
 def _loaded(recipe: Recipe, config: Any, run: Run, *, progress: bool) -> Any:

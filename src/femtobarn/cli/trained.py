@@ -1,7 +1,7 @@
 """Verbs that use finished runs: ``predict``, ``export``, ``report``."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import tyro
 
@@ -23,14 +23,10 @@ def predict(
         output: File to write.
         model: Which of the trained models; the best one if not given.
     """
-    from femtobarn.recipe import find_system
+    from femtobarn import recipe
     from femtobarn.runs import Run
 
-    opened = Run.open(run)
-    recipe = find_system(opened.record["system"]).recipe()
-    if not files:
-        raise InputError("no file given: femtobarn predict RUN FILE... -o OUTPUT.h5")
-    print(recipe.predict(opened, files, output, model=model or None, progress=True))
+    print(recipe.predict(Run.open(run), files, output, model=model or None))
 
 
 def export(
@@ -50,14 +46,10 @@ def export(
         output: Folder to write to; for hardware it also gets test vectors, the integer model and a page.
         model: Which of the trained models; the best one if not given.
     """
-    from femtobarn.recipe import find_system
+    from femtobarn import recipe
     from femtobarn.runs import Run
 
-    opened = Run.open(run)
-    recipe: Any = find_system(opened.record["system"]).recipe()
-    if not hasattr(recipe, "export"):
-        raise InputError(f"{opened.record['system']} has nothing to export")
-    print(recipe.export(opened, output, to=to, model=model or None))
+    print(recipe.export(Run.open(run), output, to=to, model=model or None))
     page = output / "export.html"
     if page.is_file():
         print(f"page: {page}")

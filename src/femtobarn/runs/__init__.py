@@ -14,6 +14,7 @@ all but ``run.json`` null stands for NaN, and what is None is left out.
 """
 
 from femtobarn.runs.files import write_atomically
+from femtobarn.runs.outputs import check_output
 from femtobarn.runs.published import read_published
 from femtobarn.runs.records import DataKind, Figure, Provenance, Published, Result, Status, comparable
 from femtobarn.runs.run import FORMAT, Run
@@ -27,6 +28,7 @@ __all__ = [
     "Result",
     "Run",
     "Status",
+    "check_output",
     "comparable",
     "read_published",
     "write_atomically",
