@@ -136,9 +136,9 @@ def _all_settings(run: Run) -> dict[str, Any]:
 
 def _duration(run: Run) -> str:
     """Time from start to end, as "1 h 02 min"; empty as long as the run has not ended."""
-    if "ended" not in run.record:
+    start, end = (_instant(run.record.get(key)) for key in ("started", "ended"))
+    if start is None or end is None:
         return ""
-    start, end = (datetime.fromisoformat(run.record[key]) for key in ("started", "ended"))
     minutes, seconds = divmod(int((end - start).total_seconds()), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
@@ -232,4 +232,13 @@ def _json(value: object) -> str:
 
 def _date(text: str) -> str:
     """A stored time for people: to the minute, in UTC."""
-    return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    instant = _instant(text)
+    return f"{instant:%Y-%m-%d %H:%M} UTC" if instant else text
+
+
+def _instant(text: object) -> datetime | None:
+    """A stored time in UTC; None for what is no time."""
+    try:
+        return datetime.fromisoformat(str(text)).astimezone(UTC)
+    except ValueError:
+        return None

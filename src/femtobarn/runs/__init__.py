@@ -1,4 +1,4 @@
-"""A run: one folder of plain files that tells what was done, on which data, and what came out.
+"""A run: one folder of plain files with its settings, data, log, results and figures.
 
 ======================== =======================================================================
 ``run.json``             system, preset, settings, seed, versions, machine, data, times, status

@@ -49,7 +49,8 @@ def write_atomically(path: Path, content: bytes) -> None:
 def write_json(path: Path, content: Any) -> None:
     """Write plain JSON, NaN and infinities excluded."""
     text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False)
-    write_atomically(path, f"{text}\n".encode())
+    # Bytes of a path that are not UTF-8 are halves of characters here; an escape of JSON brings them back.
+    write_atomically(path, f"{text}\n".encode(errors="backslashreplace"))
 
 
 def read_json(path: Path) -> Any:

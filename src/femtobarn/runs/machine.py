@@ -1,4 +1,4 @@
-"""What a run tells of where it ran: packages, processor, threads, time."""
+"""The environment of a run: package versions, processor, threads, time."""
 
 import platform
 import sys

@@ -1,4 +1,4 @@
-"""Outputs that replace nothing of value: no input, and no file of a run."""
+"""Check that an output file overwrites neither an input nor a file of a run."""
 
 from collections.abc import Collection, Iterable
 from pathlib import Path

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
-from femtobarn.errors import InputError, nearest
+from femtobarn.errors import InputError, nearest, printable
 from femtobarn.runs import machine
 from femtobarn.runs.files import (
     own_path,
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1  #: of the run folder; raised when a reader of the old one would misread the new one
 
+#: What a record must have.
+_FIELDS = {"system": str, "preset": str, "settings": dict, "seed": int, "status": str, "started": str}
 _NAME = re.compile(r"\w[\w.+-]*(/\w[\w.+-]*)*")
 
 
@@ -128,8 +130,11 @@ class Run:
                 f"{folder} has run format {found}, this femtobarn reads up to {FORMAT}: update it"
                 + _writer(record)
             )
-        if missing := {"system", "preset", "settings", "seed", "status", "started"} - record.keys():
+        if missing := _FIELDS.keys() - record.keys():
             raise InputError(f"{path} is damaged: it lacks {', '.join(sorted(missing))}")
+        for name, kind in _FIELDS.items():
+            if not isinstance(record[name], kind):
+                raise InputError(f"{path} is damaged: {name} is {type(record[name]).__name__}")
         return cls(folder, record)
 
     @property
@@ -149,24 +154,24 @@ class Run:
 
     @property
     def data(self) -> Provenance | None:
-        """Where the data come from, None as long as nobody has said."""
+        """Origin of the data, None as long as it is not recorded."""
         data = self._record.get("data")
         with reading(self._path("run.json")):
             return Provenance(**data) if data else None
 
     @property
     def kind(self) -> DataKind:
-        """Kind of the data; "stand-in" as long as nobody has said where they come from."""
+        """Kind of the data; "stand-in" as long as their origin is not recorded."""
         return self.data.kind if self.data else "stand-in"
 
     @property
     def status(self) -> str:
-        """How the run stands. A process that was killed cannot say so: its run shows as "interrupted"."""
+        """Status of the run; "interrupted" if its process was killed."""
         status = str(self._record["status"])
         return "interrupted" if status == "running" and in_use(self.folder) is False else status
 
     def lock(self) -> AbstractContextManager[None]:
-        """Keep the run to this process while the context lasts.
+        """Lock the run for this process while the context lasts.
 
         Raises:
             InputError: Another process works on it; the message names it.
@@ -174,7 +179,7 @@ class Run:
         return locked(self.folder)
 
     def set_data(self, data: Provenance) -> None:
-        """Record where the data come from."""
+        """Record the origin of the data."""
         self._record["data"] = asdict(data)
         self._save()
 
@@ -184,7 +189,7 @@ class Run:
         self._save()
 
     def resume(self) -> None:
-        """Record that a run which had ended goes on."""
+        """Set the status of an ended run back to "running", and log it."""
         self._record |= {"status": "running"}
         self._record.pop("ended", None)
         self._record.pop("reason", None)
@@ -260,7 +265,8 @@ class Run:
         self._folder(Path("figures", name).parent)
         write_atomically(self._path(f"figures/{name}.csv"), table.encode())
         write_atomically(self._path(f"figures/{name}.svg"), drawing)
-        entry = {"name": name, "title": title, "caption": caption, "section": section}
+        texts = {"title": title, "caption": caption, "section": section}
+        entry = {"name": name, **{key: printable(text) for key, text in texts.items()}}
         index = {old["name"]: old for old in self._figure_index()} | {name: entry}
         write_json(self._path("figures/index.json"), list(index.values()))
 
@@ -284,7 +290,7 @@ class Run:
         return self._folder(f"work/{name}")
 
     def mark_done(self, name: str, payload: Mapping[str, Any]) -> None:
-        """Record that a part is finished, with what a resumed run must know of it."""
+        """Record that a part is finished, with the data that a resumed run needs."""
         write_json(self.work(name) / "done.json", plain(dict(payload)))
 
     def done(self, name: str) -> dict[str, Any] | None:
