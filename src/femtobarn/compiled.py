@@ -1,4 +1,4 @@
-"""Numba's compiler, with its cache on disk wherever there is a place for one."""
+"""Numba compilation, cached on disk where a cache folder can be written."""
 
 import os
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import numba
 
 
 def njit(*function: Callable[..., Any], cache: bool = False, **options: Any) -> Any:
-    """`numba.njit` whose ``cache=True`` is a wish: without a writable place the function is compiled each time.
+    """`numba.njit`, where ``cache=True`` falls back to no cache if no cache folder can be written.
 
     An installation may be read-only and its user without a home folder, as in containers. `NUMBA_CACHE_DIR`
     names another place.

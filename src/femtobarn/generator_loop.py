@@ -23,20 +23,20 @@ from femtobarn.errors import InputError
 
 @dataclass(frozen=True)
 class Course:
-    """How long a generator is trained, and how its checkpoints are chosen."""
+    """Training length of a generator, and choice of its checkpoint."""
 
     epochs: int = 10
     """Passes over the training events."""
     batch: int = 128
-    """Events a step."""
+    """Events per step."""
     check: int = 1
-    """Epochs from one measurement on the validation events, and one checkpoint, to the next."""
+    """Epochs between validations; each validation writes a checkpoint."""
     ema: float = 0.99
-    """Decay a step of the averaged weights, which are those kept and measured; 0 keeps the last weights."""
+    """Decay per step of the exponential moving average of the weights, which is validated and kept; 0 for none."""
     schedule: Literal["constant", "cosine"] = "constant"
-    """How the learning rates change from step to step."""
+    """Learning-rate schedule: constant, or cosine decay to zero."""
     warmup: float = 0.0
-    """Share of the steps over which the learning rates rise from zero."""
+    """Fraction of the steps with linear learning-rate warm-up."""
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch", "check"):
@@ -48,7 +48,7 @@ class Course:
 
 @runtime_checkable
 class Pace(Protocol):
-    """What the loop asks of the settings of a training; `Course` has it, and so may a system's own settings."""
+    """Settings that the loop reads; `Course` has them, and so may a system's own settings."""
 
     @property
     def epochs(self) -> int:
@@ -77,7 +77,7 @@ class Pace(Protocol):
 
 @runtime_checkable
 class Learner(Protocol):
-    """What is trained: networks, their optimisers and rates, and one step of all of them."""
+    """Networks with their optimisers and learning rates, and one training step."""
 
     generator: Any
     networks: nn.ModuleDict
@@ -176,7 +176,7 @@ def set_rates(learner: Learner, scale: float) -> None:
 
 
 def _followed(course: Pace, seed: int, events: int) -> dict[str, Any]:
-    """What must be the same for a training to go on as if it had never stopped."""
+    """Settings that must not change when a training is resumed."""
     same = {name: getattr(course, name) for name in ("batch", "check", "ema", "schedule", "warmup")}
     same |= {"seed": seed, "events": events}
     # Rates that rise or fall are laid out over all epochs; constant ones can be followed further.

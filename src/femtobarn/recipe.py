@@ -1,4 +1,4 @@
-"""What a published system offers, where systems are found, and how one is run from data to report."""
+"""The interface of a published system, the list of systems, and a run from data to report."""
 
 import importlib
 import inspect
@@ -38,7 +38,7 @@ class Recipe(Protocol):
 
     @property
     def train(self) -> Callable[..., Any]:
-        """``train(config, data, run, *, progress)``: whatever has to be fitted; goes on where it stopped."""
+        """``train(config, data, run, *, progress)``: trains the models; resumes where it stopped."""
 
     @property
     def evaluate(self) -> Callable[..., list[Result]]:
@@ -46,11 +46,11 @@ class Recipe(Protocol):
 
     @property
     def predict(self) -> Callable[..., Path]:
-        """``predict(run, files, output, *, model, progress)``: what the trained system makes of a user's files."""
+        """``predict(run, files, output, *, model, progress)``: applies a trained model to a user's files."""
 
 
 class System(NamedTuple):
-    """A system by its name on the command line and the package it lives in."""
+    """A system: its name on the command line and its Python package."""
 
     name: str
     package: str
@@ -108,7 +108,7 @@ def start(
 
 
 def carry_out(system: System, run: Run, *, progress: bool = True) -> list[Result]:
-    """Load, train, evaluate and report; parts that the run has behind it are not repeated.
+    """Load, train, evaluate and report; trainings that are finished are not repeated.
 
     Raises:
         InputError: A mistake of the user; the run is marked as failed and keeps what it has.
@@ -143,7 +143,7 @@ def carry_out(system: System, run: Run, *, progress: bool = True) -> list[Result
 def predict(
     run: Run, files: Sequence[Path], output: Path, *, model: str | None = None, progress: bool = True
 ) -> Path:
-    """Write what a trained run makes of a user's files, and return the path written.
+    """Apply a trained run to a user's files, and return the path of the predictions.
 
     Args:
         run: A finished run.
@@ -164,7 +164,7 @@ def predict(
 
 
 def export(run: Run, output: Path, *, to: str, model: str | None = None) -> Any:
-    """Write a trained model of a run for other programs or for hardware; the system says what it has checked.
+    """Export a trained model of a run to other programs or to hardware; returns what the system reports.
 
     Raises:
         InputError: The system has nothing to export, or the output belongs to a run.
@@ -178,7 +178,7 @@ def export(run: Run, output: Path, *, to: str, model: str | None = None) -> Any:
 
 
 def _loaded(recipe: Recipe, config: Any, run: Run, *, progress: bool) -> Any:
-    """The data of a run; where they come from and how many there are is recorded."""
+    """The data of a run; records their origin and sizes."""
     if "run" in inspect.signature(recipe.load).parameters:  # a system that records this by itself
         return recipe.load(config, run, progress=progress)
     data = recipe.load(config, progress=progress)

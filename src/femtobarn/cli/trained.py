@@ -20,8 +20,8 @@ def predict(
     Args:
         run: Folder of a finished run.
         files: Your files, in a format that ``femtobarn data`` describes.
-        output: File to write.
-        model: Which of the trained models; the best one if not given.
+        output: Output file.
+        model: Name of a trained model; by default the best one.
     """
     from femtobarn import recipe
     from femtobarn.runs import Run
@@ -36,15 +36,15 @@ def export(
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("export"),
     model: str = "",
 ) -> None:
-    """Write a trained model for other programs or for hardware, and check that it does the same.
+    """Export a trained model to other programs or to hardware, and verify it.
 
     A single output number that differs ends with exit code 1.
 
     Args:
         run: Folder of a finished run.
-        to: What to write; not every system offers all of them.
-        output: Folder to write to; for hardware it also gets test vectors, the integer model and a page.
-        model: Which of the trained models; the best one if not given.
+        to: Output format; not every system offers all of them.
+        output: Output folder; for hardware it also gets test vectors, the integer model and a page.
+        model: Name of a trained model; by default the best one.
     """
     from femtobarn import recipe
     from femtobarn.runs import Run
@@ -64,7 +64,7 @@ def report(
 
     Args:
         runs: Folders of runs; several are compared side by side.
-        output: Page to write.
+        output: Output file.
     """
     from femtobarn.report import write_report
     from femtobarn.runs import Run

@@ -1,4 +1,4 @@
-"""Files of tensors and plain data: written whole or not at all, read without running code from them."""
+"""Checkpoint files of tensors and plain data: written atomically, read without executing code."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +16,7 @@ _FORMAT, _VERSION = "femtobarn format", "femtobarn version"
 
 
 def save_tensors(content: dict[str, Any], path: Path) -> None:
-    """Write tensors and plain data to ``path``, whole or not at all, with the number of the format."""
+    """Write tensors and plain data to ``path`` atomically, with a format number."""
     numbered = {**content, _FORMAT: FORMAT, _VERSION: __version__}
 
     def write(unfinished: Path) -> None:
@@ -53,7 +53,7 @@ def load_tensors(path: Path) -> dict[str, Any]:
 
 
 def check_course(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Refuse to go on with a training under other settings: the numbers would be those of neither.
+    """Refuse to resume a training with changed settings, which would mix two trainings.
 
     Raises:
         InputError: A setting has changed; those that an older checkpoint does not name are not compared.

@@ -1,4 +1,4 @@
-"""``fit`` as Lightning carries it out: the task, its callbacks, and the Trainer."""
+"""Implementation of ``fit`` with Lightning: the task, its callbacks, and the Trainer."""
 
 import csv
 import math
@@ -64,7 +64,7 @@ class _Task(lightning.LightningModule):
 
 
 class _AtomicCheckpoints(TorchCheckpointIO):
-    """Checkpoints appear whole or not at all, and reading one never runs code from it."""
+    """Writes checkpoints atomically, and reads them without executing code from them."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         save_tensors(checkpoint, Path(path))
@@ -76,7 +76,7 @@ class _AtomicCheckpoints(TorchCheckpointIO):
 
 
 class _EpochLog(Callback):
-    """Writes one line per epoch to ``log.csv``, and tells the caller."""
+    """Writes one row per epoch to ``log.csv`` and calls the user's callback."""
 
     def __init__(
         self, path: Path, course: dict[str, Any], report: Callable[[dict[str, float]], None] | None
@@ -116,7 +116,7 @@ def _write_table(path: Path, rows: list[dict[str, float]]) -> None:
 
 
 class _SeedEachStep(Callback):
-    """Dropout and other noise must not depend on where a run was stopped."""
+    """Seeds dropout and other noise in each step, so that they do not depend on where a training was stopped."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
@@ -139,7 +139,7 @@ def carry_out(
     report: Callable[[dict[str, float]], None] | None,
     progress: bool,
 ) -> Fit:
-    """What ``fit`` does with the same arguments."""
+    """Train with Lightning; the arguments are those of ``fit``."""
     end_with_launcher()
     folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(settings.threads)
@@ -201,7 +201,7 @@ def carry_out(
 
 
 def _course(settings: Training, *, seed: int, events: int, lr_scale: Mapping[str, float]) -> dict[str, Any]:
-    """What must be the same for a training to go on as if it had never stopped."""
+    """Settings that must not change when a training is resumed."""
     names = ("batch", "lr", "schedule", "weight_decay", "clip")
     same = {name: getattr(settings, name) for name in names} | {"seed": seed, "events": events}
     same |= {f"lr of {part}": scale for part, scale in lr_scale.items()}
@@ -233,7 +233,7 @@ def _run(trainer: lightning.Trainer, task: _Task, train: Any, validation: Any, r
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence Lightning's advice on workers, loggers and folders, which does not apply to data in memory."""
+    """Silence Lightning's warnings about data workers, loggers and folders, which do not apply to data in memory."""
     import logging
 
     logger = logging.getLogger("pytorch_lightning")

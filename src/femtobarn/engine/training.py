@@ -1,4 +1,4 @@
-"""What a training is made of: its settings, its batches, what it returns."""
+"""Settings, batches and result of a training."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -20,32 +20,32 @@ Objective = Callable[[nn.Module, Batch], Tensor]
 
 @dataclass(frozen=True)
 class Training:
-    """How one model is trained."""
+    """Training of one model."""
 
     epochs: int = 30
     """Passes over the training sample."""
     batch: int = 500
-    """Samples per step and process."""
+    """Events per step and process."""
     lr: float = 2e-3
-    """Largest learning rate of Adam."""
+    """Peak learning rate of AdamW."""
     schedule: Literal["cosine", "constant"] = "cosine"
-    """How the learning rate changes from step to step."""
+    """Learning-rate schedule: cosine decay to zero, or constant."""
     weight_decay: float = 0.0
-    """Decoupled weight decay (AdamW)."""
+    """Weight decay of AdamW."""
     clip: float | None = 1.0
-    """Largest norm of the gradient; none switches the clipping off."""
+    """Maximum gradient norm; None for no clipping."""
     patience: int | None = None
-    """Stop after so many epochs without a better validation loss; none trains to the end."""
+    """Early stopping: epochs without a better validation loss before training stops; None trains all epochs."""
     accelerator: str = "cpu"
     """Lightning accelerator: cpu, gpu, cuda, mps, auto."""
     devices: int = 1
     """Processes or GPUs on each node."""
     nodes: int = 1
-    """Machines; launch with torchrun or under SLURM."""
+    """Number of machines; launch with torchrun or under SLURM."""
     strategy: str = "auto"
     """Lightning strategy, such as ddp."""
     threads: int = 1
-    """Torch threads per process; one is fastest for small models."""
+    """Torch threads per process; 1 is fastest for small models."""
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch", "devices", "nodes", "threads"):
@@ -59,7 +59,7 @@ class Training:
 
 
 class Fit(NamedTuple):
-    """What a training leaves behind."""
+    """Result of a training."""
 
     best_epoch: int
     validation: float
@@ -69,7 +69,7 @@ class Fit(NamedTuple):
 
 
 class TensorTable(Dataset[Batch]):
-    """Tensors of equal length in memory; an index tensor picks a whole batch at once."""
+    """Tensors of equal length in memory; an index tensor selects a batch."""
 
     def __init__(self, columns: Mapping[str, Tensor]) -> None:
         lengths = {name: len(column) for name, column in columns.items()}

@@ -1,4 +1,4 @@
-"""Settings: to plain JSON and back, and checked against the machine before anything is computed."""
+"""Settings as dataclasses: conversion to plain JSON and back, validation against the machine."""
 
 from femtobarn.settings.machine import check_machine
 from femtobarn.settings.plain import flatten, from_dict, to_dict

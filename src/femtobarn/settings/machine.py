@@ -1,4 +1,4 @@
-"""Settings checked against the machine: what a type cannot say, told before data are made.
+"""Validation of settings against the machine, before any computation.
 
 A setting of one of these names means the same in every system: ``seed``, ``seeds``, ``workers``, ``device``,
 ``accelerator``, ``devices``, ``strategy``.
