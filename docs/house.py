@@ -29,7 +29,7 @@ ROWS: tuple[tuple[str, int, int, int, int, tuple[str, ...]], ...] = (
     ("library", 624, 72, 796, 916, ("settings",)),
     ("library", 764, 58, 190, 740, ("data", "parts", "physics", "qubo", "hardware")),
 )
-GROUND = {"errors", "compiled"}
+GROUND = {"errors", "compiled", "deprecation"}
 #: What a room of one file is for. A room of several files shows their names, or how many if they do not fit.
 WORDS = {
     "cli": "the command femtobarn: list · show · data · run · evaluate · metric · predict · export · report",
@@ -290,7 +290,7 @@ def _wrapped(words: tuple[str, ...], width: float) -> list[str]:
 
 
 def _ground() -> list[str]:
-    rooms = ("errors", "one line for the user"), ("compiled", "numba and its cache")
+    rooms = ("errors", "one line for the user"), ("compiled", "numba"), ("deprecation", "old names")
     words = " · ".join(f'<tspan font-weight="600">{room}</tspan> · {what}' for room, what in rooms)
     return [
         '<rect class="pill" x="190" y="846" width="726" height="28" rx="7"/>',

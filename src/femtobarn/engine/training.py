@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset, Sampler
 
+from femtobarn.deprecation import moved
 from femtobarn.errors import InputError
 
 Batch = dict[str, Tensor]
@@ -121,3 +122,6 @@ class ShuffledBatches(Sampler[Tensor]):
         share = self.length // self.world
         left_over = share % self.batch == 1 and share > self.batch > 1
         return math.ceil(share / self.batch) - left_over
+
+
+__getattr__ = moved(__name__, {"fit": "femtobarn.engine.fit"}, removed_in="0.3")

@@ -10,7 +10,8 @@ import numpy as np
 
 from femtobarn.data.cache import write_whole
 from femtobarn.data.source import Arrays, Source, stream
-from femtobarn.errors import InputError
+from femtobarn.errors import InputError, printable
+from femtobarn.runs import check_output
 
 FORMAT = 1  #: of the file
 _ROWS = 1024  # compressed together
@@ -50,8 +51,9 @@ def write_predictions(
         progress: Show a bar.
 
     Raises:
-        InputError: A file cannot be read or has no rows, or the output cannot be written.
+        InputError: A file cannot be read or has no rows, or the output cannot be written or is one of the files.
     """
+    check_output(output, files)
     sources = [open_file(path) for path in files]
     total = sum(map(len, sources))
     if not total:
@@ -63,7 +65,7 @@ def write_predictions(
             _bar(what, total, progress) as advance,
         ):
             file.attrs["format"], file.attrs["model"] = FORMAT, model
-            file.attrs["files"] = [str(path) for path in files]
+            file.attrs["files"] = [printable(str(path)) for path in files]
             for index, source in enumerate(sources):
                 start = 0
                 wanted = columns or source.columns
