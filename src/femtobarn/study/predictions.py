@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 
 from femtobarn.data.cache import write_whole
+from femtobarn.data.hdf5_output import new_hdf5
 from femtobarn.data.source import Arrays, Source, stream
 from femtobarn.errors import InputError, printable
 from femtobarn.runs import check_output
@@ -61,7 +62,7 @@ def write_predictions(
 
     def write(unfinished: Path) -> None:
         with (
-            h5py.File(unfinished, "w", track_order=True) as file,
+            new_hdf5(unfinished, track_order=True) as file,
             _bar(what, total, progress) as advance,
         ):
             file.attrs["format"], file.attrs["model"] = FORMAT, model
