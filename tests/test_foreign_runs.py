@@ -1,15 +1,19 @@
 """Run folders from elsewhere: what lies in them leads nowhere else, and nothing waits for it."""
 
 import contextlib
+import copy
+import io
+import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from femtobarn.errors import InputError
 from femtobarn.report import print_summary, write_report
-from femtobarn.runs import Result, Run
+from femtobarn.runs import Provenance, Result, Run
 
 SECRET = b'{"secret": "of another user"}\n'
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="10pt" height="10pt"/>'
@@ -138,3 +142,58 @@ def test_a_pipe_is_not_waited_for(run: Run, name: str) -> None:
 def test_the_folder_itself_may_be_a_link(run: Run, tmp_path: Path) -> None:
     (tmp_path / "latest").symlink_to(run.folder)
     assert _use_all(Run.open(tmp_path / "latest")) == []
+
+
+ODD = [None, -1.5, "\ud800", [1], {"a": [1]}]
+
+
+def _changed(content: object) -> Iterator[object]:
+    """The content with one of its values, at any depth, replaced by something odd or left out."""
+    if isinstance(content, dict | list):
+        keys = list(content) if isinstance(content, dict) else range(len(content))
+        for key in keys:
+            for inner in _changed(content[key]):
+                other = copy.copy(content)
+                other[key] = inner
+                yield other
+            other = copy.copy(content)
+            del other[key]
+            yield other
+    yield from ODD
+
+
+@pytest.mark.parametrize("name", ["run.json", "results.json", "figures/index.json", "log.jsonl"])
+def test_a_changed_file_is_read_or_told_in_one_line(run: Run, tmp_path: Path, name: str) -> None:
+    run.set_data(Provenance("stand-in", "x", "y", {"a": "b"}, {"c": 1}))
+    path = run.folder / name
+    sound = path.read_text()
+    content = json.loads(sound.splitlines()[0] if name == "log.jsonl" else sound)
+    readers = [
+        lambda run: run.status,
+        lambda run: run.kind,
+        lambda run: run.results(),
+        lambda run: run.figures(),
+        lambda run: write_report([run], tmp_path / "page.html"),
+        lambda run: print_summary(run, Console(file=io.StringIO())),
+    ]
+    for changed in _changed(content):
+        path.write_text(json.dumps(changed))
+        for read in readers:
+            try:
+                read(Run.open(run.folder))
+            except InputError as error:
+                assert "\n" not in str(error)  # noqa: PT017 - an error is one of two right answers
+    path.write_text(sound)
+    assert _use_all(Run.open(run.folder)) == []
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, "9" * 5000, "{", "", "\x00", "nul"])
+@pytest.mark.parametrize("name", ["run.json", "results.json", "figures/index.json", "log.jsonl"])
+def test_what_is_no_json_is_told_in_one_line(run: Run, tmp_path: Path, name: str, content: str) -> None:
+    (run.folder / name).write_text(content)
+    try:
+        write_report([Run.open(run.folder)], tmp_path / "page.html")
+    except InputError as error:
+        assert name in str(error)  # noqa: PT017 - an error is one of two right answers
+    else:
+        assert name == "log.jsonl", "only the log is read as far as it goes"

@@ -304,7 +304,7 @@ CONTROLS = "a\x00b\x1b[31mc\x9b2Jd\ud800e\ufffef\u202eg"
 def poisoned(value: object, text: str) -> object:
     """Every text in plain JSON replaced, keys too; what its reader needs stays."""
     if isinstance(value, dict):
-        kept = {key: value[key] for key in value.keys() & {"format", "started", "ended"}}
+        kept = {key: value[key] for key in value.keys() & {"format", "started", "ended", "kind"}}
         changed = {
             key if key in KNOWN else f"{key}{text}": poisoned(each, text) for key, each in value.items()
         }

@@ -14,10 +14,11 @@ all but ``run.json`` null stands for NaN, and what is None is left out.
 """
 
 from femtobarn.runs.files import write_atomically
+from femtobarn.runs.format import FORMAT
 from femtobarn.runs.outputs import check_output
 from femtobarn.runs.published import read_published
 from femtobarn.runs.records import DataKind, Figure, Provenance, Published, Result, Status, comparable
-from femtobarn.runs.run import FORMAT, Run
+from femtobarn.runs.run import Run
 
 __all__ = [
     "FORMAT",

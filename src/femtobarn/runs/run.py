@@ -27,6 +27,7 @@ from femtobarn.runs.files import (
     write_json,
     writing,
 )
+from femtobarn.runs.format import FORMAT, check_record
 from femtobarn.runs.lock import in_use, locked
 from femtobarn.runs.records import (
     DataKind,
@@ -45,10 +46,6 @@ from femtobarn.settings import check_machine, to_dict
 if TYPE_CHECKING:
     import matplotlib.figure
 
-FORMAT = 1  #: of the run folder; raised when a reader of the old one would misread the new one
-
-#: What a record must have.
-_FIELDS = {"system": str, "preset": str, "settings": dict, "seed": int, "status": str, "started": str}
 _NAME = re.compile(r"\w[\w.+-]*(/\w[\w.+-]*)*")
 
 
@@ -122,19 +119,7 @@ class Run:
         if not path.is_file():
             raise InputError(f"{folder} is not a run: it has no run.json")
         record = read_json(path)
-        found = record.get("format") if isinstance(record, dict) else None
-        if type(found) is not int:
-            raise InputError(f"{path} is not the record of a run: it has no format number")
-        if found > FORMAT:
-            raise InputError(
-                f"{folder} has run format {found}, this femtobarn reads up to {FORMAT}: update it"
-                + _writer(record)
-            )
-        if missing := _FIELDS.keys() - record.keys():
-            raise InputError(f"{path} is damaged: it lacks {', '.join(sorted(missing))}")
-        for name, kind in _FIELDS.items():
-            if not isinstance(record[name], kind):
-                raise InputError(f"{path} is damaged: {name} is {type(record[name]).__name__}")
+        check_record(record, folder)
         return cls(folder, record)
 
     @property
@@ -156,8 +141,7 @@ class Run:
     def data(self) -> Provenance | None:
         """Origin of the data, None as long as it is not recorded."""
         data = self._record.get("data")
-        with reading(self._path("run.json")):
-            return Provenance(**data) if data else None
+        return Provenance(**data) if data else None
 
     @property
     def kind(self) -> DataKind:
@@ -209,12 +193,15 @@ class Run:
     def events(self) -> list[dict[str, Any]]:
         """The log; lines torn by a kill are left out."""
         path = self._path("log.jsonl")
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else ()
         found = []
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else ():
+        for line in lines:
             try:
-                found.append(restored(json.loads(line)))
-            except json.JSONDecodeError:
+                event = restored(json.loads(line))
+            except (ValueError, RecursionError):
                 continue
+            if isinstance(event, dict):
+                found.append(event)
         return found
 
     def save_results(self, results: Sequence[Result], *, published: Sequence[Published] = ()) -> list[Result]:
@@ -277,6 +264,8 @@ class Run:
             with reading(self._path("figures/index.json")):
                 name = entry["name"]
                 _check_name(name)  # a foreign index must not lead outside the folder
+                if not all(isinstance(text, str) for text in entry.values()):
+                    raise TypeError(f"the texts of {name} are no texts")
                 folder = self.folder / "figures"
                 figure = Figure(**entry, svg=folder / f"{name}.svg", csv=folder / f"{name}.csv")
             for path in (figure.svg, figure.csv):
@@ -297,7 +286,11 @@ class Run:
         """What `mark_done` recorded for a part, or None if it is not finished."""
         _check_name(name)
         path = self._path(f"work/{name}/done.json")
-        return dict(restored(read_json(path))) if path.exists() else None
+        if not path.exists():
+            return None
+        content = read_json(path)
+        with reading(path):
+            return dict(restored(content))
 
     def trained(self, name: str | None = None) -> list[Path]:
         """Folders of the parts that left a ``model.pt``, sorted; only that of `name` if one is given.
@@ -326,9 +319,13 @@ class Run:
             folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def _figure_index(self) -> list[Any]:
+    def _figure_index(self) -> list[dict[str, Any]]:
         path = self._path("figures/index.json")
-        return list(read_json(path)) if path.exists() else []
+        if not path.exists():
+            return []
+        content = read_json(path)
+        with reading(path):
+            return [dict(entry, name=entry["name"]) for entry in content]
 
     def _numbers(self, part: str, kind: type[N]) -> list[N]:
         path = self._path("results.json")
@@ -353,13 +350,6 @@ def _new_folder(parent: Path) -> Path:
                 raise
         else:
             return folder
-
-
-def _writer(record: dict[str, Any]) -> str:
-    """Which version wrote a run, as far as it says so."""
-    versions = record.get("versions")
-    version = versions.get("femtobarn") if isinstance(versions, dict) else None
-    return f" to {version} or later, which wrote it" if isinstance(version, str) else ""
 
 
 def _check_name(name: str) -> None:
