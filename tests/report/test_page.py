@@ -1,6 +1,7 @@
 import base64
 import csv
 import io
+import json
 import re
 import shutil
 from dataclasses import replace
@@ -358,7 +359,7 @@ def test_text_in_any_field_stays_text(browser, stand_in: Run, tmp_path: Path, te
 def test_any_label_makes_a_figure_that_a_page_can_show(tmp_path: Path, text: str) -> None:
     run = Run.create(tmp_path, system="x", preset="tiny", settings={text: text}, seed=1, summary=text)
     figure, axes = pyplot.subplots()
-    axes.plot([1, 2], label=text.replace("$", ""))
+    axes.plot([1, 2], label=f"l{text}".replace("$", ""))
     axes.set_title(text.replace("$", ""))
     axes.legend()
     run.save_figure(
