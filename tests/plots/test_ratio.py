@@ -51,3 +51,39 @@ def test_a_sample_of_the_same_scatters_around_one_as_its_errors_say() -> None:
 def test_bad_input_is_refused(reference: list[float], bins: list[float], words: str) -> None:
     with pytest.raises(InputError, match=words):
         _draw(np.array(reference), {}, bins)
+
+
+def test_a_sample_named_as_the_reference_is_another_sample() -> None:
+    draw = np.random.default_rng(2)
+    reference, sample, bins = draw.normal(size=500), draw.normal(0.5, 1, 500), np.linspace(-3, 3, 7)
+    ratios = {}
+    with plots.style():
+        for name in ("real", "generated"):
+            figure, (main, below) = pyplot.subplots(2)
+            drawn = plots.ratio_histograms(
+                main,
+                below,
+                reference,
+                {name: sample, "third": sample},
+                bins,
+                label="real",
+                weights={name: 250.0},
+            )
+            ratios[name] = drawn["ratio"]
+            assert len(set(drawn["sample"])) == len(main.get_legend_handles_labels()[1]) == 3
+            pyplot.close(figure)
+    np.testing.assert_array_equal(ratios["real"], ratios["generated"])
+
+
+@pytest.mark.parametrize("colours", [None, [(0.1, 0.2, 0.3), (0.4, 0.5, 0.6, 0.7)], ["0.5", "tab:red"]])
+def test_axes_of_any_colours_will_do(colours: list[object] | None) -> None:
+    figure, (main, below) = pyplot.subplots(2)  # not in our style
+    if colours:
+        main.set_prop_cycle(color=colours)
+    x = np.random.default_rng(3).normal(size=100)
+    plots.ratio_histograms(main, below, x, {"a": x, "b": x}, [-1, 0, 1], label="real")
+    figure.canvas.draw()
+    drawn = [mpl.colors.to_rgba(handle.get_edgecolor()) for handle in main.patches[2:]]
+    pyplot.close(figure)
+    expected = colours or mpl.rcParams["axes.prop_cycle"].by_key()["color"][:2]
+    assert drawn == [mpl.colors.to_rgba(each) for each in expected]

@@ -131,7 +131,7 @@ def draw_significances(run: Run, scores: Mapping[str, Mapping[str, Estimate]]) -
         for index, (sample, values) in enumerate(found.items()):
             place = [names.index(metric) + 0.5 - (index + 1) / (len(found) + 1) for metric in values]
             marker = plots.MARKERS[index % len(plots.MARKERS)]
-            d.ax.plot(list(values.values()), place, marker, label=sample, linestyle="none")
+            d.ax.plot(list(values.values()), place, marker, label=plots.plain(sample), linestyle="none")
             d.drawn[sample] = {"metric": list(values), "significance": list(values.values())}
         d.ax.axvspan(-3, 3, color="0.9", zorder=0)
         lines = np.arange(len(names) - 1) + 0.5

@@ -8,6 +8,7 @@ from femtobarn.plots.residuals import residuals
 from femtobarn.plots.resolution import resolution
 from femtobarn.plots.roc import rejection
 from femtobarn.plots.style import MARKERS, PALETTE, label, long_form, style
+from femtobarn.plots.text import plain, readable, settle_texts
 from femtobarn.plots.wafer import trigger_cell_outlines, wafer_display
 
 __all__ = [
@@ -17,10 +18,13 @@ __all__ = [
     "frontier",
     "label",
     "long_form",
+    "plain",
     "ratio_histograms",
+    "readable",
     "rejection",
     "residuals",
     "resolution",
+    "settle_texts",
     "style",
     "training_curves",
     "trigger_cell_outlines",

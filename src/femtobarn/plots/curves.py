@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from femtobarn.errors import InputError
 from femtobarn.plots.style import long_form
+from femtobarn.plots.text import plain
 
 
 def training_curves(
@@ -35,7 +36,7 @@ def training_curves(
     if best is not None and best not in losses:
         raise InputError(f"no curve is called {best}: there are {', '.join(losses)}")
     for name, loss in losses.items():
-        ax.plot(epochs, loss, label=name)
+        ax.plot(epochs, loss, label=plain(name))
     if best is not None and np.isfinite(losses[best]).any():
         low = int(np.nanargmin(losses[best]))
         ax.plot(epochs[low], losses[best][low], "o", color="black", label=f"kept: epoch {epochs[low]:g}")

@@ -6,6 +6,7 @@ from numpy.typing import ArrayLike
 
 from femtobarn.errors import InputError
 from femtobarn.plots.style import MARKERS, PALETTE
+from femtobarn.plots.text import readable
 
 
 def frontier(
@@ -38,5 +39,5 @@ def frontier(
     again = drawn // len(PALETTE)
     marker, line = MARKERS[(drawn + 4 * again) % len(MARKERS)], "--" if again else "-"
     bars = np.where(np.isfinite(error), error, 0)
-    ax.errorbar(bits, value, bars, label=label, marker=marker, linestyle=line)
+    ax.errorbar(bits, value, bars, label=readable(label), marker=marker, linestyle=line)
     return {"bits": bits, "value": value, "error": error}

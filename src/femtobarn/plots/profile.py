@@ -6,6 +6,7 @@ from numpy.typing import ArrayLike
 
 from femtobarn.plots.binning import split_by_bin
 from femtobarn.plots.style import MARKERS
+from femtobarn.plots.text import readable
 
 _QUANTILES = (0.16, 0.5, 0.84)
 
@@ -37,6 +38,6 @@ def band_profile(
     # Medians sit at the middle of their bins and are joined: a band per bin in steps hides one
     # method behind another. A bin without enough entries leaves a gap.
     middle = (bins[:-1] + bins[1:]) / 2
-    (line,) = ax.plot(middle, median, marker=MARKERS[len(ax.lines) % len(MARKERS)], label=label)
+    (line,) = ax.plot(middle, median, marker=MARKERS[len(ax.lines) % len(MARKERS)], label=readable(label))
     ax.fill_between(middle, q16, q84, color=line.get_color(), alpha=0.18, linewidth=0)
     return {"low": bins[:-1], "high": bins[1:], "entries": entries, "q16": q16, "median": median, "q84": q84}

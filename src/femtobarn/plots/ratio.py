@@ -5,10 +5,12 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.typing import ColorType
 from numpy.typing import ArrayLike
 
 from femtobarn.errors import InputError
 from femtobarn.plots.style import long_form
+from femtobarn.plots.text import plain
 
 
 def ratio_histograms(
@@ -30,7 +32,8 @@ def ratio_histograms(
         main: Axes of the distributions.
         below: Axes of the ratios; it shows 0.5 to 1.5.
         reference: Values of the reference sample, finite.
-        samples: Values of the others, by the name they have in the legend.
+        samples: Values of the others, by the name they have in the legend; one named as the reference is called
+            so with "(sample)" behind.
         bins: Edges of the bins.
         label: Name of the reference in the legend.
         weights: Total that a sample is divided by, instead of its number of values; by name.
@@ -45,25 +48,25 @@ def ratio_histograms(
     if edges.ndim != 1 or len(edges) < 2 or not np.all(np.diff(edges) > 0):
         raise InputError(f"bin edges are two or more rising numbers, got shape {edges.shape}")
     totals = weights or {}
-    columns = {
-        name: _columns(name, values, edges, totals.get(name))
-        for name, values in ({label: reference} | dict(samples)).items()
+    truth = _columns(label, reference, edges, None if label in samples else totals.get(label))
+    others = {
+        name if name != label else f"{name} (sample)": _columns(name, values, edges, totals.get(name))
+        for name, values in samples.items()
     }
-    truth = columns[label]
-    for each in columns.values():
+    for each in (truth, *others.values()):
         each["ratio"], each["ratio error"] = _quotient(each, truth)
-    main.stairs(truth["share"], edges, fill=True, color="0.85", label=label)
+    main.stairs(truth["share"], edges, fill=True, color="0.85", label=plain(label))
     main.stairs(truth["share"], edges, color="0.4", linewidth=0.8)
     band = np.nan_to_num(truth["error"] / np.where(truth["share"] > 0, truth["share"], np.nan))
     below.stairs(1 + band, edges, baseline=1 - band, fill=True, color="0.85")
     below.axhline(1, color="0.4", linewidth=0.8)
     middle = (edges[:-1] + edges[1:]) / 2
-    for name in samples:
-        drawn = main.stairs(columns[name]["share"], edges, linewidth=1.4, label=name, color=_next(main))
+    for name, each in others.items():
+        drawn = main.stairs(each["share"], edges, linewidth=1.4, label=plain(name), color=_next(main))
         below.errorbar(
             middle,
-            columns[name]["ratio"],
-            columns[name]["ratio error"],
+            each["ratio"],
+            each["ratio error"],
             fmt=".",
             markersize=3,
             elinewidth=0.8,
@@ -73,14 +76,14 @@ def ratio_histograms(
     main.tick_params(labelbottom=False)
     main.set_xlim(edges[0], edges[-1])
     below.set(xlim=(edges[0], edges[-1]), ylim=(0.5, 1.5), ylabel="ratio")
-    return long_form(columns, name="sample")
+    return long_form({label: truth} | others, name="sample")
 
 
-def _next(ax: Axes) -> str:
+def _next(ax: Axes) -> ColorType:
     """The next colour of the cycle; stairs are patches, which do not take one by themselves."""
     (line,) = ax.plot([], [])
     line.remove()
-    return str(line.get_color())
+    return line.get_color()
 
 
 def _columns(name: str, values: ArrayLike, edges: np.ndarray, total: float | None) -> dict[str, np.ndarray]:

@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from femtobarn.errors import InputError
+from femtobarn.plots.text import readable
 
 
 def residuals(
@@ -38,5 +39,5 @@ def residuals(
     text = f"{label}: {median:.2g} ± {(high - low) / 2:.2g} {unit}".rstrip()
     if outside := len(residual) - int(entries.sum()):
         text += f" ({outside / len(residual):.1%} outside)"
-    ax.stairs(entries / len(residual), bins, linewidth=1.6, label=text)
+    ax.stairs(entries / len(residual), bins, linewidth=1.6, label=readable(text))
     return {"low": bins[:-1], "high": bins[1:], "entries": entries}

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 
 from femtobarn.plots.binning import split_by_bin
 from femtobarn.plots.style import MARKERS
+from femtobarn.plots.text import readable
 
 _CORRELATION = 0.16 / 0.84  # of the 16 % and 84 % quantiles of a large sample
 
@@ -35,7 +36,7 @@ def resolution(
     width, error = np.array(rows).T
     middle, half = (bins[:-1] + bins[1:]) / 2, np.diff(bins) / 2
     marker = MARKERS[len(ax.containers) % len(MARKERS)]
-    ax.errorbar(middle, width, error, half, fmt=marker, capsize=0, label=label)
+    ax.errorbar(middle, width, error, half, fmt=marker, capsize=0, label=readable(label))
     entries = np.array([len(part) for part in parts])
     return {"low": bins[:-1], "high": bins[1:], "entries": entries, "width": width, "error": error}
 

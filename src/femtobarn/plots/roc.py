@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from femtobarn.errors import InputError
+from femtobarn.plots.text import readable
 
 
 def rejection(
@@ -35,7 +36,7 @@ def rejection(
     value = np.interp(at, kept, mistaken)
     at, value = at[value * events >= minimum], value[value * events >= minimum]
     error = np.sqrt((1 - value) / (value * events)) / value
-    (line,) = ax.plot(at, 1 / value, label=label)
+    (line,) = ax.plot(at, 1 / value, label=readable(label))
     ax.fill_between(at, 1 / value - error, 1 / value + error, color=line.get_color(), alpha=0.15, linewidth=0)
     ax.set_yscale("log")
     ax.set(xlabel="signal efficiency", ylabel="background rejection")

@@ -10,6 +10,8 @@ from cycler import cycler
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
+from femtobarn.plots.text import readable
+
 PALETTE = (
     "#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6",
     "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
@@ -22,6 +24,8 @@ MARKERS = "os^DvP<X>p"
 _STYLE: dict[Any, Any] = {
     "figure.figsize": (5.4, 3.9),  # inches: at this size 10 pt stays legible on a phone
     "figure.constrained_layout.use": True,
+    "text.usetex": False,
+    "text.parse_math": True,
     "font.size": 10,
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
@@ -74,7 +78,7 @@ def label(ax: Axes, data: Literal["real", "stand-in"], *, text: str = "") -> Non
     above: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "bottom"}
     name = ax.annotate("femtobarn", (0, 1), (0, 4), weight="bold", size=11, **above)
     ax.annotate(kind, (1, 0), (5, 0), xycoords=name, textcoords="offset points", va="bottom", style="italic")
-    ax.annotate(text, (1, 1), (0, 4), ha="right", size=9, **above)
+    ax.annotate(readable(text), (1, 1), (0, 4), ha="right", size=9, **above)
 
 
 def long_form(

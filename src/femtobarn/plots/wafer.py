@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from femtobarn.errors import InputError
 from femtobarn.physics import wafer
+from femtobarn.plots.text import readable
 
 _EMPTY = "#eceff1"
 
@@ -99,6 +100,6 @@ def wafer_display(
     ax.set_aspect("equal")
     ax.set_axis_off()
     if colorbar and ax.figure is not None:
-        ax.figure.colorbar(cells, ax=ax, label=label, fraction=0.05, pad=0.03)
+        ax.figure.colorbar(cells, ax=ax, label=readable(label), fraction=0.05, pad=0.03)
     x, y = wafer.positions().T
     return {"cell": np.arange(wafer.CELLS), "x": x, "y": y, "value": values}

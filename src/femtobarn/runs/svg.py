@@ -41,6 +41,9 @@ def svg_bytes(figure: "matplotlib.figure.Figure") -> bytes:
     from matplotlib.collections import PathCollection
     from matplotlib.lines import Line2D
 
+    from femtobarn.plots.text import settle_texts
+
+    settle_texts(figure)
     for points in figure.findobj(PathCollection):
         if isinstance(points, PathCollection) and len(np.asarray(points.get_offsets())) > _MANY_POINTS:
             points.set_rasterized(True)
