@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent / "src" / "femtobarn"
 PICTURE = Path(__file__).with_suffix(".svg")
 
 #: Rooms from the roof to the ground: layer, top, height, left and right end, rooms. A room that is still
-#: empty is left out. `errors` lies below them all, without arrows, for every room may import it.
+#: empty is left out. Those in `GROUND` lie below them all, without arrows, for every room may import them.
 ROWS: tuple[tuple[str, int, int, int, int, tuple[str, ...]], ...] = (
     ("command", 58, 46, 190, 916, ("cli",)),
     ("systems", 144, 58, 190, 700, ("systems",)),
@@ -29,6 +29,7 @@ ROWS: tuple[tuple[str, int, int, int, int, tuple[str, ...]], ...] = (
     ("library", 624, 72, 796, 916, ("settings",)),
     ("library", 764, 58, 190, 740, ("data", "parts", "physics", "qubo", "hardware")),
 )
+GROUND = {"errors", "compiled", "deprecation"}
 #: What a room of one file is for. A room of several files shows their names, or how many if they do not fit.
 WORDS = {
     "cli": "the command femtobarn: list · show · data · run · evaluate · metric · predict · export · report",
@@ -110,7 +111,7 @@ def boxes(known: dict[str, tuple[str, ...]]) -> dict[str, Box]:
     Raises:
         ValueError: There is a room that ``ROWS`` does not know.
     """
-    if lost := known.keys() - {"errors", *itertools.chain.from_iterable(row[-1] for row in ROWS)}:
+    if lost := known.keys() - {*GROUND, *itertools.chain.from_iterable(row[-1] for row in ROWS)}:
         raise ValueError(f"docs/house.py: choose a place in ROWS for {', '.join(sorted(lost))}")
     placed = {}
     for layer, top, height, left, right, names in ROWS:
@@ -128,7 +129,7 @@ def arrows(pairs: set[tuple[str, str]], placed: dict[str, Box]) -> list[Arrow]:
     """Lines from each room down to those it imports, through the gaps of the rows between."""
     drawn = []
     for name, other in sorted(pairs):
-        if "errors" in (name, other):
+        if GROUND & {name, other}:
             continue
         source, target = placed[name], placed[other]
         if source.y == target.y:
@@ -289,10 +290,11 @@ def _wrapped(words: tuple[str, ...], width: float) -> list[str]:
 
 
 def _ground() -> list[str]:
-    words = '<tspan font-weight="600">errors</tspan> · one line for the user · every room may import it'
+    rooms = ("errors", "one line for the user"), ("compiled", "numba"), ("deprecation", "old names")
+    words = " · ".join(f'<tspan font-weight="600">{room}</tspan> · {what}' for room, what in rooms)
     return [
         '<rect class="pill" x="190" y="846" width="726" height="28" rx="7"/>',
-        _text("text", 553, 864.5, words),
+        _text("text", 553, 864.5, f"{words} · every room may import them"),
     ]
 
 

@@ -27,15 +27,17 @@ WORKSHOP = {
     "report",
     "recipe",
 }
+#: Rooms that every other one may import, and that import none.
+GROUND = {"errors", "compiled", "deprecation"}
 #: What each room may import besides itself; the bottom rooms first.
 ALLOWED = {
-    "errors": set(),
-    "settings": {"errors"},
-    "parts": {"errors"},
-    **{room: LIBRARY | {"errors", "settings", "parts"} for room in LIBRARY},
-    **{room: LIBRARY | WORKSHOP | {"errors", "systems"} for room in WORKSHOP - {"settings", "parts"}},
-    "systems": LIBRARY | WORKSHOP | {"errors"},
-    "cli": LIBRARY | WORKSHOP | {"errors"},
+    **{room: set() for room in GROUND},
+    "settings": GROUND | {"parts"},
+    "parts": GROUND,
+    **{room: LIBRARY | GROUND | {"settings", "parts"} for room in LIBRARY},
+    **{room: LIBRARY | WORKSHOP | GROUND | {"systems"} for room in WORKSHOP - {"settings", "parts"}},
+    "systems": LIBRARY | WORKSHOP | GROUND,
+    "cli": LIBRARY | WORKSHOP | GROUND,
     "__main__": {"cli"},
 }
 

@@ -214,3 +214,89 @@ def test_two_processes_train_one_model(tmp_path: Path) -> None:
     # 200 rows in batches of 50 are two steps for each of the two processes.
     assert len((tmp_path / "fit" / "log.csv").read_text().splitlines()) == 41
     assert load_tensors(tmp_path / "fit" / "last.ckpt")["global_step"] == 80
+
+
+def _normalised(folder: Path, events: int, batch: int) -> Fit:
+    x = torch.linspace(-1, 1, events)[:, None]
+    model = nn.Sequential(nn.Linear(1, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))
+    table = TensorTable({"x": x, "y": x})
+    settings = Training(epochs=1, batch=batch)
+    return fit(model, _squares, table, table, settings=settings, seed=0, folder=folder, progress=False)
+
+
+@pytest.mark.parametrize("events", [64, 65, 66, 129])
+def test_no_batch_is_too_small_to_be_normalised(tmp_path: Path, events: int) -> None:
+    assert len(_normalised(tmp_path, events, 32).history) == 1
+
+
+@pytest.mark.parametrize(("events", "batch"), [(1, 32), (4, 1)])
+def test_a_batch_of_one_event_is_told_in_one_line(tmp_path: Path, events: int, batch: int) -> None:
+    with pytest.raises(InputError, match="needs two events or more in a batch"):
+        _normalised(tmp_path, events, batch)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 7, 10, 50, 200])
+@pytest.mark.parametrize("world", [1, 2, 3])
+def test_every_event_is_in_one_batch_and_only_single_ones_make_a_batch_larger(batch: int, world: int) -> None:
+    for length in (7, 50, 51, 101, 151):
+        parts = [
+            ShuffledBatches(
+                length, batch, seed=1, steps_done=lambda: 0, rank=lambda rank=rank: rank, world=world
+            )
+            for rank in range(world)
+        ]
+        drawn = [list(part) for part in parts]
+        seen = torch.cat([each for batches in drawn for each in batches])
+        assert len(seen) == len(seen.unique()) == length - length % world
+        assert {len(batches) for batches in drawn} == {len(parts[0])}
+        for batches in drawn:
+            assert all(len(each) == batch for each in batches[:-1])
+            assert len(batches[-1]) <= batch + 1
+            assert len(batches[-1]) > 1 or len(batches) == 1 or batch == 1
+
+
+def test_without_events_nothing_is_trained(tmp_path: Path) -> None:
+    table, empty = _line(), TensorTable({"x": torch.zeros(0, 1), "y": torch.zeros(0, 1)})
+    for train, validation in ((table, empty), (empty, table)):
+        with pytest.raises(InputError, match="events to train on and to validate with expected: got"):
+            fit(
+                nn.Linear(1, 1),
+                _squares,
+                train,
+                validation,
+                settings=Training(epochs=1),
+                seed=0,
+                folder=tmp_path,
+                progress=False,
+            )
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"epochs": 12}, "holds a training with epochs 6, now 12: choose another folder"),
+        ({"epochs": 4}, "with epochs 6, now 4"),
+        ({"weight_decay": 0.1}, "with weight_decay 0.0, now 0.1"),
+        ({"schedule": "constant"}, "with schedule cosine, now constant"),
+    ],
+)
+def test_a_training_does_not_go_on_under_other_settings(
+    tmp_path: Path, changed: dict[str, object], message: str
+) -> None:
+    _train(tmp_path)
+    before = (tmp_path / "last.ckpt").read_bytes()
+    with pytest.raises(InputError, match=message):
+        _train(tmp_path, **changed)
+    assert (tmp_path / "last.ckpt").read_bytes() == before
+
+
+def test_a_checkpoint_of_another_format_says_who_wrote_it(tmp_path: Path) -> None:
+    path = tmp_path / "x.pt"
+    torch.save({"w": torch.ones(1), "femtobarn format": 99, "femtobarn version": "9.9"}, path)
+    with pytest.raises(InputError, match=r"has checkpoint format 99, written by femtobarn 9\.9") as caught:
+        load_tensors(path)
+    assert "\n" not in str(caught.value)
+    save_tensors({"w": torch.ones(1)}, path)
+    assert set(load_tensors(path)) == {"w"}
+    torch.save({"w": torch.ones(1)}, path)  # as before there was a number
+    assert set(load_tensors(path)) == {"w"}

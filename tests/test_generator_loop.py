@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from femtobarn.errors import InputError
 from femtobarn.generator_loop import Course, fit_generator, pace
 
 
@@ -63,3 +64,31 @@ def test_the_weights_of_the_smallest_distance_plus_error_stay(tmp_path: Path) ->
     fit_generator(learner, {"x": torch.arange(12.0)}, distance, course=course, seed=1, folder=tmp_path)
     assert torch.equal(learner.generator.weight, weights[2])
     assert not torch.equal(weights[2], weights[3])
+
+
+def _fit(folder: Path, seed: int = 1, **course: object) -> list[dict[str, float]]:
+    settings = Course(**({"epochs": 2, "batch": 4} | course))
+    return fit_generator(
+        _Step(), {"x": torch.arange(12.0)}, lambda *_: (0.0, 0.0), course=settings, seed=seed, folder=folder
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"epochs": 4}, "holds a training with epochs 2, now 4: choose another folder"),
+        ({"batch": 6}, "with batch 4, now 6"),
+        ({"seed": 2}, "with seed 1, now 2"),
+    ],
+)
+def test_a_training_does_not_go_on_under_other_settings(
+    tmp_path: Path, changed: dict[str, int], message: str
+) -> None:
+    _fit(tmp_path, schedule="cosine")
+    with pytest.raises(InputError, match=message):
+        _fit(tmp_path, schedule="cosine", **changed)
+
+
+def test_a_constant_rate_is_followed_further(tmp_path: Path) -> None:
+    _fit(tmp_path)
+    assert [row["epoch"] for row in _fit(tmp_path, epochs=3)] == [1, 2, 3]

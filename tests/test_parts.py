@@ -9,7 +9,7 @@ import pytest
 
 from child_process import started
 from femtobarn.errors import InputError
-from femtobarn.parts import Report, run_parts
+from femtobarn.parts import Report, fresh_processes, processors, run_parts
 
 
 def square(x: int, report: Report) -> tuple[int, int]:
@@ -75,3 +75,31 @@ def test_ctrl_c_ends_every_process(tmp_path: Path) -> None:
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
+
+
+def test_a_killed_parent_leaves_no_process(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(_INTERRUPTED.format(tests=str(Path(__file__).parent), folder=str(tmp_path)))
+    process = subprocess.Popen([sys.executable, str(script)], stderr=subprocess.DEVNULL)
+    while len(pids := [int(p.name[4:]) for p in tmp_path.glob("pid-*")]) < 2:
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    end = time.monotonic() + 30
+    while (left := [pid for pid in pids if _runs(pid)]) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not left
+
+
+def _runs(pid: int) -> bool:
+    """Whether a process is there and more than an entry that nobody has asked for."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_no_more_processes_than_processors() -> None:
+    with fresh_processes(4000) as pool:
+        assert pool._max_workers == max(2, processors())

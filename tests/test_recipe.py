@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from femtobarn.cli import execute
 from femtobarn.recipe import System, carry_out, start
 from femtobarn.runs import Provenance
 
@@ -35,7 +36,12 @@ def evaluate(config, data, trained, run, *, progress):
     return [Result("events", float(data.sizes["test"]))]
 
 def predict(run, files, output, *, model, progress):
+    output.write_bytes(b"predictions")
     return output
+
+def export(run, folder, *, to, model=None):
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 '''
 OF_THE_RUN = """
 def load(config, *, progress):
@@ -49,18 +55,25 @@ def load(config, run, *, progress):
 """
 
 
+def _system(folder: Path, monkeypatch: pytest.MonkeyPatch, load: str) -> System:
+    """A system in a package of its own, known to the command."""
+    package = folder / "counting"
+    package.mkdir()
+    (package / "__init__.py").write_text('"""Count the events."""\n')
+    (package / "recipe.py").write_text(RECIPE + load)
+    monkeypatch.syspath_prepend(folder)
+    for name in ("counting", "counting.recipe"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    system = System("counting", "counting")
+    monkeypatch.setattr("femtobarn.recipe.all_systems", lambda: {system.name: system})
+    return system
+
+
 @pytest.mark.parametrize("load", [OF_THE_RUN, OF_THE_SYSTEM])
 def test_data_are_recorded_whoever_does_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, load: str
 ) -> None:
-    package = tmp_path / "counting"
-    package.mkdir()
-    (package / "__init__.py").write_text('"""Count the events."""\n')
-    (package / "recipe.py").write_text(RECIPE + load)
-    monkeypatch.syspath_prepend(tmp_path)
-    for name in ("counting", "counting.recipe"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    system = System("counting", "counting")
+    system = _system(tmp_path, monkeypatch, load)
     run = start(system, system.recipe().Config(), preset="tiny", root=tmp_path / "runs")
     results = carry_out(system, run, progress=False)
     assert run.data == Provenance("real", "ttbar v11")
@@ -68,3 +81,23 @@ def test_data_are_recorded_whoever_does_it(
     assert (event["train"], event["test"]) == (2, 1)
     assert [result.data for result in results] == ["real"]
     assert run.results() == results
+
+
+def test_predict_and_export_replace_no_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    system = _system(tmp_path, monkeypatch, OF_THE_RUN)
+    run = start(system, system.recipe().Config(), preset="tiny", root=tmp_path / "runs")
+    trained_on, given = tmp_path / "sample.h5", tmp_path / "given.h5"
+    for path in (trained_on, given):
+        path.write_bytes(path.name.encode())
+    run.set_data(Provenance.of_files("own", [trained_on]))
+    for output in (given, trained_on, run.folder / "results.json"):
+        assert execute(["predict", str(run.folder), str(given), "-o", str(output)]) == 2
+    for output in (run.folder, run.folder / "work"):
+        assert execute(["export", str(run.folder), "-o", str(output)]) == 2
+    assert capsys.readouterr().err.count("femtobarn: the output ") == 5
+    assert (trained_on.read_bytes(), given.read_bytes()) == (b"sample.h5", b"given.h5")
+    assert execute(["predict", str(run.folder), str(given), "-o", str(tmp_path / "new.h5")]) == 0
+    assert (tmp_path / "new.h5").read_bytes() == b"predictions"
+    assert execute(["export", str(run.folder), "-o", str(tmp_path / "exported")]) == 0

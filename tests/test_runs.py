@@ -109,6 +109,8 @@ def test_runs_started_at_once_never_share_a_folder(tmp_path: Path) -> None:
         ("[]", "not the record of a run"),
         ('{"format": "1"}', "not the record of a run"),
         ('{"format": 99}', r"has run format 99, this femtobarn reads up to 1: update it"),
+        ('{"format": 2, "versions": {"femtobarn": "0.9"}}', r"update it to 0\.9 or later, which wrote it$"),
+        ('{"format": 2, "versions": []}', "update it$"),
         ('{"format": 1, "system": "x"}', "lacks preset, seed, settings, started, status"),
     ],
 )

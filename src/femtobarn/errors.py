@@ -1,9 +1,14 @@
-"""Errors that are told in one line: two that are a user's to mend, and one that says not to use what was made."""
+"""Errors told in one line: bad input, a missing package, an export that differs from its model."""
 
 import difflib
 import importlib
+import re
 from collections.abc import Iterable
 from types import ModuleType
+
+#: Controls of ASCII and Latin-1 but tab and line feed, those that turn the direction of text, halves of
+#: characters, and what XML excludes.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 
 
 class InputError(ValueError):
@@ -38,3 +43,12 @@ def nearest(name: str, known: Iterable[str]) -> str:
     names = list(known)
     close = difflib.get_close_matches(name, names, n=1)
     return f"did you mean {close[0]}?" if close else f"known are {', '.join(names) or 'none'}"
+
+
+def printable(text: str) -> str:
+    """A text from outside as it may be shown: control characters and halves of characters are replaced.
+
+    They would break an SVG or an HTML page, steer a terminal, or not be encodable at all, as the bytes of a file
+    name that is not UTF-8.
+    """
+    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -17,26 +17,26 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from femtobarn.engine import ShuffledBatches, load_tensors, save_tensors
+from femtobarn.engine import ShuffledBatches, check_course, load_tensors, save_tensors
 from femtobarn.errors import InputError
 
 
 @dataclass(frozen=True)
 class Course:
-    """How long a generator is trained, and how its checkpoints are chosen."""
+    """Training length of a generator, and choice of its checkpoint."""
 
     epochs: int = 10
     """Passes over the training events."""
     batch: int = 128
-    """Events a step."""
+    """Events per step."""
     check: int = 1
-    """Epochs from one measurement on the validation events, and one checkpoint, to the next."""
+    """Epochs between validations; each validation writes a checkpoint."""
     ema: float = 0.99
-    """Decay a step of the averaged weights, which are those kept and measured; 0 keeps the last weights."""
+    """Decay per step of the exponential moving average of the weights, which is validated and kept; 0 for none."""
     schedule: Literal["constant", "cosine"] = "constant"
-    """How the learning rates change from step to step."""
+    """Learning-rate schedule: constant, or cosine decay to zero."""
     warmup: float = 0.0
-    """Share of the steps over which the learning rates rise from zero."""
+    """Fraction of the steps with linear learning-rate warm-up."""
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch", "check"):
@@ -48,7 +48,7 @@ class Course:
 
 @runtime_checkable
 class Pace(Protocol):
-    """What the loop asks of the settings of a training; `Course` has it, and so may a system's own settings."""
+    """Settings that the loop reads; `Course` has them, and so may a system's own settings."""
 
     @property
     def epochs(self) -> int:
@@ -77,7 +77,7 @@ class Pace(Protocol):
 
 @runtime_checkable
 class Learner(Protocol):
-    """What is trained: networks, their optimisers and rates, and one step of all of them."""
+    """Networks with their optimisers and learning rates, and one training step."""
 
     generator: Any
     networks: nn.ModuleDict
@@ -115,14 +115,15 @@ def fit_generator(
         and the seconds spent in training so far, those of the checks not counted.
 
     Raises:
-        InputError: A loss is not finite, or the checkpoint is damaged or of another model.
+        InputError: A loss is not finite, or the checkpoint is damaged or of another model or training.
     """
     learner.networks.to(device).train()
     average_fn = get_ema_multi_avg_fn(course.ema)  # type: ignore[no-untyped-call]
     average = AveragedModel(learner.generator, multi_avg_fn=average_fn)
     step, history = 0, list[dict[str, float]]()
+    followed = _followed(course, seed, len(next(iter(train.values()))))
     if (folder / "last.ckpt").exists():
-        step, history = _load(folder / "last.ckpt", learner, average)
+        step, history = _load(folder / "last.ckpt", learner, average, followed)
     data = {name: column.to(device) for name, column in train.items()}
     events = len(next(iter(data.values())))
     batches = ShuffledBatches(events, course.batch, seed=seed, steps_done=lambda: step)
@@ -149,7 +150,7 @@ def fit_generator(
         if all(value + error < old["distance"] + old["error"] for old in history):
             save_tensors({"generator": average.module.state_dict(), "row": row}, folder / "best.ckpt")
         history.append(row)
-        _save(folder / "last.ckpt", learner, average, step, history)
+        _save(folder / "last.ckpt", learner, average, step, history, followed)
         report(row)
         sums, since, start = {}, step, time.perf_counter()
     learner.generator.load_state_dict(load_tensors(folder / "best.ckpt")["generator"])
@@ -174,8 +175,22 @@ def set_rates(learner: Learner, scale: float) -> None:
             group["lr"] = scale * learner.rates[name]
 
 
+def _followed(course: Pace, seed: int, events: int) -> dict[str, Any]:
+    """Settings that must not change when a training is resumed."""
+    same = {name: getattr(course, name) for name in ("batch", "check", "ema", "schedule", "warmup")}
+    same |= {"seed": seed, "events": events}
+    # Rates that rise or fall are laid out over all epochs; constant ones can be followed further.
+    constant = course.schedule == "constant" and course.warmup == 0
+    return same if constant else same | {"epochs": course.epochs}
+
+
 def _save(
-    path: Path, learner: Learner, average: AveragedModel, step: int, history: list[dict[str, float]]
+    path: Path,
+    learner: Learner,
+    average: AveragedModel,
+    step: int,
+    history: list[dict[str, float]],
+    followed: dict[str, Any],
 ) -> None:
     content = {
         "networks": learner.networks.state_dict(),
@@ -183,19 +198,24 @@ def _save(
         "average": average.state_dict(),
         "step": step,
         "history": history,
+        "course": followed,
     }
     save_tensors(content, path)
 
 
-def _load(path: Path, learner: Learner, average: AveragedModel) -> tuple[int, list[dict[str, float]]]:
+def _load(
+    path: Path, learner: Learner, average: AveragedModel, followed: dict[str, Any]
+) -> tuple[int, list[dict[str, float]]]:
     content = load_tensors(path)
     try:
         learner.networks.load_state_dict(content["networks"])
         average.load_state_dict(content["average"])
         for name, optimizer in learner.optimizers.items():
             optimizer.load_state_dict(content["optimizers"][name])
-        return int(content["step"]), list(content["history"])
+        step, history = int(content["step"]), list(content["history"])
     except (KeyError, RuntimeError, ValueError) as error:
         raise InputError(
             f"{path} is the checkpoint of another model: remove it or choose another folder"
         ) from error
+    check_course(path.parent, content.get("course", {}), followed)
+    return step, history

@@ -1,11 +1,13 @@
-"""The independent parts of a run, such as the trainings of a study, in several processes.
+"""Independent trainings of a run, or other independent work, in parallel processes.
 
 One thread a process: small models train faster side by side than on many threads each.
 """
 
+import os
 import queue
 import signal
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, as_completed
@@ -18,7 +20,7 @@ from femtobarn.errors import InputError, require
 P = TypeVar("P")
 R = TypeVar("R")
 
-#: Called by a part with (steps done, steps in all, a few words) while it works.
+#: Called by a part with (steps done, steps in total, short status text) while it runs.
 Report = Callable[[int, int, str], None]
 
 _reports: Any = None
@@ -41,13 +43,13 @@ def run_parts(
     raises here; Ctrl-C stops the processes at once, so a part has to leave its own checkpoints.
 
     Args:
-        work: What is done with a part.
-        parts: What differs from part to part.
-        name: What a part is called in the progress display.
-        title: What they are called together.
-        workers: Processes.
+        work: Function that computes one part.
+        parts: Argument of each part.
+        name: Name of a part in the progress display.
+        title: Name of all parts together in the progress display.
+        workers: Number of processes.
         scheduler: Address of a Dask scheduler whose workers do the work instead, see `cluster_workers`.
-        progress: Show a bar for all parts and one for each in work here.
+        progress: Show a progress bar for all parts and one for each running here.
     """
     with _display(title, len(parts), progress) as display:
         if scheduler is not None:
@@ -58,7 +60,7 @@ def run_parts(
 
 
 class _Display:
-    """Bars of the parts in work, above the bar of them all."""
+    """A progress bar for each running part, above the bar for all of them."""
 
     def __init__(self, progress: Any, title: str, parts: int) -> None:
         self.progress, self.bars = progress, dict[str, Any]()
@@ -81,11 +83,11 @@ def _display(title: str, parts: int, show: bool) -> Iterator[_Display]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TextColumn("{task.fields[words]}", style="dim"),
+        TextColumn("{task.fields[words]}", style="dim", markup=False),
     )
     with Progress(*columns, console=Console(stderr=True), disable=not show) as progress:
         yield _Display(progress, title, parts)
@@ -140,19 +142,20 @@ def _in_silence(work: Callable[[P, Report], R], part: P) -> R:
 def fresh_processes(
     workers: int, first: Callable[..., None] | None = None, *arguments: Any
 ) -> Iterator[Executor]:
-    """A pool of new interpreters with one thread each; an error or Ctrl-C in the context kills them at once.
+    """A pool of new Python processes with one thread each; an error or Ctrl-C inside the context kills them.
 
     A fork would copy the threads of torch and numba in whatever state they are, and multiprocessing's spawn
     would run the caller's script again. ``first(*arguments)`` is called in each process before its work.
+    There are never more processes than processors (but two on one), and none outlives this one.
     """
     from loky import ProcessPoolExecutor
     from loky.backend import get_context
 
     pool = ProcessPoolExecutor(
-        workers,
+        min(workers, max(2, processors())),
         context=get_context("loky"),
         initializer=_prepare,
-        initargs=(first, arguments),
+        initargs=(os.getpid(), first, arguments),
         env={"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
     )
     with warnings.catch_warnings():
@@ -168,7 +171,7 @@ def fresh_processes(
 
 @contextmanager
 def cluster_workers(address: str) -> Iterator[Executor]:
-    """The workers of a Dask cluster as a pool; work of a worker that dies is done again by another.
+    """The workers of a Dask cluster as a pool; if a worker dies, its work is rerun on another.
 
     Functions and arguments travel as pickles, so femtobarn must be installed on the workers, in the same version.
 
@@ -199,7 +202,30 @@ def cluster_workers(address: str) -> Iterator[Executor]:
             pool.shutdown(wait=False)
 
 
-def _prepare(first: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:
+def processors() -> int:
+    """Number of processors available to this process."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def end_with(parent: int) -> None:
+    """End this process when its parent process, given by its id, has ended, even in the middle of a computation."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True, name="end with the parent").start()
+
+
+def end_with_launcher() -> None:
+    """End a worker process of a distributed training when the process that launched it has ended."""
+    if int(os.environ.get("LOCAL_RANK", 0)) > 0:
+        end_with(os.getppid())
+
+
+def _prepare(parent: int, first: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:
+    end_with(parent)
     # Ctrl-C reaches every process of the terminal; the first one decides what happens to the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if first is not None:

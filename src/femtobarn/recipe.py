@@ -1,4 +1,4 @@
-"""What a published system offers, where systems are found, and how one is run from data to report."""
+"""The interface of a published system, the list of systems, and a run from data to report."""
 
 import importlib
 import inspect
@@ -10,8 +10,8 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from femtobarn import systems
 from femtobarn.errors import InputError, nearest
-from femtobarn.runs import Published, Result, Run
-from femtobarn.settings import from_dict
+from femtobarn.runs import Published, Result, Run, check_output
+from femtobarn.settings import check_machine, from_dict
 
 PRESETS = ("tiny", "demo", "paper")  #: every system has these: seconds, minutes on two cores, as published
 
@@ -38,7 +38,7 @@ class Recipe(Protocol):
 
     @property
     def train(self) -> Callable[..., Any]:
-        """``train(config, data, run, *, progress)``: whatever has to be fitted; goes on where it stopped."""
+        """``train(config, data, run, *, progress)``: trains the models; resumes where it stopped."""
 
     @property
     def evaluate(self) -> Callable[..., list[Result]]:
@@ -46,11 +46,11 @@ class Recipe(Protocol):
 
     @property
     def predict(self) -> Callable[..., Path]:
-        """``predict(run, files, output, *, model, progress)``: what the trained system makes of a user's files."""
+        """``predict(run, files, output, *, model, progress)``: applies a trained model to a user's files."""
 
 
 class System(NamedTuple):
-    """A system by its name on the command line and the package it lives in."""
+    """A system: its name on the command line and its Python package."""
 
     name: str
     package: str
@@ -108,7 +108,7 @@ def start(
 
 
 def carry_out(system: System, run: Run, *, progress: bool = True) -> list[Result]:
-    """Load, train, evaluate and report; parts that the run has behind it are not repeated.
+    """Load, train, evaluate and report; trainings that are finished are not repeated.
 
     Raises:
         InputError: A mistake of the user; the run is marked as failed and keeps what it has.
@@ -118,6 +118,7 @@ def carry_out(system: System, run: Run, *, progress: bool = True) -> list[Result
 
     recipe = system.recipe()
     config = from_dict(recipe.Config, run.settings)
+    check_machine(config)  # the run may have been started on another machine
     with run.lock():
         if run.events():
             run.resume()
@@ -139,8 +140,45 @@ def carry_out(system: System, run: Run, *, progress: bool = True) -> list[Result
     return results
 
 
+def predict(
+    run: Run, files: Sequence[Path], output: Path, *, model: str | None = None, progress: bool = True
+) -> Path:
+    """Apply a trained run to a user's files, and return the path of the predictions.
+
+    Args:
+        run: A finished run.
+        files: The files, in a format that the system reads.
+        output: File to write; never one of the inputs, of the data of the run or of its own files.
+        model: Which of the trained models; the best one if not given.
+        progress: Show a progress bar.
+
+    Raises:
+        InputError: No file is given, one cannot be read, or the output would replace one.
+    """
+    if not files:
+        raise InputError("no file given: femtobarn predict RUN FILE... -o OUTPUT.h5")
+    known = map(Path, run.data.files if run.data else ())
+    check_output(output, [*files, *known])
+    recipe = find_system(run.record["system"]).recipe()
+    return recipe.predict(run, files, output, model=model, progress=progress)
+
+
+def export(run: Run, output: Path, *, to: str, model: str | None = None) -> Any:
+    """Export a trained model of a run to other programs or to hardware; returns what the system reports.
+
+    Raises:
+        InputError: The system has nothing to export, or the output belongs to a run.
+        VerificationError: What was written does not do the same as the model.
+    """
+    recipe: Any = find_system(run.record["system"]).recipe()
+    if not hasattr(recipe, "export"):
+        raise InputError(f"{run.record['system']} has nothing to export")
+    check_output(output)
+    return recipe.export(run, output, to=to, model=model)
+
+
 def _loaded(recipe: Recipe, config: Any, run: Run, *, progress: bool) -> Any:
-    """The data of a run; where they come from and how many there are is recorded."""
+    """The data of a run; records their origin and sizes."""
     if "run" in inspect.signature(recipe.load).parameters:  # a system that records this by itself
         return recipe.load(config, run, progress=progress)
     data = recipe.load(config, progress=progress)

@@ -20,13 +20,32 @@ WRITERS = {
     "checkpoint": (
         "import torch; from femtobarn.engine import save_tensors; save_tensors({'w': torch.zeros(4096)}, path)"
     ),
+    "hdf5": (
+        "import numpy as np; from femtobarn.data.hdf5 import write_hdf5; "
+        "write_hdf5(path, {'x': np.random.default_rng(0).normal(size=4096)}, {})"
+    ),
+    "hdf5 in many pieces": (
+        "import numpy as np; from femtobarn.data.cache import write_whole; "
+        "from femtobarn.data.hdf5_output import new_hdf5; rows = np.random.default_rng(0).normal(size=9999); "
+        "write_whole(path, lambda p: grow(p, new_hdf5, rows))"
+    ),
 }
+_GROW = """
+def grow(path, new_hdf5, rows):
+    with new_hdf5(path, track_order=True) as file:
+        for name in map(str, range(8)):
+            column = file.create_dataset(name, (0,), "f8", maxshape=(None,), chunks=(512,), compression="gzip")
+            for _ in range(6):
+                column.resize(len(column) + len(rows), axis=0)
+                column[-len(rows):] = rows
+"""
 _LIMITED = """
 import resource, signal, sys
 from pathlib import Path
 from femtobarn.errors import InputError
 path = Path(sys.argv[1])
 {imports}
+{grow}
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))  # to a process this is a full disk
 try:
@@ -39,7 +58,7 @@ except InputError as error:
 @pytest.mark.parametrize("writer", WRITERS)
 def test_a_full_disk_is_one_line_and_leaves_the_old_file(tmp_path: Path, writer: str) -> None:
     *imports, write = WRITERS[writer].split("; ")
-    script = _LIMITED.format(imports="; ".join(imports), write=write)
+    script = _LIMITED.format(imports="; ".join(imports), grow=_GROW, write=write)
     path = tmp_path / "out"
     if writer != "folder":
         path.write_bytes(b"old")

@@ -1,6 +1,7 @@
 """HDF5 files, checksums, the cache folder: what is written is read, what is broken is told."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import h5py
@@ -76,6 +77,10 @@ def test_checksum_is_sha256_and_of_large_files_a_fingerprint(
     assert checksums.checksum(path) == f"size 6, changed {int(path.stat().st_mtime)}, head sha256 {head}"
     with pytest.raises(InputError, match="No such file"):
         checksums.checksum(tmp_path / "b")
+    os.mkfifo(tmp_path / "pipe")
+    for endless in (tmp_path / "pipe", Path("/dev/zero"), tmp_path):
+        with pytest.raises(InputError, match="expected a file, it is none"):
+            checksums.checksum(endless)
 
 
 def test_cache_folder_follows_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

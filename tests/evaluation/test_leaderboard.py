@@ -1,10 +1,20 @@
+import io
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from femtobarn import cli
-from femtobarn.errors import InputError
-from femtobarn.evaluation.leaderboard import COLUMNS, SOURCE, data_name, leaderboard, own_rows, published_rows
+from femtobarn.errors import InputError, printable
+from femtobarn.evaluation.leaderboard import (
+    COLUMNS,
+    SOURCE,
+    data_name,
+    leaderboard,
+    own_rows,
+    print_leaderboard,
+    published_rows,
+)
 from femtobarn.runs import Provenance, Result, Run
 
 
@@ -33,11 +43,11 @@ def test_published_numbers_taken_at_random_from_the_paper() -> None:
     assert pions["Geant4"]["AUC low"] == 0.609
 
 
-def _run(folder: Path, *, name: str, system: str = "evaluate-showers") -> Run:
+def _run(folder: Path, *, name: str, system: str = "evaluate-showers", sample: str = "mine") -> Run:
     run = Run.create(
         folder, system=system, preset="full", settings={}, seed=1, data=Provenance("real", name), command=[]
     )
-    labels = {"sample": "mine"}
+    labels = {"sample": sample}
     run.save_results(
         [
             Result(
@@ -80,3 +90,11 @@ def test_the_command_prints_the_table(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "> mine" in said
     assert SOURCE in said
     assert cli.execute(["leaderboard", str(tmp_path)]) == 2
+
+
+@pytest.mark.parametrize("sample", ["[/nothing]", "gen[v2]", "a\x1b[31mb"])
+def test_the_name_of_a_generator_is_printed_as_it_is(tmp_path: Path, sample: str) -> None:
+    rows = leaderboard("3", [_run(tmp_path, name=data_name("3"), sample=sample)])
+    text = io.StringIO()
+    print_leaderboard("3", rows, Console(file=text, width=300))
+    assert f"> {printable(sample)}" in text.getvalue()

@@ -1,6 +1,7 @@
 import base64
 import csv
 import io
+import json
 import re
 import shutil
 from dataclasses import replace
@@ -296,3 +297,86 @@ def test_text_from_a_run_stays_text(browser, tmp_path: Path) -> None:
     assert all(not address.startswith("http") for address in browser.requests())
     shown = browser.run("return document.body.innerText")
     assert shown.count("<script>window.hacked") >= 6
+
+
+CONTROLS = "a\x00b\x1b[31mc\x9b2Jd\ud800e\ufffef\u202eg"
+
+
+def poisoned(value: object, text: str) -> object:
+    """Every text in plain JSON replaced, keys too; what its reader needs stays."""
+    if isinstance(value, dict):
+        kept = {key: value[key] for key in value.keys() & {"format", "started", "ended", "kind"}}
+        changed = {
+            key if key in KNOWN else f"{key}{text}": poisoned(each, text) for key, each in value.items()
+        }
+        return changed | kept
+    if isinstance(value, list):
+        return [poisoned(each, text) for each in value]
+    return text if isinstance(value, str) else value
+
+
+KNOWN = {
+    *("system", "preset", "settings", "seed", "status", "data", "summary", "command", "reason", "machine"),
+    *("versions", "device", "cpu", "threads", "kind", "name", "source", "files", "generator"),
+    *("results", "published", "value", "error", "unit", "n", "split", "labels", "seeds", "error_kind"),
+    *("title", "caption", "section", "time", "event"),
+}
+
+
+def poison(run: Run, text: str) -> Run:
+    """The run with that text in every field of every file."""
+    for name in ("run.json", "results.json", "figures/index.json"):
+        content = json.loads((run.folder / name).read_text())
+        changed = poisoned(content, text)
+        if name == "figures/index.json":
+            changed = [new | {"name": old["name"]} for new, old in zip(changed, content, strict=True)]
+        if name == "results.json":
+            changed["results"] = [each | {"data": "stand-in"} for each in changed["results"]]
+        (run.folder / name).write_text(json.dumps(changed))
+    lines = (run.folder / "log.jsonl").read_text().splitlines()
+    events = [json.dumps(poisoned(json.loads(line), text)) for line in lines]
+    (run.folder / "log.jsonl").write_text("\n".join(events) + "\n")
+    return Run.open(run.folder)
+
+
+@pytest.mark.parametrize("text", [HOSTILE, CONTROLS, f"{{{{ 7 * 7 }}}}{HOSTILE}{CONTROLS}"])
+@pytest.mark.parametrize("others", [0, 1])
+def test_text_in_any_field_stays_text(browser, stand_in: Run, tmp_path: Path, text: str, others: int) -> None:
+    run = poison(copy_of(stand_in, tmp_path), text)
+    path = write_report([run, *[stand_in] * others], tmp_path / "page.html")
+    assert not re.search("[\x00-\x08\x0e-\x1f\x7f-\x9f]", path.read_text(encoding="utf-8"))
+    visit(browser, path)
+    assert browser.run("return window.hacked") is None
+    assert browser.run("return [document.scripts.length, document.styleSheets.length]") == [1, 1]
+    assert browser.console() == []
+    assert all(not address.startswith("http") for address in browser.requests())
+    assert "7 * 7" not in text or "49" not in browser.run("return document.querySelector('h1').innerText")
+
+
+@pytest.mark.parametrize(
+    "text", [CONTROLS, HOSTILE, "$a^^$", "_x", "\ud800", "a\rb", "x" * 5000, "[/nothing]", ""]
+)
+def test_any_label_makes_a_figure_that_a_page_can_show(tmp_path: Path, text: str) -> None:
+    run = Run.create(tmp_path, system="x", preset="tiny", settings={text: text}, seed=1, summary=text)
+    figure, axes = pyplot.subplots()
+    axes.plot([1, 2], label=f"l{text}".replace("$", ""))
+    axes.set_title(text.replace("$", ""))
+    axes.legend()
+    run.save_figure(
+        "a", figure, title=text, caption=text, section=text, data={text: [text, "b"], "y": [1, 2]}
+    )
+    run.save_results([Result(text, 1.0, unit=text, split=text, labels={text: text}, error_kind=text)])
+    run.log(event=text)
+    run.finish("done", reason=text)
+    write_report([Run.open(run.folder)], tmp_path / "page.html")
+    with (run.folder / "figures" / "a.csv").open(encoding="utf-8", newline="") as file:
+        assert len(list(csv.reader(file))) == 3
+
+
+@pytest.mark.parametrize("field", ["started", "ended"])
+@pytest.mark.parametrize("value", ["yesterday", "", "2026-13-01"])
+def test_a_damaged_time_is_shown_as_it_is(stand_in: Run, tmp_path: Path, field: str, value: str) -> None:
+    run = copy_of(stand_in, tmp_path)
+    record = json.loads((run.folder / "run.json").read_text()) | {field: value}
+    (run.folder / "run.json").write_text(json.dumps(record))
+    assert value in write_report([Run.open(run.folder)], tmp_path / "page.html").read_text(encoding="utf-8")

@@ -1,5 +1,6 @@
 """Predictions: every row of every file, in pieces, whole or not at all, the same bytes again."""
 
+import os
 from pathlib import Path
 
 import h5py
@@ -71,3 +72,18 @@ def test_files_without_rows_and_unwritable_places_are_one_line(files: list[Path]
         )
     with pytest.raises(InputError, match="cannot write"):
         write_predictions(files, files[0] / "o.h5", _open, _double, model="m", progress=False)
+
+
+def test_no_input_is_replaced(files: list[Path]) -> None:
+    before = files[1].read_bytes()
+    with pytest.raises(InputError, match="is one of the inputs"):
+        write_predictions(files, files[1], _open, _double, model="m", progress=False)
+    assert files[1].read_bytes() == before
+
+
+def test_a_name_that_is_not_unicode_is_noted_as_it_can_be(files: list[Path], tmp_path: Path) -> None:
+    odd = tmp_path / os.fsdecode(b"caf\xe9.npy")
+    files[1].rename(odd)
+    write_predictions([odd], tmp_path / "out.h5", _open, _double, model="m", progress=False)
+    with h5py.File(tmp_path / "out.h5") as file:
+        assert list(file.attrs["files"]) == [str(tmp_path / "caf\N{REPLACEMENT CHARACTER}.npy")]

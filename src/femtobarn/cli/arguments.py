@@ -1,4 +1,4 @@
-"""Words of a command line to settings and arguments, each mistake told in one line."""
+"""Command-line parsing: settings and arguments; each mistake is one line."""
 
 import contextlib
 import dataclasses
@@ -12,16 +12,17 @@ from typing import Annotated, Any, TypeVar
 import tyro
 
 from femtobarn.errors import InputError, nearest
+from femtobarn.settings import check_machine
 
 T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
 class Place:
-    """Where a run goes."""
+    """Output folder."""
 
     out: Path = Path("runs")
-    """Folder of all runs."""
+    """Output folder; each run gets a new folder in it."""
 
 
 def read_settings(default: Any, place: T, flags: list[str], *, prog: str) -> tuple[Any, T]:
@@ -36,6 +37,7 @@ def read_settings(default: Any, place: T, flags: list[str], *, prog: str) -> tup
         frozen=True,
     )
     parsed = parse(both, flags, prog=prog)
+    check_machine(parsed.config)
     return parsed.config, parsed.flags
 
 

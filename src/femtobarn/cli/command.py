@@ -1,5 +1,7 @@
 """One command line carried out: the verb found, mistakes told, the exit code."""
 
+import io
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -8,11 +10,15 @@ from femtobarn.cli.evaluate import evaluate, leaderboard, metric
 from femtobarn.cli.run import run
 from femtobarn.cli.systems import data, list_systems, show
 from femtobarn.cli.trained import export, predict, report
-from femtobarn.errors import InputError, MissingExtraError, VerificationError, nearest
+from femtobarn.errors import InputError, MissingExtraError, VerificationError, nearest, printable
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of the command; ends the process with its exit code."""
+    os.environ["MPLBACKEND"] = "agg"  # the command opens no window; Jupyter exports a backend of its own
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without Unicode, a name that is not UTF-8
     sys.exit(execute(sys.argv[1:] if arguments is None else arguments))
 
 
@@ -27,15 +33,19 @@ def execute(arguments: Sequence[str]) -> int:
         sys.stdout = None
         return 0
     except (InputError, MissingExtraError) as error:
-        print(f"femtobarn: {' '.join(str(error).split())}", file=sys.stderr)
+        _tell(str(error))
         return 2
     except VerificationError as error:
-        print(f"femtobarn: {error}", file=sys.stderr)
+        _tell(str(error))
         return 1
     except OSError as error:
-        print(f"femtobarn: {error.filename or 'system'}: {error.strerror or error}", file=sys.stderr)
+        _tell(f"{error.filename or 'system'}: {error.strerror or error}")
         return 2
     return 0
+
+
+def _tell(message: str) -> None:
+    print(f"femtobarn: {printable(' '.join(message.split()))}", file=sys.stderr)
 
 
 _VERBS: dict[str, Callable[..., None]] = {

@@ -47,10 +47,10 @@ def _evaluate_jets(names: list[str], flags: list[str]) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class ShowerFlags(Place):
-    """Where an evaluation of showers goes and what it compares with."""
+    """Output folder and reference showers."""
 
     ref: tuple[Path, ...] = ()
-    """The real showers: a file, a folder, or several files that belong together."""
+    """Reference showers: a file, a folder, or several files of one sample."""
 
 
 def _evaluate_showers(names: list[str], flags: list[str]) -> None:
@@ -83,11 +83,11 @@ def leaderboard(
     /,
     dataset: Literal["1-photons", "1-pions", "2", "3"] = "2",
 ) -> None:
-    """The tables of the CaloChallenge, with own generators among them.
+    """Tables of the CaloChallenge, including your generators.
 
     Args:
         runs: Folders of runs of ``evaluate showers`` against the published reference.
-        dataset: Which table.
+        dataset: CaloChallenge data set.
     """
     from femtobarn.evaluation import leaderboard as board
     from femtobarn.runs import Run
@@ -110,16 +110,18 @@ def metric(
     Args:
         name: fpd, kpd, fpd-published, kpd-published, w1, prdc, cov, auc or fpnd.
         real: Jets in JetNet's layout, or rows of features (.npy, .npz, .parquet, .h5).
-        generated: The sample to judge.
-        jets: Jets or rows at most, for metrics that need the rows themselves; fpd and kpd take all.
-        seed: Of random draws.
+        generated: The generated sample.
+        jets: Maximum number of jets or rows, for metrics that need the rows themselves; fpd and kpd use all.
+        seed: Random seed.
         fpnd: Folder with the published ParticleNet, for fpnd.
         jet_class: Class of real jets that fpnd compares with: g, q or t.
     """
     from femtobarn.evaluation.single import Options
     from femtobarn.evaluation.single import metric as compute
     from femtobarn.report.numbers import measurement
+    from femtobarn.settings import check_machine
 
+    check_machine({"seed": seed})
     found = compute(name, real, generated, options=Options(jets, seed, fpnd, jet_class))
     for title, estimate in found.items():
         print(f"{title}: {measurement(estimate.value, estimate.error)}", end="")

@@ -12,12 +12,12 @@ from femtobarn.errors import InputError
 
 @dataclasses.dataclass(frozen=True)
 class RunFlags(Place):
-    """Where a run goes and what it starts from."""
+    """Output folder, and the run to repeat or resume."""
 
     like: Path | None = None
-    """Take the settings of this run instead of a preset's."""
+    """Folder of a run whose settings are used instead of a preset."""
     resume: Path | None = None
-    """Go on with this run where it stopped; its settings are kept."""
+    """Folder of an interrupted run to resume with its own settings."""
 
 
 def run(arguments: Sequence[str]) -> None:

@@ -4,7 +4,7 @@ import tyro
 
 
 def list_systems() -> None:
-    """Systems that can be run, a line each."""
+    """List the systems, one per line."""
     from femtobarn.recipe import all_systems
 
     systems = all_systems()
@@ -14,7 +14,7 @@ def list_systems() -> None:
 
 
 def show(system: tyro.conf.Positional[str], /) -> None:
-    """What a system does, its presets and all their settings."""
+    """Show what a system does, its presets and settings."""
     from femtobarn.recipe import find_system
     from femtobarn.settings import flatten, to_dict
 
@@ -35,7 +35,7 @@ def show(system: tyro.conf.Positional[str], /) -> None:
 
 
 def data(name: tyro.conf.Positional[str] = "", /) -> None:
-    """What a data set holds: columns, units, where it is published; without a name, all data sets."""
+    """Describe a data set: columns, units, source; without a name, list all data sets."""
     from femtobarn import datasets
 
     print(datasets.describe(name) if name else datasets.summaries())

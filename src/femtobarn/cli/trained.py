@@ -1,7 +1,7 @@
 """Verbs that use finished runs: ``predict``, ``export``, ``report``."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import tyro
 
@@ -20,17 +20,13 @@ def predict(
     Args:
         run: Folder of a finished run.
         files: Your files, in a format that ``femtobarn data`` describes.
-        output: File to write.
-        model: Which of the trained models; the best one if not given.
+        output: Output file.
+        model: Name of a trained model; by default the best one.
     """
-    from femtobarn.recipe import find_system
+    from femtobarn import recipe
     from femtobarn.runs import Run
 
-    opened = Run.open(run)
-    recipe = find_system(opened.record["system"]).recipe()
-    if not files:
-        raise InputError("no file given: femtobarn predict RUN FILE... -o OUTPUT.h5")
-    print(recipe.predict(opened, files, output, model=model or None, progress=True))
+    print(recipe.predict(Run.open(run), files, output, model=model or None))
 
 
 def export(
@@ -40,24 +36,20 @@ def export(
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("export"),
     model: str = "",
 ) -> None:
-    """Write a trained model for other programs or for hardware, and check that it does the same.
+    """Export a trained model to other programs or to hardware, and verify it.
 
     A single output number that differs ends with exit code 1.
 
     Args:
         run: Folder of a finished run.
-        to: What to write; not every system offers all of them.
-        output: Folder to write to; for hardware it also gets test vectors, the integer model and a page.
-        model: Which of the trained models; the best one if not given.
+        to: Output format; not every system offers all of them.
+        output: Output folder; for hardware it also gets test vectors, the integer model and a page.
+        model: Name of a trained model; by default the best one.
     """
-    from femtobarn.recipe import find_system
+    from femtobarn import recipe
     from femtobarn.runs import Run
 
-    opened = Run.open(run)
-    recipe: Any = find_system(opened.record["system"]).recipe()
-    if not hasattr(recipe, "export"):
-        raise InputError(f"{opened.record['system']} has nothing to export")
-    print(recipe.export(opened, output, to=to, model=model or None))
+    print(recipe.export(Run.open(run), output, to=to, model=model or None))
     page = output / "export.html"
     if page.is_file():
         print(f"page: {page}")
@@ -72,7 +64,7 @@ def report(
 
     Args:
         runs: Folders of runs; several are compared side by side.
-        output: Page to write.
+        output: Output file.
     """
     from femtobarn.report import write_report
     from femtobarn.runs import Run

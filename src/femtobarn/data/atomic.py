@@ -1,4 +1,4 @@
-"""The one writer of files and folders: whole or not at all, and what the system refuses told in one line."""
+"""Atomic writing of files and folders; errors of the file system become one line."""
 
 import errno
 import os

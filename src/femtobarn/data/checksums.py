@@ -15,6 +15,8 @@ def checksum(path: Path) -> str:
     The second form reads ``size 5000000000, changed 1700000000, head sha256 ...``: good enough to notice
     another file, not to prove that two are the same.
     """
+    if path.exists() and not path.is_file():  # a pipe would have us wait, a device never ends
+        raise InputError(f"{path}: expected a file, it is none")
     try:
         with path.open("rb") as file:
             status = path.stat()

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import BinaryIO, no_type_check
 
 import numpy as np
-from numba import njit
 
+from femtobarn.compiled import njit
 from femtobarn.data.source import Arrays, check_columns
 from femtobarn.errors import InputError
 

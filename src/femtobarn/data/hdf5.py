@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 
 from femtobarn.data.cache import write_whole
+from femtobarn.data.hdf5_output import new_hdf5
 from femtobarn.data.source import Arrays, check_columns
 from femtobarn.errors import InputError
 
@@ -63,7 +64,7 @@ def write_hdf5(path: Path, arrays: Mapping[str, np.ndarray], attributes: Mapping
         raise InputError(f"expected columns of equal length, got {lengths or 'none'}")
 
     def write(unfinished: Path) -> None:
-        with h5py.File(unfinished, "w") as file:
+        with new_hdf5(unfinished) as file:
             file.attrs.update(attributes)
             for name, array in arrays.items():
                 pieces = (min(_ROWS, len(array)), *array.shape[1:])

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from femtobarn.data.cache import write_whole
+from femtobarn.data.hdf5_output import new_hdf5
 from femtobarn.data.source import Arrays, check_columns
 from femtobarn.errors import InputError
 
@@ -101,7 +102,7 @@ def write_pandas_table(path: Path, columns: Mapping[str, np.ndarray], *, key: st
             records[block][:, i] = columns[name]
 
     def write(unfinished: Path) -> None:
-        with h5py.File(unfinished, "w") as file:
+        with new_hdf5(unfinished) as file:
             _set(file, CLASS="GROUP", VERSION="1.0", TITLE="", PYTABLES_FORMAT_VERSION="2.1")
             group = file.create_group(key)
             packing = {"chunks": (min(_ROWS, len(records)),), "compression": "gzip", "shuffle": True}

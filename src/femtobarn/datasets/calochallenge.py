@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from femtobarn.data.cache import write_whole
+from femtobarn.data.hdf5_output import new_hdf5
 from femtobarn.data.source import Arrays, Concatenated, FileSource, InMemory, Source, check_columns
 from femtobarn.errors import InputError
 from femtobarn.physics.voxels import GEOMETRIES, VoxelGeometry, geometry
@@ -198,7 +199,7 @@ def write_pieces(path: str | Path, pieces: Iterable[tuple[np.ndarray, np.ndarray
     """
 
     def write(unfinished: Path) -> None:
-        with h5py.File(unfinished, "w") as file:
+        with new_hdf5(unfinished) as file:
             for energies, showers in pieces:
                 _append(file, np.asarray(energies).reshape(-1), np.asarray(showers))
             if not len(file):

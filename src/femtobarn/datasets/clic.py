@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import h5py
 import numpy as np
 from jaxtyping import Float32, Float64, Int, Int32
 
 from femtobarn.data.cache import write_whole
 from femtobarn.data.hdf5 import Hdf5File
+from femtobarn.data.hdf5_output import new_hdf5
 from femtobarn.data.source import Arrays, Concatenated, FileSource, Source, check_columns, stream
 from femtobarn.errors import InputError
 from femtobarn.physics.calorimeter_cells import ECAL, ECAL_CELLS, FEATURES, HCAL, SAMPLING_WEIGHTS, features
@@ -254,7 +254,7 @@ def write_showers(path: str | Path, showers: Showers) -> None:
     """
 
     def write(unfinished: Path) -> None:
-        with h5py.File(unfinished, "w") as file:
+        with new_hdf5(unfinished) as file:
             file.attrs["dataset"] = NAME
             cells = {"ECAL": ECAL, "HCAL": HCAL}
             for name, shape in cells.items():

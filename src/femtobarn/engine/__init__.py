@@ -1,6 +1,6 @@
 """Training with one objective: progress, checkpoints, resume, early stop, many devices."""
 
-from femtobarn.engine.checkpoints import load_tensors, save_tensors
+from femtobarn.engine.checkpoints import check_course, load_tensors, save_tensors
 from femtobarn.engine.descent import Descent
 from femtobarn.engine.fit import fit
 from femtobarn.engine.training import (
@@ -20,6 +20,7 @@ __all__ = [
     "ShuffledBatches",
     "TensorTable",
     "Training",
+    "check_course",
     "fit",
     "load_tensors",
     "save_tensors",

@@ -13,6 +13,8 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from femtobarn.engine.training import Batch, Fit, Objective, Training
+from femtobarn.errors import InputError
+from femtobarn.settings import check_machine, to_dict
 
 
 def fit(
@@ -48,9 +50,14 @@ def fit(
         progress: Show a progress bar.
 
     Raises:
-        InputError: If the loss is not finite, or a checkpoint in ``folder`` is damaged or foreign.
+        InputError: The loss is not finite, the machine lacks the devices, or ``folder`` holds a checkpoint that
+            is damaged or of another model or training.
         KeyboardInterrupt: On Ctrl-C, after the trainer has shut down; checkpoints stay.
     """
+    check_machine({"seed": seed, **to_dict(settings)})
+    sizes = {"train": len(train), "validation": len(validation)}  # type: ignore[arg-type]
+    if min(sizes["train"] // settings.devices, sizes["validation"]) < 1:
+        raise InputError(f"events to train on and to validate with expected: got {sizes}")
     # Lightning takes a second to import, which most commands can do without.
     from femtobarn.engine.trainer import carry_out
 

@@ -1,4 +1,4 @@
-"""``fit`` as Lightning carries it out: the task, its callbacks, and the Trainer."""
+"""Implementation of ``fit`` with Lightning: the task, its callbacks, and the Trainer."""
 
 import csv
 import math
@@ -17,9 +17,10 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from femtobarn.data.atomic import write_whole
-from femtobarn.engine.checkpoints import load_tensors, save_tensors
+from femtobarn.engine.checkpoints import check_course, load_tensors, save_tensors
 from femtobarn.engine.training import Batch, Fit, Objective, ShuffledBatches, Training
 from femtobarn.errors import InputError
+from femtobarn.parts import end_with_launcher
 
 
 class _Task(lightning.LightningModule):
@@ -63,7 +64,7 @@ class _Task(lightning.LightningModule):
 
 
 class _AtomicCheckpoints(TorchCheckpointIO):
-    """Checkpoints appear whole or not at all, and reading one never runs code from it."""
+    """Writes checkpoints atomically, and reads them without executing code from them."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         save_tensors(checkpoint, Path(path))
@@ -75,16 +76,19 @@ class _AtomicCheckpoints(TorchCheckpointIO):
 
 
 class _EpochLog(Callback):
-    """Writes one line per epoch to ``log.csv``, and tells the caller."""
+    """Writes one row per epoch to ``log.csv`` and calls the user's callback."""
 
-    def __init__(self, path: Path, report: Callable[[dict[str, float]], None] | None) -> None:
-        self.path, self.report = path, report
+    def __init__(
+        self, path: Path, course: dict[str, Any], report: Callable[[dict[str, float]], None] | None
+    ) -> None:
+        self.path, self.course, self.report = path, course, report
         self.history: list[dict[str, float]] = []
 
     def state_dict(self) -> dict[str, Any]:
-        return {"history": self.history}
+        return {"history": self.history, "course": self.course}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        check_course(self.path.parent, state_dict.get("course", {}), self.course)
         self.history = state_dict["history"]
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, _: lightning.LightningModule) -> None:
@@ -112,7 +116,7 @@ def _write_table(path: Path, rows: list[dict[str, float]]) -> None:
 
 
 class _SeedEachStep(Callback):
-    """Dropout and other noise must not depend on where a run was stopped."""
+    """Seeds dropout and other noise in each step, so that they do not depend on where a training was stopped."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
@@ -135,10 +139,13 @@ def carry_out(
     report: Callable[[dict[str, float]], None] | None,
     progress: bool,
 ) -> Fit:
-    """What ``fit`` does with the same arguments."""
+    """Train with Lightning; the arguments are those of ``fit``."""
+    end_with_launcher()
     folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(settings.threads)
-    log = _EpochLog(folder / "log.csv", report)
+    events = len(train)  # type: ignore[arg-type]
+    course = _course(settings, seed=seed, events=events, lr_scale=lr_scale)
+    log = _EpochLog(folder / "log.csv", course, report)
     each_epoch: dict[str, Any] = {"save_on_train_epoch_end": True, "enable_version_counter": False}
     keep = ModelCheckpoint(folder, "best", monitor="validation", **each_epoch)
     callbacks: list[Callback] = [
@@ -170,7 +177,7 @@ def carry_out(
             use_distributed_sampler=False,
         )
         batches = ShuffledBatches(
-            len(train),  # type: ignore[arg-type]
+            events,
             settings.batch,
             seed=seed,
             steps_done=lambda: trainer.global_step,
@@ -193,6 +200,15 @@ def carry_out(
     return Fit(int(best["epoch"]), float(keep.best_model_score or math.nan), log.history)
 
 
+def _course(settings: Training, *, seed: int, events: int, lr_scale: Mapping[str, float]) -> dict[str, Any]:
+    """Settings that must not change when a training is resumed."""
+    names = ("batch", "lr", "schedule", "weight_decay", "clip")
+    same = {name: getattr(settings, name) for name in names} | {"seed": seed, "events": events}
+    same |= {f"lr of {part}": scale for part, scale in lr_scale.items()}
+    # A falling learning rate is laid out over all epochs; a constant one can be followed further.
+    return same | ({"epochs": settings.epochs} if settings.schedule != "constant" else {})
+
+
 def _run(trainer: lightning.Trainer, task: _Task, train: Any, validation: Any, resume: Path | None) -> None:
     on_interrupt = signal.getsignal(signal.SIGINT)
     try:
@@ -207,11 +223,17 @@ def _run(trainer: lightning.Trainer, task: _Task, train: Any, validation: Any, r
                 f"{resume} is the checkpoint of another model: remove it or choose another folder"
             ) from error
         raise
+    except ValueError as error:
+        if "more than 1 value per channel" in str(error):
+            raise InputError(
+                "batch normalisation needs two events or more in a batch: choose a larger batch or sample"
+            ) from error
+        raise
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence Lightning's advice on workers, loggers and folders, which does not apply to data in memory."""
+    """Silence Lightning's warnings about data workers, loggers and folders, which do not apply to data in memory."""
     import logging
 
     logger = logging.getLogger("pytorch_lightning")

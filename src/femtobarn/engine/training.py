@@ -1,4 +1,4 @@
-"""What a training is made of: its settings, its batches, what it returns."""
+"""Settings, batches and result of a training."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset, Sampler
 
+from femtobarn.deprecation import moved
 from femtobarn.errors import InputError
 
 Batch = dict[str, Tensor]
@@ -20,43 +21,46 @@ Objective = Callable[[nn.Module, Batch], Tensor]
 
 @dataclass(frozen=True)
 class Training:
-    """How one model is trained."""
+    """Training of one model."""
 
     epochs: int = 30
     """Passes over the training sample."""
     batch: int = 500
-    """Samples per step and process."""
+    """Events per step and process."""
     lr: float = 2e-3
-    """Largest learning rate of Adam."""
+    """Peak learning rate of AdamW."""
     schedule: Literal["cosine", "constant"] = "cosine"
-    """How the learning rate changes from step to step."""
+    """Learning-rate schedule: cosine decay to zero, or constant."""
     weight_decay: float = 0.0
-    """Decoupled weight decay (AdamW)."""
+    """Weight decay of AdamW."""
     clip: float | None = 1.0
-    """Largest norm of the gradient; none switches the clipping off."""
+    """Maximum gradient norm; None for no clipping."""
     patience: int | None = None
-    """Stop after so many epochs without a better validation loss; none trains to the end."""
+    """Early stopping: epochs without a better validation loss before training stops; None trains all epochs."""
     accelerator: str = "cpu"
-    """Lightning accelerator: cpu, gpu, auto."""
+    """Lightning accelerator: cpu, gpu, cuda, mps, auto."""
     devices: int = 1
     """Processes or GPUs on each node."""
     nodes: int = 1
-    """Machines; launch with torchrun or under SLURM."""
+    """Number of machines; launch with torchrun or under SLURM."""
     strategy: str = "auto"
     """Lightning strategy, such as ddp."""
     threads: int = 1
-    """Torch threads per process; one is fastest for small models."""
+    """Torch threads per process; 1 is fastest for small models."""
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch", "devices", "nodes", "threads"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1: got {getattr(self, name)}")
-        if not self.lr > 0:
-            raise InputError(f"lr must be positive: got {self.lr}")
+        for name, value in (("lr", self.lr), ("clip", self.clip), ("patience", self.patience)):
+            if value is not None and not 0 < value < math.inf:
+                raise InputError(f"{name} must be positive: got {value}")
+        if not 0 <= self.weight_decay < math.inf:
+            raise InputError(f"weight_decay must not be negative: got {self.weight_decay}")
 
 
 class Fit(NamedTuple):
-    """What a training leaves behind."""
+    """Result of a training."""
 
     best_epoch: int
     validation: float
@@ -66,7 +70,7 @@ class Fit(NamedTuple):
 
 
 class TensorTable(Dataset[Batch]):
-    """Tensors of equal length in memory; an index tensor picks a whole batch at once."""
+    """Tensors of equal length in memory; an index tensor selects a batch."""
 
     def __init__(self, columns: Mapping[str, Tensor]) -> None:
         lengths = {name: len(column) for name, column in columns.items()}
@@ -84,6 +88,8 @@ class TensorTable(Dataset[Batch]):
 
 class ShuffledBatches(Sampler[Tensor]):
     """Index tensors, one per batch, in an order that depends on (seed, epoch, rank) alone.
+
+    A single sample that would be left over joins the batch before it: batch normalisation takes no batch of one.
 
     ``steps_done`` tells how many steps the training has behind it; the epoch follows from it, so a
     resumed training draws the batches it would have drawn.
@@ -108,7 +114,14 @@ class ShuffledBatches(Sampler[Tensor]):
         order = torch.randperm(self.length, generator=generator)
         # Every process must take the same number of steps, so the few left over wait for another epoch.
         share = order[: self.length - self.length % self.world][self.rank() :: self.world]
-        return iter(torch.split(share, self.batch))
+        sizes = [self.batch] * len(self)
+        sizes[-1] = len(share) - self.batch * (len(self) - 1)
+        return iter(torch.split(share, sizes))
 
     def __len__(self) -> int:
-        return math.ceil((self.length // self.world) / self.batch)
+        share = self.length // self.world
+        left_over = share % self.batch == 1 and share > self.batch > 1
+        return math.ceil(share / self.batch) - left_over
+
+
+__getattr__ = moved(__name__, {"fit": "femtobarn.engine.fit"}, removed_in="0.3")

@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from femtobarn.errors import InputError
+from femtobarn.errors import InputError, printable
 from femtobarn.physics.voxels import geometry
 from femtobarn.report.numbers import measurement
 from femtobarn.runs import Result, Run
@@ -139,7 +140,8 @@ def print_leaderboard(dataset: str, rows: Sequence[Row], console: Console | None
     for row in rows:
         own = row.source != SOURCE
         cells = [_cell(row, name) for name in columns]
-        table.add_row(f"> {row.model}" if own else row.model, *cells, style="bold" if own else None)
+        model = Text(printable(f"> {row.model}" if own else row.model))
+        table.add_row(model, *cells, style="bold" if own else None)
     (console or Console(width=None if Console().is_terminal else 240)).print(table)
 
 

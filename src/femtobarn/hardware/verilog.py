@@ -35,6 +35,11 @@ class VerilogSources:
     luts: int  #: estimate: one for each bit of an adder, a comparison or a choice
     register_bits: int
 
+    def __post_init__(self) -> None:
+        # The name becomes a file name and a word in a script of yosys.
+        if not re.fullmatch(r"[A-Za-z_]\w*", self.module, re.ASCII):
+            raise InputError(f'expected letters, digits and _ as the name of a module: got "{self.module}"')
+
     @property
     def input_width(self) -> int:
         """Bits of the input word."""

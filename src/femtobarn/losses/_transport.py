@@ -32,9 +32,10 @@ from typing import Any, NamedTuple, no_type_check
 
 import numpy as np
 from jaxtyping import Float, UInt32
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
+from femtobarn.compiled import njit
 from femtobarn.errors import InputError
 
 LARGEST = 1e200  #: mass or cost

@@ -4,8 +4,8 @@ from typing import NamedTuple, no_type_check
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
-from numba import njit
 
+from femtobarn.compiled import njit
 from femtobarn.errors import InputError
 from femtobarn.metrics._samples import Rows, two_samples
 from femtobarn.metrics.estimate import Estimate

@@ -8,8 +8,8 @@ from typing import NamedTuple, no_type_check
 
 import numpy as np
 from jaxtyping import Float32, Float64, Int64, Real
-from numba import njit
 
+from femtobarn.compiled import njit
 from femtobarn.errors import InputError
 from femtobarn.physics.voxels import VoxelGeometry
 

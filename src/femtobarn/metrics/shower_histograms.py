@@ -5,8 +5,8 @@ from typing import no_type_check
 
 import numpy as np
 from jaxtyping import Float32, Float64, Real
-from numba import njit
 
+from femtobarn.compiled import njit
 from femtobarn.errors import InputError
 from femtobarn.metrics.estimate import Estimate
 from femtobarn.metrics.separation import Spectrum, separation

@@ -14,8 +14,8 @@ from typing import NamedTuple, no_type_check
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64
-from numba import njit
 
+from femtobarn.compiled import njit
 from femtobarn.errors import InputError
 from femtobarn.physics._padded import zero_padded
 

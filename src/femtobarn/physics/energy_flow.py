@@ -19,9 +19,9 @@ from typing import no_type_check
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float64
-from numba import njit
 from torch import Tensor
 
+from femtobarn.compiled import njit
 from femtobarn.physics._padded import zero_padded
 from femtobarn.physics.differentiable import safe_sqrt
 from femtobarn.physics.vectors import delta_phi

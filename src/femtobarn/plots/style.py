@@ -59,14 +59,16 @@ _STYLE: dict[Any, Any] = {
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Draw in femtobarn's style while the context lasts.
+    """Draw in femtobarn's style while the context lasts, whatever the user's matplotlibrc says.
 
     Example:
         >>> from matplotlib import pyplot
         >>> with style():
         ...     figure, axes = pyplot.subplots()
     """
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_STYLE)
         yield
 
 

@@ -14,10 +14,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from femtobarn.errors import InputError
+from femtobarn.errors import InputError, printable
 from femtobarn.report.svg import inline_svg
 from femtobarn.report.tables import Entry, describe, matrices, tables, value_cell
-from femtobarn.runs import Figure, Published, Run, comparable, write_atomically
+from femtobarn.runs import Figure, Published, Run, check_output, comparable, write_atomically
 from femtobarn.settings import flatten
 
 _LOG_TAIL = 25
@@ -67,10 +67,12 @@ def write_report(runs: Sequence[Run], path: Path) -> Path:
     their results in common tables, settings that differ marked.
 
     Raises:
-        InputError: There is no run, a file of a run is damaged, or the page cannot be written.
+        InputError: There is no run, a file of a run is damaged, or the page cannot be written or would
+            replace another file of a run.
     """
     if not runs:
         raise InputError("a report shows at least one run: none was given")
+    check_output(path, replaces=["report.html"])
     letters = [_letter(index) for index in range(len(runs))] if len(runs) > 1 else [""]
     views = [_view(run, letter) for run, letter in zip(runs, letters, strict=True)]
     entries = [entry for view in views for entry in _entries(view)]
@@ -106,9 +108,15 @@ def _environment() -> Environment:
         loader=PackageLoader("femtobarn.report"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def _shown(value: Any) -> Any:
+    """Texts of a run may come from outside: a browser takes no control characters."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _letter(index: int) -> str:
@@ -128,9 +136,9 @@ def _all_settings(run: Run) -> dict[str, Any]:
 
 def _duration(run: Run) -> str:
     """Time from start to end, as "1 h 02 min"; empty as long as the run has not ended."""
-    if "ended" not in run.record:
+    start, end = (_instant(run.record.get(key)) for key in ("started", "ended"))
+    if start is None or end is None:
         return ""
-    start, end = (datetime.fromisoformat(run.record[key]) for key in ("started", "ended"))
     minutes, seconds = divmod(int((end - start).total_seconds()), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
@@ -224,4 +232,13 @@ def _json(value: object) -> str:
 
 def _date(text: str) -> str:
     """A stored time for people: to the minute, in UTC."""
-    return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    instant = _instant(text)
+    return f"{instant:%Y-%m-%d %H:%M} UTC" if instant else text
+
+
+def _instant(text: object) -> datetime | None:
+    """A stored time in UTC; None for what is no time."""
+    try:
+        return datetime.fromisoformat(str(text)).astimezone(UTC)
+    except ValueError:
+        return None

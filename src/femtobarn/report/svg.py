@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 from markupsafe import Markup
 
-from femtobarn.errors import InputError
+from femtobarn.errors import InputError, printable
 
 _TAGS = {
     *("svg", "g", "defs", "use", "symbol", "marker", "clipPath", "mask", "pattern", "title", "desc"),
@@ -37,7 +37,7 @@ def inline_svg(svg: bytes, *, prefix: str, title: str) -> tuple[Markup, float, f
     _clean(root, prefix, _targets(root))
     root.attrib.pop("width", None)
     root.attrib.pop("height", None)
-    root.attrib |= {"role": "img", "aria-label": title}
+    root.attrib |= {"role": "img", "aria-label": printable(title)}
     root.attrib.setdefault("viewBox", f"0 0 {width:g} {height:g}")
     return Markup(ElementTree.tostring(root, encoding="unicode")), width, height
 

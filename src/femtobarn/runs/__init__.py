@@ -1,4 +1,4 @@
-"""A run: one folder of plain files that tells what was done, on which data, and what came out.
+"""A run: one folder of plain files with its settings, data, log, results and figures.
 
 ======================== =======================================================================
 ``run.json``             system, preset, settings, seed, versions, machine, data, times, status
@@ -14,9 +14,11 @@ all but ``run.json`` null stands for NaN, and what is None is left out.
 """
 
 from femtobarn.runs.files import write_atomically
+from femtobarn.runs.format import FORMAT
+from femtobarn.runs.outputs import check_output
 from femtobarn.runs.published import read_published
 from femtobarn.runs.records import DataKind, Figure, Provenance, Published, Result, Status, comparable
-from femtobarn.runs.run import FORMAT, Run
+from femtobarn.runs.run import Run
 
 __all__ = [
     "FORMAT",
@@ -27,6 +29,7 @@ __all__ = [
     "Result",
     "Run",
     "Status",
+    "check_output",
     "comparable",
     "read_published",
     "write_atomically",

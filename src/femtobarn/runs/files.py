@@ -49,7 +49,8 @@ def write_atomically(path: Path, content: bytes) -> None:
 def write_json(path: Path, content: Any) -> None:
     """Write plain JSON, NaN and infinities excluded."""
     text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False)
-    write_atomically(path, f"{text}\n".encode())
+    # Bytes of a path that are not UTF-8 are halves of characters here; an escape of JSON brings them back.
+    write_atomically(path, f"{text}\n".encode(errors="backslashreplace"))
 
 
 def read_json(path: Path) -> Any:
@@ -62,7 +63,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"cannot read {path}: {reason(error)}") from error
-    except ValueError as error:  # JSONDecodeError and UnicodeDecodeError
+    except (ValueError, RecursionError) as error:  # JSONDecodeError, UnicodeDecodeError, [[[[...
         raise InputError(f"{path} is damaged: {error}") from error
 
 
@@ -77,7 +78,7 @@ def reading(path: Path) -> Iterator[None]:
     try:
         yield
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise InputError(f"{path} is damaged: {error}") from error
+        raise InputError(f"{path} is damaged: {' '.join(str(error).split())}") from error
 
 
 def plain(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A run belongs to one process at a time."""
+"""The lock of a run: one process at a time."""
 
 import fcntl
 import io
@@ -16,7 +16,7 @@ _NAME = "lock"
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep a run folder to this process while the context lasts.
+    """Lock a run folder for this process while the context lasts.
 
     Raises:
         InputError: Another process works on it; the message names it.
@@ -40,7 +40,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def in_use(folder: Path) -> bool | None:
-    """Whether a process keeps the run; None if none ever did."""
+    """Whether a process holds the lock; None if the run was never locked."""
     path = own_path(folder, _NAME)
     if not path.exists():
         return None

@@ -1,11 +1,12 @@
-"""What a run tells of where it ran: packages, processor, threads, time."""
+"""The environment of a run: package versions, processor, threads, time."""
 
-import os
 import platform
 import sys
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from femtobarn.parts import processors
 
 _PACKAGES = ("numpy", "scipy", "numba", "torch", "pytorch-lightning", "matplotlib")
 
@@ -41,4 +42,4 @@ def threads() -> int:
     torch = sys.modules.get("torch")
     if torch is not None:
         return int(torch.get_num_threads())
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return processors()

@@ -1,4 +1,4 @@
-"""What a run records: numbers with all that is needed to judge them, sources of data, figures."""
+"""Records of a run: results, published numbers, provenance of the data, figures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ N = TypeVar("N", bound="Result | Published")
 
 @dataclass(frozen=True)
 class Result:
-    """One number that came out of a run, with all that is needed to judge it.
+    """One number of a run, with everything needed to interpret it.
 
     Attributes:
         name: The quantity, as "mean EMD"; results of the same name and unit belong to one table.
@@ -59,7 +59,7 @@ class Published:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where the data of a run come from.
+    """Origin of the data of a run.
 
     Attributes:
         kind: "real" for published or own data, "stand-in" for what our generators make.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
-from femtobarn.errors import InputError, nearest
+from femtobarn.errors import InputError, nearest, printable
 from femtobarn.runs import machine
 from femtobarn.runs.files import (
     own_path,
@@ -27,6 +27,7 @@ from femtobarn.runs.files import (
     write_json,
     writing,
 )
+from femtobarn.runs.format import FORMAT, check_record
 from femtobarn.runs.lock import in_use, locked
 from femtobarn.runs.records import (
     DataKind,
@@ -40,12 +41,10 @@ from femtobarn.runs.records import (
     to_json,
 )
 from femtobarn.runs.svg import csv_text, svg_bytes
-from femtobarn.settings import to_dict
+from femtobarn.settings import check_machine, to_dict
 
 if TYPE_CHECKING:
     import matplotlib.figure
-
-FORMAT = 1  #: of the run folder; raised when a reader of the old one would misread the new one
 
 _NAME = re.compile(r"\w[\w.+-]*(/\w[\w.+-]*)*")
 
@@ -80,9 +79,11 @@ class Run:
             command: Words of the command line, by default those of this process.
 
         Raises:
-            InputError: The folder cannot be written.
+            InputError: The folder cannot be written, or a setting asks for what this machine does not have.
         """
         _check_name(system)
+        check_machine({"seed": seed})
+        check_machine(settings)
         folder = _new_folder(root / system)
         run = cls(
             folder,
@@ -118,15 +119,7 @@ class Run:
         if not path.is_file():
             raise InputError(f"{folder} is not a run: it has no run.json")
         record = read_json(path)
-        found = record.get("format") if isinstance(record, dict) else None
-        if type(found) is not int:
-            raise InputError(f"{path} is not the record of a run: it has no format number")
-        if found > FORMAT:
-            raise InputError(
-                f"{folder} has run format {found}, this femtobarn reads up to {FORMAT}: update it"
-            )
-        if missing := {"system", "preset", "settings", "seed", "status", "started"} - record.keys():
-            raise InputError(f"{path} is damaged: it lacks {', '.join(sorted(missing))}")
+        check_record(record, folder)
         return cls(folder, record)
 
     @property
@@ -146,24 +139,23 @@ class Run:
 
     @property
     def data(self) -> Provenance | None:
-        """Where the data come from, None as long as nobody has said."""
+        """Origin of the data, None as long as it is not recorded."""
         data = self._record.get("data")
-        with reading(self._path("run.json")):
-            return Provenance(**data) if data else None
+        return Provenance(**data) if data else None
 
     @property
     def kind(self) -> DataKind:
-        """Kind of the data; "stand-in" as long as nobody has said where they come from."""
+        """Kind of the data; "stand-in" as long as their origin is not recorded."""
         return self.data.kind if self.data else "stand-in"
 
     @property
     def status(self) -> str:
-        """How the run stands. A process that was killed cannot say so: its run shows as "interrupted"."""
+        """Status of the run; "interrupted" if its process was killed."""
         status = str(self._record["status"])
         return "interrupted" if status == "running" and in_use(self.folder) is False else status
 
     def lock(self) -> AbstractContextManager[None]:
-        """Keep the run to this process while the context lasts.
+        """Lock the run for this process while the context lasts.
 
         Raises:
             InputError: Another process works on it; the message names it.
@@ -171,7 +163,7 @@ class Run:
         return locked(self.folder)
 
     def set_data(self, data: Provenance) -> None:
-        """Record where the data come from."""
+        """Record the origin of the data."""
         self._record["data"] = asdict(data)
         self._save()
 
@@ -181,7 +173,7 @@ class Run:
         self._save()
 
     def resume(self) -> None:
-        """Record that a run which had ended goes on."""
+        """Set the status of an ended run back to "running", and log it."""
         self._record |= {"status": "running"}
         self._record.pop("ended", None)
         self._record.pop("reason", None)
@@ -201,12 +193,15 @@ class Run:
     def events(self) -> list[dict[str, Any]]:
         """The log; lines torn by a kill are left out."""
         path = self._path("log.jsonl")
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else ()
         found = []
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else ():
+        for line in lines:
             try:
-                found.append(restored(json.loads(line)))
-            except json.JSONDecodeError:
+                event = restored(json.loads(line))
+            except (ValueError, RecursionError):
                 continue
+            if isinstance(event, dict):
+                found.append(event)
         return found
 
     def save_results(self, results: Sequence[Result], *, published: Sequence[Published] = ()) -> list[Result]:
@@ -257,7 +252,8 @@ class Run:
         self._folder(Path("figures", name).parent)
         write_atomically(self._path(f"figures/{name}.csv"), table.encode())
         write_atomically(self._path(f"figures/{name}.svg"), drawing)
-        entry = {"name": name, "title": title, "caption": caption, "section": section}
+        texts = {"title": title, "caption": caption, "section": section}
+        entry = {"name": name, **{key: printable(text) for key, text in texts.items()}}
         index = {old["name"]: old for old in self._figure_index()} | {name: entry}
         write_json(self._path("figures/index.json"), list(index.values()))
 
@@ -268,6 +264,8 @@ class Run:
             with reading(self._path("figures/index.json")):
                 name = entry["name"]
                 _check_name(name)  # a foreign index must not lead outside the folder
+                if not all(isinstance(text, str) for text in entry.values()):
+                    raise TypeError(f"the texts of {name} are no texts")
                 folder = self.folder / "figures"
                 figure = Figure(**entry, svg=folder / f"{name}.svg", csv=folder / f"{name}.csv")
             for path in (figure.svg, figure.csv):
@@ -281,14 +279,18 @@ class Run:
         return self._folder(f"work/{name}")
 
     def mark_done(self, name: str, payload: Mapping[str, Any]) -> None:
-        """Record that a part is finished, with what a resumed run must know of it."""
+        """Record that a part is finished, with the data that a resumed run needs."""
         write_json(self.work(name) / "done.json", plain(dict(payload)))
 
     def done(self, name: str) -> dict[str, Any] | None:
         """What `mark_done` recorded for a part, or None if it is not finished."""
         _check_name(name)
         path = self._path(f"work/{name}/done.json")
-        return dict(restored(read_json(path))) if path.exists() else None
+        if not path.exists():
+            return None
+        content = read_json(path)
+        with reading(path):
+            return dict(restored(content))
 
     def trained(self, name: str | None = None) -> list[Path]:
         """Folders of the parts that left a ``model.pt``, sorted; only that of `name` if one is given.
@@ -317,9 +319,13 @@ class Run:
             folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def _figure_index(self) -> list[Any]:
+    def _figure_index(self) -> list[dict[str, Any]]:
         path = self._path("figures/index.json")
-        return list(read_json(path)) if path.exists() else []
+        if not path.exists():
+            return []
+        content = read_json(path)
+        with reading(path):
+            return [dict(entry, name=entry["name"]) for entry in content]
 
     def _numbers(self, part: str, kind: type[N]) -> list[N]:
         path = self._path("results.json")

@@ -3,12 +3,12 @@
 import csv
 import io
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from femtobarn.errors import InputError
+from femtobarn.errors import InputError, printable
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -17,7 +17,7 @@ _MANY_POINTS = 5000  # drawn as one image: as vectors they would take some 100 b
 
 
 def csv_text(data: Mapping[str, ArrayLike]) -> str:
-    """The columns drawn as CSV.
+    """The columns drawn as CSV, in characters that a page can show.
 
     Raises:
         InputError: They are not columns of one length.
@@ -31,7 +31,7 @@ def csv_text(data: Mapping[str, ArrayLike]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows(zip(*(column.tolist() for column in columns.values()), strict=True))
-    return text.getvalue()
+    return printable(text.getvalue())
 
 
 def svg_bytes(figure: "matplotlib.figure.Figure") -> bytes:
@@ -53,8 +53,16 @@ def svg_bytes(figure: "matplotlib.figure.Figure") -> bytes:
     stream = io.BytesIO()
     try:
         # Fixed salt and no date: equal figures give equal files.
-        with mpl.rc_context({"svg.hashsalt": "femtobarn", "svg.fonttype": "none"}):
+        with mpl.rc_context({**_saving(), "svg.hashsalt": "femtobarn", "svg.fonttype": "none"}):
             figure.savefig(stream, format="svg", dpi=150, metadata={"Date": None})
     finally:
         pyplot.close(figure)
     return stream.getvalue()
+
+
+def _saving() -> dict[Any, Any]:
+    """What matplotlib does on its own when it saves: a user's matplotlibrc must not change the figure."""
+    import matplotlib as mpl
+
+    names = [name for name in mpl.rcParamsDefault if name.startswith(("savefig.", "svg.", "path."))]
+    return {name: mpl.rcParamsDefault[name] for name in names}

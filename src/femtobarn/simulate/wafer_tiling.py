@@ -11,8 +11,8 @@ from typing import no_type_check
 
 import numpy as np
 from jaxtyping import Float, Int
-from numba import njit
 
+from femtobarn.compiled import njit
 from femtobarn.physics import wafer
 
 PITCH = 12.084  #: mm between sensor-cell centres, the unit of `wafer.positions` (CMS: 48 x 4 cells a wafer)

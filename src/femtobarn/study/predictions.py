@@ -9,8 +9,10 @@ import h5py
 import numpy as np
 
 from femtobarn.data.cache import write_whole
+from femtobarn.data.hdf5_output import new_hdf5
 from femtobarn.data.source import Arrays, Source, stream
-from femtobarn.errors import InputError
+from femtobarn.errors import InputError, printable
+from femtobarn.runs import check_output
 
 FORMAT = 1  #: of the file
 _ROWS = 1024  # compressed together
@@ -50,8 +52,9 @@ def write_predictions(
         progress: Show a bar.
 
     Raises:
-        InputError: A file cannot be read or has no rows, or the output cannot be written.
+        InputError: A file cannot be read or has no rows, or the output cannot be written or is one of the files.
     """
+    check_output(output, files)
     sources = [open_file(path) for path in files]
     total = sum(map(len, sources))
     if not total:
@@ -59,11 +62,11 @@ def write_predictions(
 
     def write(unfinished: Path) -> None:
         with (
-            h5py.File(unfinished, "w", track_order=True) as file,
+            new_hdf5(unfinished, track_order=True) as file,
             _bar(what, total, progress) as advance,
         ):
             file.attrs["format"], file.attrs["model"] = FORMAT, model
-            file.attrs["files"] = [str(path) for path in files]
+            file.attrs["files"] = [printable(str(path)) for path in files]
             for index, source in enumerate(sources):
                 start = 0
                 wanted = columns or source.columns

@@ -5,9 +5,9 @@ from typing import no_type_check
 
 import numpy as np
 from jaxtyping import Float, Int
-from numba import njit
 from scipy.special import ndtr, ndtri
 
+from femtobarn.compiled import njit
 from femtobarn.errors import InputError
 from femtobarn.simulate.particles import Particles
 

@@ -6,8 +6,8 @@ from typing import NamedTuple, no_type_check
 
 import numpy as np
 from jaxtyping import Float, Int, UInt64
-from numba import njit
 
+from femtobarn.compiled import njit
 from femtobarn.simulate.detector import draws
 from femtobarn.simulate.detector.card import Calorimeter
 from femtobarn.simulate.detector.propagation import Arrival

@@ -5,8 +5,8 @@ from typing import NamedTuple, no_type_check
 
 import numpy as np
 from jaxtyping import Bool, Float
-from numba import njit
 
+from femtobarn.compiled import njit
 from femtobarn.simulate.particles import Particles
 
 BEND = 2.99792458e-4  #: pT = BEND |charge| field radius, with pT in GeV, field in tesla, radius in mm

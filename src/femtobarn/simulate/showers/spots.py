@@ -13,8 +13,8 @@ from typing import NamedTuple, no_type_check
 
 import numpy as np
 from jaxtyping import Float, Float32, Int16, Int32, UInt64
-from numba import njit
 
+from femtobarn.compiled import njit
 from femtobarn.simulate.detector import draws
 from femtobarn.simulate.showers.calorimeter import Calorimeter
 

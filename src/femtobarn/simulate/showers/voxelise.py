@@ -5,8 +5,8 @@ from typing import no_type_check
 
 import numpy as np
 from jaxtyping import Float32
-from numba import njit
 
+from femtobarn.compiled import njit
 from femtobarn.errors import InputError
 from femtobarn.physics.voxels import VoxelGeometry
 from femtobarn.simulate.showers.spots import Spots

@@ -1,0 +1,95 @@
+"""Validation of settings against the machine, before any computation.
+
+A setting of one of these names means the same in every system: ``seed``, ``seeds``, ``workers``, ``device``,
+``accelerator``, ``devices``, ``strategy``.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from femtobarn.errors import InputError, nearest
+from femtobarn.parts import processors
+from femtobarn.settings.plain import flatten, to_dict
+
+LARGEST_SEED = (
+    2**32 - 1
+)  #: of NumPy; torch takes larger ones, but not after the steps of a training are added
+
+_ACCELERATORS = ("auto", "cpu", "cuda", "gpu", "mps")
+
+
+def check_machine(config: object) -> None:
+    """Check the seeds, processes and devices of a dataclass of settings, or of plain settings, at any depth.
+
+    Raises:
+        InputError: A seed that no generator takes, a device that this machine does not have, or more processes
+            than it has processors.
+    """
+    flat = flatten(dict(config) if isinstance(config, Mapping) else to_dict(config))
+    for path, value in flat.items():
+        group, _, name = path.rpartition(".")
+        if name in ("seed", "seeds"):
+            for seed in value if isinstance(value, list) else [value]:
+                _check_seed(path, seed)
+        elif name == "workers" and value is not None and value < 1:
+            raise InputError(f"{path} must be at least 1: got {value}")
+        elif name == "device":
+            _check_device(path, value)
+        elif name == "accelerator":
+            _check_accelerator(path, value)
+            devices = f"{group}.devices".lstrip(".")
+            _check_devices(devices, flat.get(devices, 1), value)
+        elif name == "strategy":
+            _check_strategy(path, value)
+
+
+def _check_seed(path: str, seed: Any) -> None:
+    if seed is not None and not 0 <= seed <= LARGEST_SEED:
+        raise InputError(f"{path} must be from 0 to {LARGEST_SEED}: got {seed}")
+
+
+def _check_device(path: str, name: str) -> None:
+    if name == "cpu":
+        return
+    import torch
+
+    try:
+        device = torch.device(name)
+    except (RuntimeError, TypeError):
+        raise InputError(f"{path} must be a device, as cpu or cuda: got {name!r}") from None
+    if device.type not in ("cpu", "cuda", "mps"):
+        raise InputError(f"{path} must be a device, as cpu or cuda: got {name!r}")
+    count = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
+    if (device.index or 0) >= count[device.type]:
+        raise InputError(f"{path}: this machine has {count[device.type]} devices of that kind: got {name!r}")
+
+
+def _check_accelerator(path: str, name: str) -> None:
+    if name not in _ACCELERATORS:
+        raise InputError(f"{path}: no accelerator {name!r}: {nearest(name, _ACCELERATORS)}")
+    if name not in ("auto", "cpu") and not _gpus(name):
+        raise InputError(f"{path}: this machine has no device for {name!r}: choose cpu or auto")
+
+
+def _check_devices(path: str, devices: int, accelerator: str) -> None:
+    # Two processes may share a processor, so that what is meant for many can be tried on one.
+    most = (accelerator != "cpu" and _gpus(accelerator)) or max(2, processors())
+    if devices > most:
+        raise InputError(f"{path} must be at most {most} on this machine: got {devices}")
+
+
+def _check_strategy(path: str, name: str) -> None:
+    if name == "auto":
+        return
+    from pytorch_lightning.strategies import StrategyRegistry
+
+    known = ["auto", *StrategyRegistry.available_strategies()]
+    if name not in known:
+        raise InputError(f"{path}: no strategy {name!r}: {nearest(name, known)}")
+
+
+def _gpus(accelerator: str) -> int:
+    import torch
+
+    cuda = 0 if accelerator == "mps" else torch.cuda.device_count()
+    return cuda or (accelerator != "cuda" and int(torch.backends.mps.is_available()))
