@@ -8,7 +8,7 @@ ifneq ($(wildcard ../shared/data),)
 export FEMTOBARN_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: demo test test-slow bench lint docs clean browser hardware
+.PHONY: demo test test-slow test-oldest coverage bench lint docs clean browser hardware
 
 # Another system: make demo SYSTEM=jet-generation
 SYSTEM ?= emd-compression
@@ -21,6 +21,14 @@ test: .venv/test browser hardware  ## everything that takes seconds
 
 test-slow: .venv/test browser hardware  ## what takes longer
 	$(BIN)/python -m pytest -n auto --dist worksteal -m slow --timeout 1800 $(PYTEST)
+
+test-oldest: browser hardware  ## the same with the lowest version of every direct dependency, on Python 3.11
+	test -x .oldest/bin/uv || { $(PYTHON) -m venv .oldest && .oldest/bin/python -m pip install --quiet uv; }
+	.oldest/bin/uv pip install --quiet --python .oldest/bin/python --resolution lowest-direct --torch-backend cpu -e '.[test]'
+	.oldest/bin/python -m pytest -n auto --dist worksteal $(PYTEST)
+
+coverage: .venv/coverage browser hardware  ## the tests of `make test`, and which lines they reach
+	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report term --cov-report xml $(PYTEST)
 
 # Peers that need other versions than ours live in environments of their own; give their Python:
 # make bench WASSERSTEIN=/path/to/python ENERGYFLOW=/path/to/python HGQ2=/path/to/python
@@ -47,7 +55,7 @@ docs: .venv/docs
 	$(BIN)/mkdocs build --strict
 
 clean:
-	rm -rf .venv site dist
+	rm -rf .venv .oldest site dist
 
 .venv/pip: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
@@ -59,6 +67,7 @@ clean:
 # What each stamp .venv/NAME stands for: femtobarn installed with these extras.
 EXTRAS_run := showers,root,generate,hardware,parquet,baselines
 EXTRAS_test := test
+EXTRAS_coverage := coverage
 EXTRAS_bench := test,bench
 EXTRAS_lint := test,lint
 EXTRAS_docs := docs

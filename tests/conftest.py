@@ -3,6 +3,7 @@
 import fcntl
 import functools
 import os
+import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,20 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """A browser window; each test process has its own."""
     with chromium(tmp_path_factory.mktemp("browser")) as window:
         yield window
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    text = "run the files, and the tests of each file, in the random order of this seed"
+    parser.addoption("--shuffle", type=int, metavar="SEED", help=text)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if (seed := config.getoption("shuffle")) is not None:
+        draw = random.Random(seed)  # the same order in every process
+        files = sorted({item.path for item in items})
+        place = dict(zip(files, draw.sample(range(len(files)), len(files)), strict=True))
+        draw.shuffle(items)
+        items.sort(key=lambda item: place[item.path])
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -1,13 +1,8 @@
 """The system end to end, through the functions and commands a user calls; does a student gain by its teacher?"""
 
 import json
-import os
 import re
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +12,6 @@ import numpy as np
 import pytest
 import torch
 
-from child_process import started
 from femtobarn import recipe as recipes
 from femtobarn.cli import execute
 from femtobarn.datasets import top_tagging
@@ -35,10 +29,6 @@ ALL = {"labels", "smoothed labels", "distilled from LorentzNet"}
 @pytest.fixture(scope="module")
 def finished(tiny_run: Callable[[str], Run]) -> Run:
     return tiny_run(SYSTEM.name)
-
-
-def _numbers(run: Run) -> list[tuple[str, dict[str, str], float]]:
-    return [(r.name, r.labels, r.value) for r in run.results() if "latency" not in r.name]
 
 
 def _file(path: Path, count: int, seed: int) -> Path:
@@ -236,29 +226,6 @@ def test_paper_preset_starts_on_the_published_files(tmp_path: Path) -> None:
     assert len(run.data.files) == 3
     page = (run.folder / "report.html").read_text()
     assert "0.9316" in page, "the published number of the same data stands beside ours"
-
-
-def _command(out: Path, *more: str) -> list[str]:
-    return [sys.executable, "-m", "femtobarn", "run", "jet-distillation", *more, "--out", str(out)]
-
-
-@pytest.mark.slow
-def test_a_killed_run_goes_on_to_the_same_numbers(finished: Run, tmp_path: Path) -> None:
-    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
-    with started(_command(tmp_path, "tiny"), env=environment, stderr=subprocess.PIPE) as process:
-        while not list(tmp_path.rglob("deepset-distilled-lorentznet-seed1/log.csv")):
-            assert process.poll() is None, "the run ended before it was stopped"
-            time.sleep(0.005)
-        process.send_signal(signal.SIGKILL)
-        process.communicate(timeout=60)
-    (folder,) = (tmp_path / "jet-distillation").iterdir()
-    assert Run.open(folder).status == "interrupted"
-    subprocess.run(
-        _command(tmp_path, "--resume", str(folder)), check=True, env=environment, capture_output=True
-    )
-    ours, theirs = _numbers(Run.open(folder)), _numbers(finished)
-    assert [each[:2] for each in ours] == [each[:2] for each in theirs]
-    np.testing.assert_allclose([each[2] for each in ours], [each[2] for each in theirs], rtol=1e-6)
 
 
 # What a teacher is good for, on toys: five students of each kind
