@@ -1,5 +1,6 @@
 """The format of ``run.json``: its number, and what a record must hold to be read."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -40,7 +41,7 @@ def check_record(record: Any, folder: Path) -> None:
             raise InputError(f"{path} is damaged: data are {' or '.join(get_args(DataKind))}")
 
 
-def _check_types(values: dict[str, Any], kinds: dict[str, type], path: Path) -> None:
+def _check_types(values: dict[str, Any], kinds: Mapping[str, type], path: Path) -> None:
     for name, kind in kinds.items():
         if name in values and not isinstance(values[name], kind):
             raise InputError(
