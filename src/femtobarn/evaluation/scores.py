@@ -1,0 +1,208 @@
+"""Anomaly and classifier scores beside each other: every score against the trivial ones it has to beat.
+
+A larger score is more anomalous; a score is named before the test sample is opened and is never turned round by
+what it finds there. Working points are set on background alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from femtobarn.errors import InputError, nearest
+from femtobarn.metrics.classifier_test import auc
+from femtobarn.metrics.roc import auc_difference, background_efficiency, signal_efficiency
+from femtobarn.metrics.working_point import clopper_pearson
+from femtobarn.runs import Result, Run
+from femtobarn.study import Value, by_name, draw_rejection, grouped, row
+
+Samples = Mapping[str, Float[np.ndarray, "event"]]  #: scores by the name of the sample
+
+
+class Scored(NamedTuple):
+    """What one training, or a score without one, gives the events of every test sample."""
+
+    labels: dict[str, str]
+    """Place in tables; those that differ by their seed only have the same."""
+    seed: int | None
+    """Seed of the training; none for a score without one."""
+    scores: Samples
+
+
+def score_table(
+    scored: Sequence[Scored],
+    *,
+    background: str,
+    trivial: Sequence[Mapping[str, str]] = (),
+    fractions: Sequence[float] = (0.01, 0.02),
+    efficiency: float = 0.4,
+    reference: Float[np.ndarray, "event"] | None = None,
+    variable: str = "",
+) -> list[Result]:
+    """Each score against each signal: area under the curve, working points, and gains over the trivial scores.
+
+    Rows: "AUC"; "signal at F % of background" for each fraction, the error of the threshold included; "background at
+    E % of signal", where nothing is left its upper limit at 95 %; "gain in AUC", of each score over the trivial one
+    that is best for that signal, paired event by event, its error by DeLong joined with the standard error over seeds;
+    and the rank correlation with a variable of the background, such as the number of tracks.
+
+    Args:
+        scored: Scores of the same events, in the same order.
+        background: Name of the background among the samples.
+        trivial: Labels of the scores without training that the others have to beat.
+        fractions: Shares of background that may pass.
+        efficiency: Share of the signal at which the background is given.
+        reference: Of the background events, the variable a score should not merely repeat.
+        variable: Its name.
+
+    Raises:
+        InputError: No such background, samples that differ, or a fraction of fewer than ten background events.
+    """
+    signals = _signals(scored, background)
+    groups = list(grouped(scored, lambda each: tuple(each.labels.values())).values())
+    table: list[Result] = []
+    for signal in signals:
+        best = _best(scored, trivial, signal, background)
+        for group in groups:
+            table += _rows(group, signal, background, best, fractions, efficiency)
+    if reference is not None:
+        table += [_correlation(group, background, reference, variable) for group in groups]
+    return by_name(table)
+
+
+def draw_scores(
+    run: Run, scored: Sequence[Scored], *, background: str, shown: int = 8, section: str = "Scores"
+) -> None:
+    """Background rejection against signal efficiency, a figure for each signal; the first seed of each score."""
+    first = {", ".join(each.labels.values()): each for each in reversed(scored)}
+    some = dict(list(reversed(first.items()))[:shown])
+    for signal in _signals(scored, background):
+        is_signal = np.repeat([False, True], [len(scored[0].scores[name]) for name in (background, signal)])
+        draw_rejection(
+            run,
+            {
+                name: np.concatenate([each.scores[background], each.scores[signal]])
+                for name, each in some.items()
+            },
+            is_signal,
+            name=f"roc-{signal.replace(' ', '-')}",
+            title=f"{signal} against {background}",
+            caption="One over the share of background that passes, against the share of signal that passes. One "
+            "training of each. Band: binomial error. Upper right is better.",
+            section=section,
+            by="score",
+        )
+
+
+def _signals(scored: Sequence[Scored], background: str) -> list[str]:
+    if not scored:
+        raise InputError("expected at least one score, got none")
+    sizes = {name: len(values) for name, values in scored[0].scores.items()}
+    if background not in sizes:
+        raise InputError(f"there is no sample {background!r}: {nearest(background, sizes)}")
+    for each in scored:
+        if {name: len(values) for name, values in each.scores.items()} != sizes:
+            name = ", ".join(each.labels.values())
+            raise InputError(f"{name}: expected scores of the same events as {scored[0].labels}")
+    return [name for name in sizes if name != background]
+
+
+def _best(
+    scored: Sequence[Scored], trivial: Sequence[Mapping[str, str]], signal: str, background: str
+) -> Scored | None:
+    """The trivial score that is best for this signal: the choice favours the score to beat."""
+    known = [each for each in scored if each.labels in trivial]
+    return max(known, key=lambda each: auc(each.scores[background], each.scores[signal])[0], default=None)
+
+
+def _rows(
+    group: Sequence[Scored],
+    signal: str,
+    background: str,
+    best: Scored | None,
+    fractions: Sequence[float],
+    efficiency: float,
+) -> list[Result]:
+    pairs = [(each.scores[signal], each.scores[background]) for each in group]
+    labels = group[0].labels | {"signal": signal}
+    seeds = [each.seed for each in group if each.seed is not None]
+    n = sum(map(len, pairs[0]))
+    found = [row("AUC", [auc(b, s) for s, b in pairs], labels, seeds=seeds, n=n)]
+    for fraction in fractions:
+        points = [signal_efficiency(s, b, fraction=fraction) for s, b in pairs]
+        name = f"signal at {100 * fraction:g} % of background"
+        found.append(row(name, [(p.value, p.error) for p in points], labels, seeds=seeds, n=n))
+    left = [background_efficiency(s, b, efficiency=efficiency) for s, b in pairs]
+    name = f"background at {100 * efficiency:g} % of signal"
+    found.append(_with_limit(row(name, left, labels, seeds=seeds, n=n), len(pairs[0][1])))
+    if best is not None and all(each is not best for each in group):
+        theirs = best.scores[signal], best.scores[background]
+        gains: list[Value] = [auc_difference(s, b, *theirs) for s, b in pairs]
+        more = labels | {"over": ", ".join(best.labels.values())}
+        found.append(
+            row("gain in AUC", gains, more, seeds=seeds, n=n, sample="paired (DeLong)", of_mean=True)
+        )
+    return found
+
+
+def _with_limit(result: Result, events: int) -> Result:
+    """A share of which nothing was seen has its upper limit for an error."""
+    if result.value > 0:
+        return result
+    _, limit = clopper_pearson(0, events, level=0.9)
+    return Result(
+        result.name, 0.0, limit, n=result.n, split=result.split, labels=result.labels, seeds=result.seeds,
+        error_kind=f"upper limit at 95 % from none of {events}",
+    )  # fmt: skip
+
+
+def _correlation(
+    group: Sequence[Scored], background: str, reference: Float[np.ndarray, "event"], variable: str
+) -> Result:
+    from scipy.stats import spearmanr
+
+    values = [float(spearmanr(each.scores[background], reference).statistic) for each in group]
+    error = 1 / np.sqrt(max(len(reference) - 1, 1))  # of the rank correlation of independent variables
+    labels = group[0].labels | {"with": variable}
+    seeds = [each.seed for each in group if each.seed is not None]
+    rows: list[Value] = [(value, float(error * (1 - value**2))) for value in values]
+    return row("rank correlation on background", rows, labels, seeds=seeds, n=len(reference))
+
+
+def follow_table(
+    students: Sequence[Scored], teachers: Mapping[int | None, Samples], *, background: str
+) -> list[Result]:
+    """How well students follow the teacher of their seed.
+
+    Rank correlations on background, of all of it and of the tail: the twentieth with the largest scores of the
+    teacher; and the Wasserstein distance of the scores of all signals from the teacher's, in units of the score.
+    """
+    from scipy.stats import spearmanr, wasserstein_distance
+
+    table = []
+    for group in grouped(students, lambda each: tuple(each.labels.values())).values():
+        columns: dict[str, list[Value]] = {
+            "rank correlation": [],
+            "in the tail": [],
+            "distance of scores": [],
+        }
+        for each in group:
+            told, own = teachers[each.seed], each.scores[background]
+            tail = told[background] >= np.quantile(told[background], 0.95)
+            signal = [
+                np.concatenate([s[name] for name in told if name != background]) for s in (each.scores, told)
+            ]
+            found = (
+                spearmanr(own, told[background]).statistic,
+                spearmanr(own[tail], told[background][tail]).statistic,
+                wasserstein_distance(*signal),
+            )
+            for column, value in zip(columns.values(), found, strict=True):
+                column.append((float(value), 0.0))
+        seeds = [each.seed for each in group if each.seed is not None]
+        table += [
+            row("student and teacher", values, group[0].labels | {"quantity": name}, seeds=seeds, n=len(own))
+            for name, values in columns.items()
+        ]
+    return table

@@ -1,0 +1,66 @@
+"""A score as a trigger: the rate at a fixed threshold against the pile-up of the crossing."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Float
+
+from femtobarn.metrics.decorrelation import mistag_profile, residual
+from femtobarn.metrics.trigger_rate import ORBIT_FREQUENCY
+from femtobarn.metrics.working_point import calibrate
+from femtobarn.runs import Result, Run
+from femtobarn.study import drawing, row
+
+_BINS = 5  # of equal numbers of crossings
+
+
+def draw_rates(
+    run: Run,
+    scores: Mapping[str, Float[np.ndarray, "crossing"]],
+    pileup: Float[np.ndarray, "crossing"],
+    total: Float[np.ndarray, "crossing"],
+    *,
+    share: float,
+    bunches: int,
+) -> list[Result]:
+    """Rate against pile-up of each score and of its residual beside the total energy; how much it rises.
+
+    The threshold is set on the first half of the crossings and measured on the second. The residual is the score
+    less its linear dependence on the total energy, fitted on the first half.
+
+    Args:
+        run: Where the figure is saved.
+        scores: Of zero-bias crossings, by name.
+        pileup: Mean number of collisions of each.
+        total: Energy of each, in any unit.
+        share: Of the crossings that may pass.
+        bunches: Colliding bunches.
+
+    Raises:
+        InputError: A share of fewer than ten crossings of a half.
+    """
+    half = len(pileup) // 2
+    left = {f"{name}, residual": residual(s, total, s[:half], total[:half]) for name, s in scores.items()}
+    edges, whole = np.quantile(pileup, np.linspace(0, 1, _BINS + 1)), bunches * ORBIT_FREQUENCY / 1e3
+    table = []
+    with drawing(
+        run, "rate", title="Rate against pile-up", section="Trigger", by="score", legend={},
+        caption=f"Rate of zero-bias crossings above a threshold that {100 * share:g} % of one half of the sample "
+        f"passes, measured on the other half; {bunches} bunches. Residual: the score less its linear dependence on "
+        "the total energy. Bars: Clopper-Pearson.",
+    ) as d:  # fmt: skip
+        for name, score in {"total energy": total, **scores, **left}.items():
+            cut = calibrate(score[:half], share).threshold
+            seen = mistag_profile(score[half:], pileup[half:], threshold=cut, edges=edges)
+            middle = (seen.low + seen.high) / 2
+            bars = np.stack((seen.value - seen.value_low, seen.value_high - seen.value)) * whole
+            d.ax.errorbar(middle, seen.value * whole, bars, marker="o", label=name)
+            d.drawn[name] = {"pile-up": middle, "rate [kHz]": seen.value * whole, "crossings": seen.n}
+            low, high = seen.value[0], seen.value[-1]
+            spread = [(seen.value_high[i] - seen.value_low[i]) / 2 for i in (0, -1)]
+            ratio = float(high / low) if low > 0 else float("nan")
+            error = ratio * float(np.hypot(spread[0] / low, spread[1] / high)) if low > 0 < high else 0.0
+            labels, title = {"score": name}, "rate at the highest over the lowest pile-up"
+            table.append(row(title, [(ratio, error)], labels, n=len(pileup) - half, sample="Clopper-Pearson"))
+        d.ax.set(xlabel="mean number of collisions", ylabel="rate [kHz]", yscale="log")
+    return table

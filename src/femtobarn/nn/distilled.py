@@ -1,0 +1,163 @@
+"""Autoencoders that give anomaly scores, and the small students that learn these from the input alone.
+
+Sizes of arXiv:2310.06047 (images) and of its trigger application CICADA (calorimeter regions).
+"""
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from femtobarn.nn.quantised import Quantiser, WeightQuantiser, quantise
+
+Task = Literal["regions", "images"]
+LEAK = 0.3  #: slope below zero of the networks of images, as published
+REGIONS = (18, 14)  #: phi and eta of the calorimeter regions of a level-1 trigger
+STEP, LARGEST = 1 / 256, 256.0  #: of the scores of regions: unsigned numbers of 16 bits, 8 of them integer
+
+
+class RegionTeacher(nn.Module):
+    """Convolutional autoencoder of 18 x 14 regions (CICADA's; 323,731 weights as published)."""
+
+    def __init__(self, *, filters: tuple[int, int] = (20, 30), latent: int = 80) -> None:
+        super().__init__()
+        few, many = filters
+        rows, columns = (side // 2 for side in REGIONS)
+        inner = many * rows * columns
+        self.encode = nn.Sequential(
+            nn.Conv2d(1, few, 3, padding=1), nn.ReLU(), nn.AvgPool2d(2),
+            nn.Conv2d(few, many, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(inner, latent), nn.ReLU(),
+        )  # fmt: skip
+        self.decode = nn.Sequential(
+            nn.Linear(latent, inner), nn.ReLU(), nn.Unflatten(1, (many, rows, columns)),
+            nn.Conv2d(many, many, 3, padding=1), nn.ReLU(), nn.Upsample(scale_factor=2),
+            nn.Conv2d(many, few, 3, padding=1), nn.ReLU(), nn.Conv2d(few, 1, 3, padding=1), nn.ReLU(),
+        )  # fmt: skip
+
+    def forward(self, x: Float[Tensor, "event 18 14"]) -> Float[Tensor, "event"]:
+        """Mean squared error of what comes out, in counts squared."""
+        return (self.decode(self.encode(x.unsqueeze(1))).squeeze(1) - x).square().mean(dim=(1, 2))
+
+
+class ImageTeacher(nn.Module):
+    """Convolutional autoencoder of 28 x 28 images (19,357 weights as published)."""
+
+    def __init__(self, *, latent: int = 20) -> None:
+        super().__init__()
+        self.encode = nn.Sequential(*_convolutions((1, 8, 16, 16, 16, 8), late=2), nn.Linear(128, latent))
+        raised = [
+            nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1)
+            for inputs, outputs in pairwise((8, 16, 16, 16))
+        ]
+        self.decode = nn.Sequential(
+            nn.Linear(latent, 128), nn.LeakyReLU(LEAK), nn.Unflatten(1, (8, 4, 4)),
+            *(layer for each in raised for layer in (each, nn.LeakyReLU(LEAK))),
+            nn.Conv2d(16, 8, 3), nn.LeakyReLU(LEAK), nn.Conv2d(8, 1, 3), nn.Sigmoid(),
+        )  # fmt: skip
+
+    def forward(self, x: Float[Tensor, "event 28 28"]) -> Float[Tensor, "event"]:
+        """Mean squared error of what comes out."""
+        return (self.decode(self.encode(x.unsqueeze(1))).squeeze(1) - x).square().mean(dim=(1, 2))
+
+
+def region_target(error: Float[Tensor, "event"]) -> Float[Tensor, "event"]:
+    """32 ln(error), cut to steps of 1/256 in [0, 256): the score that students of regions learn."""
+    score = 32 * error.clamp(min=1e-30).log()
+    return (score / STEP).floor().mul(STEP).clamp(0, LARGEST - STEP)
+
+
+TARGETS: dict[Task, Callable[[Tensor], Tensor]] = {"regions": region_target, "images": torch.log1p}
+
+
+def anomaly_teacher(task: Task) -> nn.Module:
+    """The untrained autoencoder of a task."""
+    return RegionTeacher() if task == "regions" else ImageTeacher()
+
+
+def _convolutions(channels: tuple[int, ...], *, late: int) -> list[nn.Module]:
+    """3 x 3 convolutions without padding; the last `late` of them with stride 2, then a flat row of numbers."""
+    layers: list[nn.Module] = []
+    pairs = list(pairwise(channels))
+    for index, (inputs, outputs) in enumerate(pairs):
+        stride = 2 if index >= len(pairs) - late else 1
+        layers += [nn.Conv2d(inputs, outputs, 3, stride=stride), nn.LeakyReLU(LEAK)]
+    return [*layers, nn.Flatten()]
+
+
+def _pooled(first: int, second: int) -> nn.Sequential:
+    """Students D to G: convolution, pooling, convolution with stride 2, pooling, one linear layer."""
+    return nn.Sequential(
+        nn.Conv2d(1, first, 3), nn.LeakyReLU(LEAK), nn.AvgPool2d(2),
+        nn.Conv2d(first, second, 3, stride=2), nn.LeakyReLU(LEAK), nn.AvgPool2d(2),
+        nn.Flatten(), nn.Linear(9 * second, 1),
+    )  # fmt: skip
+
+
+def _c() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(1, 8, 3), nn.LeakyReLU(LEAK), nn.AvgPool2d(2), nn.Conv2d(8, 8, 3), nn.LeakyReLU(LEAK),
+        nn.Conv2d(8, 4, 3, stride=2), nn.LeakyReLU(LEAK), nn.Flatten(), nn.Linear(100, 1),
+    )  # fmt: skip
+
+
+def _v1() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Flatten(), nn.Linear(252, 16, bias=False), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(1 / 8),
+        nn.Linear(16, 1, bias=False), nn.ReLU(),
+    )  # fmt: skip
+
+
+def _v2() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 2, stride=2, bias=False), nn.ReLU(), nn.Dropout(1 / 9), *_v1(),
+    )  # fmt: skip
+
+
+#: Untrained students by name: of images as published (7,177 to 77 weights), of regions CICADA's two.
+STUDENTS: dict[Task, dict[str, Callable[[], nn.Sequential]]] = {
+    "images": {
+        "A": lambda: nn.Sequential(*_convolutions((1, 8, 16, 16, 16, 8), late=2), nn.Linear(128, 1)),
+        "B": lambda: nn.Sequential(*_convolutions((1, 8, 8, 8, 8, 4), late=2), nn.Linear(64, 1)),
+        "C": _c,
+        "D": lambda: _pooled(4, 8),
+        "E": lambda: _pooled(4, 4),
+        "F": lambda: _pooled(2, 4),
+        "G": lambda: _pooled(2, 2),
+    },
+    "regions": {"v1": _v1, "v2": _v2},
+}
+#: Fractional bits of the published formats in the order of the layers: inputs, kernel, bias ...
+FORMATS = {"v1": (0, 6, 4, 4, 8, 0), "v2": (0, 8, 4, 6, 4, 4, 8)}
+
+
+def published_bits(student: nn.Sequential, name: str, example: Float[Tensor, "event 1 18 14"]) -> nn.Module:
+    """A student of regions with the step of every number as published, to be trained on.
+
+    The range of each tensor is that of the example and of the weights at the start; larger numbers stop at its ends.
+    """
+    net = quantise(
+        _without_dropout(student),
+        example,
+        granularity="tensor",
+        weight_granularity="tensor",
+        overflow="SAT",
+        weight_overflow="SAT_SYM",
+        trainable=False,
+    )
+    numbers = [m for m in net.modules() if isinstance(m, Quantiser | WeightQuantiser)]
+    with torch.no_grad():
+        for each, step in zip(numbers, FORMATS[name], strict=True):
+            each.fraction.fill_(float(step))
+    return net
+
+
+def trained_bits(student: nn.Sequential, example: Float[Tensor, "event 1 18 14"]) -> nn.Module:
+    """A student of regions whose every number has bits of its own, to be trained with their price."""
+    return quantise(_without_dropout(student), example, fraction=4.0, weight_fraction=6.0, overflow="SAT")
+
+
+def _without_dropout(student: nn.Sequential) -> nn.Sequential:
+    return nn.Sequential(*(layer for layer in student if not isinstance(layer, nn.Dropout)))

@@ -1,0 +1,148 @@
+"""Settings, presets and the steps of a run: load, train, evaluate, predict, export."""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from femtobarn.datasets import calo_regions, mnist
+from femtobarn.engine import Training
+from femtobarn.errors import InputError
+from femtobarn.hardware.network_export import export_network
+from femtobarn.hardware.onnx_export import export_onnx
+from femtobarn.runs import Result, Run, read_published
+from femtobarn.settings import from_dict
+from femtobarn.study import Trained, Writing, write_predictions
+from femtobarn.systems.kd_anomaly import data as events
+from femtobarn.systems.kd_anomaly import judge, study
+from femtobarn.systems.kd_anomaly.data import Data, Problems
+from femtobarn.systems.kd_anomaly.judge import Evaluation
+from femtobarn.systems.kd_anomaly.study import MODELS, TEACHER, Part, Study
+
+
+@dataclass(frozen=True)
+class Config:
+    """All settings of a run."""
+
+    data: Data = field(default_factory=Data)
+    study: Study = field(default_factory=Study)
+    evaluation: Evaluation = field(default_factory=Evaluation)
+    seed: int = 1
+    """Seed of the split, the stand-in and the foreign inputs."""
+    workers: int = 2
+    """Processes that simulate and train side by side."""
+
+    def __post_init__(self) -> None:
+        if self.workers < 1:
+            raise InputError(f"workers must be at least 1: got {self.workers}")
+        self.study.check(self.data.task)
+
+
+_IMAGES = Study(
+    modes=("baseline", "exposure"),
+    students=("A", "D", "G"),
+    train=Training(epochs=30, batch=20, lr=1e-3, weight_decay=1e-5, schedule="constant", clip=None),
+)
+_SHORT = Training(epochs=3, batch=100, lr=3e-3, clip=None)
+PRESETS = {
+    "tiny": Config(
+        data=Data(events=400, signals=("top pairs",), signal_events=60, pileup=(2.0, 8.0), foreign=100),
+        study=Study(seeds=(1,), train=_SHORT, betas=(1e-3,), bits=_SHORT),
+        evaluation=Evaluation(fractions=(0.2,), calls=20, hardware=Writing(vectors=20, synthesis=False)),
+        workers=1,
+    ),
+    "demo": Config(study=Study(betas=(1e-4, 1e-3))),
+    "paper": Config(
+        data=Data(files=(Path("ZeroBias.h5"), Path("SUEP.h5"), Path("TTbar.h5")), foreign=20_000),
+        study=Study(
+            train=Training(epochs=100, batch=512, lr=1e-3, clip=None),
+            bits=Training(epochs=100, batch=1024, lr=1e-3, clip=None),
+            betas=(1e-4, 1e-3),
+        ),
+    ),
+    "images": Config(data=Data(task="images"), study=_IMAGES),
+    "images-paper": Config(
+        data=Data(
+            task="images", files=(Path("t10k-images-idx3-ubyte.gz"),), digits=tuple(range(10)), test=0.2
+        ),
+        study=replace(
+            _IMAGES,
+            modes=("baseline", "co-learning", "exposure", "noise"),
+            students=("A", "B", "C", "D", "E", "F", "G"),
+            train=Training(epochs=300, batch=100, lr=1e-3, weight_decay=1e-5, schedule="constant", clip=None),
+        ),
+    ),
+}
+PUBLISHED = read_published(__package__)
+
+
+def load(config: Config, *, progress: bool = True) -> Problems:
+    """The normal events of the run; no signal is read here."""
+    return events.load(config.data, seed=config.seed, workers=config.workers, progress=progress)
+
+
+def train(config: Config, data: Problems, run: Run, *, progress: bool = True) -> list[Trained[Part]]:
+    """Teachers and students of every problem."""
+    task = functools.partial(study.train_one, config.study, data, run.folder / "work")
+    parts = config.study.parts(config.data.task, data.by_name)
+    return MODELS.train(
+        run, parts, task, settings=lambda _: config.study, workers=config.workers, progress=progress
+    )
+
+
+def evaluate(
+    config: Config, data: Problems, trained: Sequence[Trained[Part]], run: Run, *, progress: bool = True
+) -> list[Result]:
+    """Every score against every signal: tables and the figures of the report."""
+    return judge.results(run, data, trained, config.evaluation, workers=config.workers, progress=progress)
+
+
+def predict(
+    run: Run, files: Sequence[Path], output: Path, *, model: str | None = None, progress: bool = True
+) -> Path:
+    """The scores of the teacher and of its students for every event of the user's files, a column each."""
+    trained = _chosen(run, model)
+    images = trained.part.task == "images"
+    column = "image" if images else "regions"
+
+    def scores(piece: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        x = torch.from_numpy((piece[column] / (255 if images else 1)).astype(np.float32))
+        with torch.no_grad():
+            found = {"teacher": trained.model.told(x)} | trained.model.learned(x)
+        return {name: each.numpy() for name, each in found.items()}
+
+    source = mnist.open_images if images else calo_regions.open_regions
+    return write_predictions(
+        files, output, source, scores, columns=(column,), model=trained.part.name, progress=progress
+    )
+
+
+def export(run: Run, folder: Path, *, to: str, model: str | None = None) -> str:
+    """A part's students: those in fixed point as Verilog, checked in simulation, the others as ONNX."""
+    trained = _chosen(run, model)
+    data = load(from_dict(Config, run.settings), progress=False).by_name[trained.part.problem]
+    told = []
+    for name, student in trained.model.students.items():
+        if trained.part.in_fixed_point:
+            test = data.test.astype(np.float64)[:, None]
+            settings = from_dict(Config, run.settings).evaluation.hardware
+            written = export_network(
+                student.net, student.integers, folder / name, to=to, name=f"{trained.part.name}-{name}",
+                vectors=test[: settings.vectors], test=test, pipeline=settings.pipeline,
+                optimise=settings.optimise, synthesis=settings.synthesis,
+            )  # fmt: skip
+            told.append(written.told())
+        elif to != "onnx":
+            raise InputError(f"{trained.part.name} computes in floating point: only onnx is possible")
+        else:
+            path = folder / f"{trained.part.name}-{name}.onnx"
+            example = torch.from_numpy(data.test[:100]).unsqueeze(1)
+            told.append(export_onnx(student, example, path, tolerance=1e-5).told(path))
+    return "\n".join(told)
+
+
+def _chosen(run: Run, model: str | None) -> Trained[Part]:
+    return MODELS.choose(run, model, among=lambda part: part.mode != TEACHER)

@@ -1,0 +1,222 @@
+"""What is trained: a teacher for each problem, and all students at once in each way of teaching."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, get_args
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from femtobarn.engine import Batch, Objective, TensorTable, Training, fit
+from femtobarn.errors import InputError
+from femtobarn.nn import distilled
+from femtobarn.nn.distilled import STUDENTS, TARGETS, Task
+from femtobarn.nn.quantised import BitTrue, CostedLoss
+from femtobarn.parts import Report
+from femtobarn.study import Models, Trained
+from femtobarn.systems.kd_anomaly.data import Problems
+
+Mode = Literal["baseline", "co-learning", "exposure", "noise"]
+TEACHER, PUBLISHED, BITS = "teacher", "published bits", "trained bits"
+NOISE = 0.1  #: standard deviation of the noise that the mode "noise" adds, relative to the largest input
+
+
+@dataclass(frozen=True)
+class Study:
+    """Which students are taught, in which ways, and for how long."""
+
+    modes: tuple[Mode, ...] = ("baseline", "exposure")
+    """Ways to teach. baseline: by the finished teacher, on normal events. co-learning: while the teacher learns.
+    exposure: the same, with foreign inputs that the teacher scores and does not learn from. noise: on noisy
+    normal events, scored as such."""
+    students: tuple[str, ...] = ("v1", "v2")
+    """Networks that learn the score: v1 and v2 of regions, A (largest) to G of images."""
+    seeds: tuple[int, ...] = (1, 2, 3)
+    """Seeds of the initial weights and of the batches."""
+    train: Training = field(
+        default_factory=lambda: Training(epochs=40, batch=200, lr=2e-3, clip=None, schedule="cosine")
+    )
+    """Of every teacher, and of the students."""
+    betas: tuple[float, ...] = ()
+    """Prices of an effective bit operation at which student v1 is trained with its bits, in units of the score.
+    Without any nothing is written for hardware."""
+    bits: Training = field(default_factory=lambda: Training(epochs=40, batch=200, lr=5e-3, clip=None))
+    """Training in fixed point, from the student in floating point."""
+
+    def __post_init__(self) -> None:
+        if not (self.modes and self.students and self.seeds):
+            raise InputError("at least one mode, one student and one seed are needed")
+        if self.betas and (min(self.betas) <= 0 or "v1" not in self.students or "exposure" not in self.modes):
+            raise InputError("trained bits need prices above 0, the student v1 and the mode exposure")
+
+    def check(self, task: Task) -> None:
+        """Refuse students that the task does not have."""
+        if unknown := [name for name in self.students if name not in STUDENTS[task]]:
+            raise InputError(
+                f"{task} have the students {', '.join(STUDENTS[task])}: got {', '.join(unknown)}"
+            )
+
+    def parts(self, task: Task, problems: Mapping[str, Any]) -> list["Part"]:
+        """All trainings, those of the first seed first."""
+        found = []
+        for seed in self.seeds:
+            for name in problems:
+                found += [Part(task, name, mode, seed) for mode in (TEACHER, *self.modes)]
+                if self.betas:
+                    found += [Part(task, name, PUBLISHED, seed)]
+                    found += [Part(task, name, BITS, seed, beta) for beta in self.betas]
+        return found
+
+
+class Part(NamedTuple):
+    """One training."""
+
+    task: Task
+    problem: str
+    mode: str
+    seed: int
+    beta: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """Its folder, such as ``zero-bias-exposure-seed1``."""
+        words = f"{self.problem} {self.mode}{f' {self.beta:g}' if self.beta else ''} seed{self.seed}"
+        return words.replace(" ", "-")
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Its place in tables."""
+        beta = f" (beta {self.beta:g})" if self.beta else ""
+        return {"problem": self.problem, "taught": self.mode + beta}
+
+    @property
+    def in_fixed_point(self) -> bool:
+        """Whether it is a training in fixed point."""
+        return self.mode in (PUBLISHED, BITS)
+
+
+class Committee(nn.Module):
+    """A teacher and its students; each student is a network of its own, trained on the same batches."""
+
+    def __init__(self, task: Task, students: Mapping[str, nn.Module]) -> None:
+        super().__init__()
+        self.target: Callable[[Tensor], Tensor] = TARGETS[task]
+        self.teacher = distilled.anomaly_teacher(task)
+        self.students = nn.ModuleDict(students)
+
+    def told(self, x: Float[Tensor, "event row column"]) -> Float[Tensor, "event"]:
+        """The teacher's score, as students learn it."""
+        with torch.no_grad():
+            return self.target(self.teacher(x))
+
+    def learned(self, x: Float[Tensor, "event row column"]) -> dict[str, Float[Tensor, "event"]]:
+        """The score of each student."""
+        return {name: student(x.unsqueeze(1)).squeeze(1) for name, student in self.students.items()}
+
+
+def build(part: Part, settings: Study, _: Mapping[str, Any]) -> nn.Module:
+    """The untrained networks of a part; weights depend on the seed alone."""
+    torch.manual_seed(part.seed)
+    students = STUDENTS[part.task]
+    if not part.in_fixed_point:
+        chosen = () if part.mode == TEACHER else settings.students
+        return Committee(part.task, {name: students[name]() for name in chosen})
+    blank = torch.zeros(2, 1, *distilled.REGIONS)  # ranges come with the weights
+    if part.mode == BITS:
+        return Committee(part.task, {"v3": BitTrue(distilled.trained_bits(students["v1"](), blank))})
+    quantised = {n: BitTrue(distilled.published_bits(students[n](), n, blank)) for n in settings.students}
+    return Committee(part.task, quantised)
+
+
+def needs(part: Part) -> tuple[Part, ...]:
+    """The finished teacher, or the students in floating point."""
+    if part.in_fixed_point:
+        return (part._replace(mode="exposure", beta=0.0),)
+    return (part._replace(mode=TEACHER),) if part.mode == "baseline" else ()
+
+
+MODELS = Models(Part, lambda _: Study, build, needs)
+
+
+def train_one(study: Study, problems: Problems, work: Path, part: Part, report: Report) -> Trained[Part]:
+    """Train the networks of a part; the epoch kept has the smallest error of the students on validation events."""
+    model, problem = build(part, study, {}), problems.by_name[part.problem]
+    assert isinstance(model, Committee)
+    for earlier in needs(part):
+        start = MODELS.load(work / earlier.name).model
+        model.teacher.load_state_dict(start.teacher.state_dict())
+        if part.in_fixed_point:
+            example = torch.from_numpy(problem.train[:2000]).unsqueeze(1)
+            model.students = nn.ModuleDict(_quantised(part, start.students, example))
+    shown, kept = np.split(problem.foreign, [int(0.8 * len(problem.foreign))])
+    objective: Any = lesson(part.mode)
+    judged: Any = teacher_loss if part.mode == TEACHER else error_of_students
+    settings = study.bits if part.in_fixed_point else study.train
+    if part.beta:
+        objective, judged = (CostedLoss(each, beta=part.beta) for each in (objective, judged))
+    fitted = fit(
+        model,
+        objective,
+        table(problem.train, shown, part.seed),
+        table(problem.validation, kept, part.seed),
+        settings=settings,
+        seed=part.seed,
+        folder=work / part.name,
+        validate=judged,
+        report=lambda row: report(int(row["epoch"]) + 1, settings.epochs, f"error {row['validation']:.3g}"),
+        progress=False,
+    )
+    return Trained(part, model.eval(), fitted.history, fitted.validation)
+
+
+def _quantised(part: Part, students: nn.ModuleDict, example: Tensor) -> dict[str, nn.Module]:
+    if part.mode == BITS:
+        return {"v3": BitTrue(distilled.trained_bits(students["v1"], example))}  # type: ignore[arg-type]
+    return {n: BitTrue(distilled.published_bits(s, n, example)) for n, s in students.items()}  # type: ignore[arg-type]
+
+
+def table(normal: np.ndarray, foreign: np.ndarray, seed: int) -> TensorTable:
+    """Normal events, each with a foreign one beside it."""
+    rows = np.random.default_rng(seed).integers(len(foreign), size=len(normal))
+    return TensorTable({"x": torch.from_numpy(normal), "foreign": torch.from_numpy(foreign[rows])})
+
+
+def lesson(mode: str) -> Objective:
+    """The loss of a way of teaching: that of the teacher, where it learns, and the students' mean absolute errors."""
+    if mode == TEACHER:
+        return teacher_loss
+    if mode not in (*get_args(Mode), PUBLISHED, BITS):
+        raise InputError(f"there is no way of teaching {mode!r}")
+
+    def loss(model: nn.Module, batch: Batch) -> Tensor:
+        assert isinstance(model, Committee)
+        x = batch["x"]
+        if mode == "noise":
+            largest = x.amax()
+            x = (x + NOISE * largest * torch.randn_like(x)).clamp(min=torch.zeros(()), max=largest)
+        total = _errors(model, x)
+        if mode in ("exposure", PUBLISHED, BITS):
+            total = total + _errors(model, batch["foreign"])
+        return total + teacher_loss(model, batch) if mode in ("co-learning", "exposure", "noise") else total
+
+    return loss
+
+
+def teacher_loss(model: nn.Module, batch: Batch) -> Float[Tensor, ""]:
+    """Mean squared error of the teacher."""
+    loss: Tensor = model.teacher(batch["x"]).mean()  # type: ignore[operator]
+    return loss
+
+
+def error_of_students(model: nn.Module, batch: Batch) -> Float[Tensor, ""]:
+    """Mean absolute error of the students on normal and foreign inputs."""
+    assert isinstance(model, Committee)
+    return (_errors(model, batch["x"]) + _errors(model, batch["foreign"])) / (2 * len(model.students))
+
+
+def _errors(model: Committee, x: Tensor) -> Tensor:
+    told = model.told(x)
+    return torch.stack([(each - told).abs().mean() for each in model.learned(x).values()]).sum()
