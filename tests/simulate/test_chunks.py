@@ -137,7 +137,7 @@ def test_a_stopped_run_keeps_what_is_finished_and_leaves_nothing_broken(
             assert process.poll() is None
             time.sleep(0.01)
         os.killpg(process.pid, how)
-        assert process.wait(timeout=30) != 0
+        assert process.wait(timeout=120) != 0
     for path in cache_folder().rglob("*.npz"):
         if ".writing-" not in str(path):
             np.load(path).close()
