@@ -153,7 +153,7 @@ def test_no_file_appears_when_its_writer_fails(monkeypatch: pytest.MonkeyPatch) 
     each = chunks(Settings())
     with monkeypatch.context() as patched:
         patched.setattr(np, "savez", half)
-        with pytest.raises(OSError, match="disk full"):
+        with pytest.raises(InputError, match="disk full"):
             each.get(0)
     assert not [path for path in cache_folder().rglob("*") if path.is_file()]
     assert len(each.get(0)["x"]) == 3
