@@ -22,10 +22,11 @@ test: .venv/test browser hardware  ## everything that takes seconds
 test-slow: .venv/test browser hardware  ## what takes longer
 	$(BIN)/python -m pytest -n auto --dist worksteal -m slow --timeout 1800 $(PYTEST)
 
+# Old versions deprecate what newer dependencies of theirs do: those warnings are not ours.
 test-oldest: browser hardware  ## the same with the lowest version of every direct dependency, on Python 3.11
 	test -x .oldest/bin/uv || { $(PYTHON) -m venv .oldest && .oldest/bin/python -m pip install --quiet uv; }
 	.oldest/bin/uv pip install --quiet --python .oldest/bin/python --resolution lowest-direct --torch-backend cpu -e '.[test]'
-	.oldest/bin/python -m pytest -n auto --dist worksteal $(PYTEST)
+	.oldest/bin/python -m pytest -n auto --dist worksteal -W ignore::DeprecationWarning $(PYTEST)
 
 coverage: .venv/coverage browser hardware  ## the tests of `make test`, and which lines they reach
 	$(BIN)/python -m pytest -n auto --dist worksteal --cov --cov-report term --cov-report xml $(PYTEST)

@@ -70,7 +70,7 @@ def test_ctrl_c_ends_every_process(tmp_path: Path) -> None:
             assert process.poll() is None
             time.sleep(0.05)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does: every process of the group
-        _, error = process.communicate(timeout=20)
+        _, error = process.communicate(timeout=120)
     assert b"KeyboardInterrupt" in error
     for pid in pids:
         with pytest.raises(ProcessLookupError):
@@ -80,16 +80,16 @@ def test_ctrl_c_ends_every_process(tmp_path: Path) -> None:
 def test_a_killed_parent_leaves_no_process(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(_INTERRUPTED.format(tests=str(Path(__file__).parent), folder=str(tmp_path)))
-    process = subprocess.Popen([sys.executable, str(script)], stderr=subprocess.DEVNULL)
-    while len(pids := [int(p.name[4:]) for p in tmp_path.glob("pid-*")]) < 2:
-        assert process.poll() is None
-        time.sleep(0.05)
-    process.kill()
-    process.wait()
-    end = time.monotonic() + 30
-    while (left := [pid for pid in pids if _runs(pid)]) and time.monotonic() < end:
-        time.sleep(0.1)
-    assert not left
+    with started([sys.executable, str(script)], stderr=subprocess.DEVNULL) as process:
+        while len(pids := [int(p.name[4:]) for p in tmp_path.glob("pid-*")]) < 2:
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.kill()
+        process.wait()
+        end = time.monotonic() + 60
+        while (left := [pid for pid in pids if _runs(pid)]) and time.monotonic() < end:
+            time.sleep(0.1)
+        assert not left
 
 
 def _runs(pid: int) -> bool:
