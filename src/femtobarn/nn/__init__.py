@@ -1,1 +1,56 @@
-"""Layers and blocks used by two systems or worth calling alone."""
+"""Layers and blocks used by two systems or worth calling alone; those with trained bits are in `nn.quantised`."""
+
+from femtobarn.nn.circular_conv import CircularConv2d, CircularConv3d, CircularUpsample3d
+from femtobarn.nn.deep_set import DeepSet
+from femtobarn.nn.denoising import ddim, denoised, denoising_loss
+from femtobarn.nn.epic import EpicLayer
+from femtobarn.nn.flow_matching import follow, matching_loss, unit_velocity
+from femtobarn.nn.lorentz_net import LorentzBlock, LorentzNet, psi
+from femtobarn.nn.masked_batch_norm import MaskedBatchNorm
+from femtobarn.nn.message_passing import MessagePassing
+from femtobarn.nn.modulated import DiTBlock, ModulatedMlp, ModulatedMlpBlock, Modulation
+from femtobarn.nn.particle_net import EdgeConvolution, ParticleNet, nearest
+from femtobarn.nn.resnet_3d import ResidualBlock3d, ShowerResNet
+from femtobarn.nn.set_attention import IPAB, ISAB, MAB, PMA, SAB
+from femtobarn.nn.spline_flow import SplineCoupling, SplineFlow
+from femtobarn.nn.time_features import TimeFeatures
+from femtobarn.nn.unet_3d import ContextResBlock, LinearAttention3d, UNet3d
+
+__all__ = [
+    "IPAB",
+    "ISAB",
+    "MAB",
+    "PMA",
+    "SAB",
+    "CircularConv2d",
+    "CircularConv3d",
+    "CircularUpsample3d",
+    "ContextResBlock",
+    "DeepSet",
+    "DiTBlock",
+    "EdgeConvolution",
+    "EpicLayer",
+    "LinearAttention3d",
+    "LorentzBlock",
+    "LorentzNet",
+    "MaskedBatchNorm",
+    "MessagePassing",
+    "ModulatedMlp",
+    "ModulatedMlpBlock",
+    "Modulation",
+    "ParticleNet",
+    "ResidualBlock3d",
+    "ShowerResNet",
+    "SplineCoupling",
+    "SplineFlow",
+    "TimeFeatures",
+    "UNet3d",
+    "ddim",
+    "denoised",
+    "denoising_loss",
+    "follow",
+    "matching_loss",
+    "nearest",
+    "psi",
+    "unit_velocity",
+]
