@@ -12,7 +12,6 @@ from typing import Annotated, Any, TypeVar
 import tyro
 
 from femtobarn.errors import InputError, nearest
-from femtobarn.settings import check_machine
 
 T = TypeVar("T")
 
@@ -37,7 +36,6 @@ def read_settings(default: Any, place: T, flags: list[str], *, prog: str) -> tup
         frozen=True,
     )
     parsed = parse(both, flags, prog=prog)
-    check_machine(parsed.config)
     return parsed.config, parsed.flags
 
 
