@@ -46,6 +46,7 @@ def test_what_every_machine_has_is_accepted() -> None:
         (Config(study=Study(device="cuda:99")), "study.device: this machine has "),
         (Config(train=Training(accelerator="cuda0")), "no accelerator 'cuda0': did you mean cuda?"),
         (Config(train=Training(devices=4000)), "train.devices must be at most "),
+        (Config(train=Training(nodes=3)), "train.nodes: several machines are started by torchrun or SLURM"),
         (Config(train=Training(strategy="dpp")), "train.strategy: no strategy 'dpp': did you mean ddp?"),
     ],
     ids=str,
