@@ -67,6 +67,10 @@ def test_data_tells_columns_and_units(capsys: pytest.CaptureFixture[str]) -> Non
         (["run", "emd-compression", "tiny", "--train.epoch", "3"], "did you mean --train.epochs?"),
         (["run", "emd-compression", "tiny", "--train.epochs", "many"], "train.epochs"),
         (["run", "emd-compression", "tiny", "--train.epochs", "0"], "epochs must be at least 1: got 0"),
+        (
+            ["run", "emd-compression", "tiny", "--train.lr", "0"],
+            "femtobarn: train: lr must be positive: got 0.0",
+        ),
         (["run", "emd-compression", "tiny", "--study.losses", "emdd"], "did you mean emd?"),
         (["run", "emd-compression", "tiny", "--study.links", "7"], "[2, 3, 4, 5]: got 7"),
         (["run", "emd-compression", "tiny", "demo"], "one system and one preset"),

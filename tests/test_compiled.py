@@ -18,10 +18,8 @@ from numba.core import caching
 caching.CacheImpl._locator_classes = []  # what is left where no place can be written
 for name in sys.argv[1:]:
     importlib.import_module(name)
-import torch
-from femtobarn.losses import emd
-one = torch.ones(1, 2)
-print(float(emd(one, one, 1 - torch.eye(2)).sum()))
+from femtobarn.compiled import njit
+print(njit(cache=True)(lambda x: x + 1)(1))
 """
 
 
@@ -43,7 +41,7 @@ def test_every_module_imports_and_computes_where_nothing_can_be_cached() -> None
     command = [sys.executable, "-c", _NO_PLACE, *_compiled_modules()]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert float(done.stdout) == 0
+    assert done.stdout == "2\n"
 
 
 def _twice(x: int) -> int:

@@ -300,3 +300,12 @@ def test_a_checkpoint_of_another_format_says_who_wrote_it(tmp_path: Path) -> Non
     assert set(load_tensors(path)) == {"w"}
     torch.save({"w": torch.ones(1)}, path)  # as before there was a number
     assert set(load_tensors(path)) == {"w"}
+
+
+def test_there_are_never_more_threads_than_processors(tmp_path: Path) -> None:
+    before = torch.get_num_threads()
+    try:
+        _train(tmp_path, epochs=1, threads=4000)
+        assert torch.get_num_threads() <= len(os.sched_getaffinity(0))
+    finally:
+        torch.set_num_threads(before)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from femtobarn.cli import execute
+from femtobarn.errors import InputError
 from femtobarn.recipe import System, carry_out, start
 from femtobarn.runs import Provenance
 
@@ -101,3 +102,17 @@ def test_predict_and_export_replace_no_data(
     assert execute(["predict", str(run.folder), str(given), "-o", str(tmp_path / "new.h5")]) == 0
     assert (tmp_path / "new.h5").read_bytes() == b"predictions"
     assert execute(["export", str(run.folder), "-o", str(tmp_path / "exported")]) == 0
+
+
+def test_a_run_with_a_link_in_it_does_not_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    system = _system(tmp_path, monkeypatch, OF_THE_RUN)
+    run = start(system, system.recipe().Config(), preset="tiny", root=tmp_path / "runs")
+    (tmp_path / "foreign").write_text("kept")
+    (run.work("training") / "log.csv").symlink_to(tmp_path / "foreign")
+    before = (run.folder / "run.json").read_bytes()
+    with pytest.raises(InputError, match=r"training/log\.csv is a symbolic link"):
+        carry_out(system, run, progress=False)
+    assert (run.folder / "run.json").read_bytes() == before
+    (run.folder / "work" / "training" / "log.csv").unlink()
+    carry_out(system, run, progress=False)
+    assert (tmp_path / "foreign").read_text() == "kept"

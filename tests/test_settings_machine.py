@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from femtobarn.cli import execute
 from femtobarn.engine import Training
 from femtobarn.errors import InputError
 from femtobarn.runs import Run
@@ -45,6 +46,7 @@ def test_what_every_machine_has_is_accepted() -> None:
         (Config(study=Study(device="cuda:99")), "study.device: this machine has "),
         (Config(train=Training(accelerator="cuda0")), "no accelerator 'cuda0': did you mean cuda?"),
         (Config(train=Training(devices=4000)), "train.devices must be at most "),
+        (Config(train=Training(nodes=3)), "train.nodes: several machines are started by torchrun or SLURM"),
         (Config(train=Training(strategy="dpp")), "train.strategy: no strategy 'dpp': did you mean ddp?"),
     ],
     ids=str,
@@ -81,3 +83,16 @@ def test_a_gpu_where_there_is_none() -> None:
 def test_numbers_that_no_optimiser_takes(wrong: dict[str, float], message: str) -> None:
     with pytest.raises(InputError, match=message):
         Training(**wrong)
+
+
+@pytest.mark.parametrize(
+    "command", ["run emd-compression tiny", "evaluate jets a b", "evaluate showers a --ref b"]
+)
+def test_a_command_tells_it_before_it_reads_or_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for seed in ("-1", str(2**64)):
+        assert execute([*command.split(), "--seed", seed]) == 2
+        assert f"seed must be from 0 to 4294967295: got {seed}" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

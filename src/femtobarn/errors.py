@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable
 from types import ModuleType
 
-#: Controls of ASCII and Latin-1 but tab and line feed, those that turn the direction of text, halves of
+#: Controls of ASCII and Latin-1 but the line feed, those that turn the direction of text, halves of
 #: characters, and what XML excludes.
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
+_UNPRINTABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 
 
 class InputError(ValueError):

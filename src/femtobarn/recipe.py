@@ -119,6 +119,7 @@ def carry_out(system: System, run: Run, *, progress: bool = True) -> list[Result
     recipe = system.recipe()
     config = from_dict(recipe.Config, run.settings)
     check_machine(config)  # the run may have been started on another machine
+    run.check_files()
     with run.lock():
         if run.events():
             run.resume()

@@ -12,7 +12,6 @@ from typing import Annotated, Any, TypeVar
 import tyro
 
 from femtobarn.errors import InputError, nearest
-from femtobarn.settings import check_machine
 
 T = TypeVar("T")
 
@@ -37,7 +36,6 @@ def read_settings(default: Any, place: T, flags: list[str], *, prog: str) -> tup
         frozen=True,
     )
     parsed = parse(both, flags, prog=prog)
-    check_machine(parsed.config)
     return parsed.config, parsed.flags
 
 
@@ -103,7 +101,10 @@ def value_of(flag: str, arguments: Sequence[str]) -> str | None:
 def _one_line(message: str) -> str:
     """Tyro draws its messages in a box; keep the words."""
     words = re.sub(r"\x1b\[[0-9;]*m", "", message)
-    words = re.sub(r"[╭╮╰╯│─┌┐└┘|]+", " ", words)
+    words = re.sub(r"[╭╮╰╯│─┌┐└┘|]+|[-+]{3,}", " ", words)
     lines = [line.strip() for line in words.splitlines()]
     kept = [line for line in lines if line and "full helptext" not in line and line != "Parsing error"]
-    return " ".join(kept).removeprefix("Parsing error ").strip()
+    said = re.sub(r"^(Parsing|Value) error ", "", " ".join(kept)).strip()
+    return re.sub(
+        r"^Error parsing (config|flags)\.?([\w.]*): ", lambda found: f"{found[2]}: " * bool(found[2]), said
+    )

@@ -20,7 +20,7 @@ from femtobarn.data.atomic import write_whole
 from femtobarn.engine.checkpoints import check_course, load_tensors, save_tensors
 from femtobarn.engine.training import Batch, Fit, Objective, ShuffledBatches, Training
 from femtobarn.errors import InputError
-from femtobarn.parts import end_with_launcher
+from femtobarn.parts import end_with_launcher, processors
 
 
 class _Task(lightning.LightningModule):
@@ -142,7 +142,7 @@ def carry_out(
     """Train with Lightning; the arguments are those of ``fit``."""
     end_with_launcher()
     folder.mkdir(parents=True, exist_ok=True)
-    torch.set_num_threads(settings.threads)
+    torch.set_num_threads(min(settings.threads, processors()))
     events = len(train)  # type: ignore[arg-type]
     course = _course(settings, seed=seed, events=events, lr_scale=lr_scale)
     log = _EpochLog(folder / "log.csv", course, report)

@@ -46,7 +46,7 @@ class Training:
     strategy: str = "auto"
     """Lightning strategy, such as ddp."""
     threads: int = 1
-    """Torch threads per process; 1 is fastest for small models."""
+    """Torch threads per process, at most one per processor; 1 is fastest for small models."""
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch", "devices", "nodes", "threads"):

@@ -26,6 +26,7 @@ from femtobarn.parts import Report, run_parts
 from femtobarn.physics.energy_flow import energy_flow_polynomials
 from femtobarn.report import write_report
 from femtobarn.runs import Provenance, Run
+from femtobarn.settings import check_machine
 
 _SUMMARY = "Generated jets against real ones, by every metric"
 _ROWS = 20_000  # read at a time
@@ -102,6 +103,7 @@ def evaluate_jets(
     Raises:
         InputError: A file that cannot be read or holds jets that are none, too few jets, nothing to compare.
     """
+    check_machine(settings)
     if not generated:
         raise InputError("no generated file given: femtobarn evaluate jets REAL GENERATED...")
     files = [real, *generated]

@@ -33,6 +33,7 @@ from femtobarn.parts import run_parts
 from femtobarn.physics.voxels import GEOMETRIES, VoxelGeometry, geometry
 from femtobarn.report import write_report
 from femtobarn.runs import DataKind, Provenance, Result, Run
+from femtobarn.settings import check_machine
 
 SYSTEM = "evaluate-showers"
 _SUMMARY = "Generated showers against real ones, by every metric of the CaloChallenge"
@@ -94,6 +95,7 @@ def evaluate_showers(
         InputError: A file that cannot be read or whose showers are none, too few showers, nothing to compare, or a
             reference that cannot be the published one though it is said to be.
     """
+    check_machine(settings)
     if not generated:
         raise InputError("no generated file given: femtobarn evaluate showers GENERATED... --ref REFERENCE")
     references = (real,) if isinstance(real, Path) else tuple(real)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 from matplotlib.mathtext import MathTextParser
 from matplotlib.text import Text
 
+from femtobarn.errors import printable
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -17,13 +19,13 @@ def plain(text: str) -> str:
         >>> plain("a$^^$b.hdf5")
         'a\\$^^\\$b.hdf5'
     """
-    shown = _printable(text).replace("$", r"\$")
+    shown = printable(text).replace("$", r"\$")
     return f" {shown}" if shown.startswith("_") else shown  # a legend leaves out what starts with _
 
 
 def readable(text: str) -> str:
     """A label that may hold mathtext, as it is if matplotlib can draw it, else as `plain`."""
-    return text if _printable(text) == text and _is_drawable(text) else plain(text)
+    return text if printable(text) == text and _is_drawable(text) else plain(text)
 
 
 def settle_texts(figure: "Figure") -> None:
@@ -31,15 +33,10 @@ def settle_texts(figure: "Figure") -> None:
     for text in figure.findobj(Text):
         assert isinstance(text, Text)
         words = text.get_text()
-        if _printable(words) != words:
-            text.set_text(_printable(words))
+        if printable(words) != words:
+            text.set_text(printable(words))
         if not _is_drawable(words):
             text.set_parse_math(False)
-
-
-def _printable(text: str) -> str:
-    """The replacement character where a control character, or half a character, would spoil an SVG."""
-    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 @lru_cache(maxsize=256)

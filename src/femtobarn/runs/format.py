@@ -9,9 +9,23 @@ from femtobarn.runs.records import DataKind
 
 FORMAT = 1  #: of the run folder; raised when a reader of the old one would misread the new one
 
-_NEEDED = {"system": str, "preset": str, "settings": dict, "seed": int, "status": str, "started": str}
-_OPTIONAL = {"summary": str, "command": str, "reason": str, "ended": str, "versions": dict, "machine": dict}
-_DATA = {"kind": str, "name": str, "source": str, "files": dict, "generator": dict}
+_NEEDED: dict[str, type] = {
+    "system": str,
+    "preset": str,
+    "settings": dict,
+    "seed": int,
+    "status": str,
+    "started": str,
+}
+_OPTIONAL: dict[str, type] = {
+    "summary": str,
+    "command": str,
+    "reason": str,
+    "ended": str,
+    "versions": dict,
+    "machine": dict,
+}
+_DATA: dict[str, type] = {"kind": str, "name": str, "source": str, "files": dict, "generator": dict}
 
 
 def check_record(record: Any, folder: Path) -> None:

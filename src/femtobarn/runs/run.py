@@ -307,6 +307,16 @@ class Run:
             raise InputError(f"the run has no model {name!r}: {nearest(name, folders)}")
         return list(folders.values()) if name is None else [folders[name]]
 
+    def check_files(self) -> None:
+        """Check that the folder holds files and folders of its own only, before work in it goes on.
+
+        Raises:
+            InputError: There is a symbolic link, a pipe or a device in it.
+        """
+        for folder, folders, files in os.walk(self.folder):
+            for name in (*folders, *files):
+                self._path(Path(folder, name).relative_to(self.folder))
+
     def _save(self) -> None:
         write_json(self._path("run.json"), self._record)
 

@@ -1,9 +1,10 @@
 """Validation of settings against the machine, before any computation.
 
 A setting of one of these names means the same in every system: ``seed``, ``seeds``, ``workers``, ``device``,
-``accelerator``, ``devices``, ``strategy``.
+``accelerator``, ``devices``, ``strategy``, ``nodes``.
 """
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,9 +12,8 @@ from femtobarn.errors import InputError, nearest
 from femtobarn.parts import processors
 from femtobarn.settings.plain import flatten, to_dict
 
-LARGEST_SEED = (
-    2**32 - 1
-)  #: of NumPy; torch takes larger ones, but not after the steps of a training are added
+#: The limit of NumPy; torch takes larger seeds, but not once the steps of a training are added.
+LARGEST_SEED = 2**32 - 1
 
 _ACCELERATORS = ("auto", "cpu", "cuda", "gpu", "mps")
 
@@ -41,6 +41,8 @@ def check_machine(config: object) -> None:
             _check_devices(devices, flat.get(devices, 1), value)
         elif name == "strategy":
             _check_strategy(path, value)
+        elif name == "nodes" and value > 1 and not {"WORLD_SIZE", "SLURM_NTASKS"} & os.environ.keys():
+            raise InputError(f"{path}: several machines are started by torchrun or SLURM, not by one command")
 
 
 def _check_seed(path: str, seed: Any) -> None:
