@@ -7,6 +7,7 @@ from femtobarn.metrics.coverage_mmd import CoverageMmd, coverage_mmd
 from femtobarn.metrics.estimate import Estimate
 from femtobarn.metrics.fpnd import RealActivations, fpnd, load_fpnd
 from femtobarn.metrics.frechet import FeatureMoments, feature_moments, fpd, fpd_robust, frechet_distance
+from femtobarn.metrics.invariance import invariance_score
 from femtobarn.metrics.kernel import KernelMoments, kpd
 from femtobarn.metrics.prdc import Prdc, prdc
 from femtobarn.metrics.roc import accuracy, background_efficiency, background_rejection, roc_curve
@@ -44,6 +45,7 @@ __all__ = [
     "fpd_robust",
     "fpnd",
     "frechet_distance",
+    "invariance_score",
     "kpd",
     "kpd_jetnet",
     "load_fpnd",
