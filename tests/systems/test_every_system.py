@@ -85,7 +85,8 @@ def test_each_setting_says_what_it_is(system: recipes.System) -> None:
     for config in _groups(system.recipe().Config):
         hints = typing.get_type_hints(config)
         told = set().union(*(_told(part) for part in config.__mro__ if dataclasses.is_dataclass(part)))
-        values = {name for name in hints if not dataclasses.is_dataclass(hints[name])}
+        names = [each.name for each in dataclasses.fields(config)]
+        values = {name for name in names if not dataclasses.is_dataclass(hints[name])}
         assert values <= told, f"{config.__name__}: {values - told}"
         assert config.__doc__
         assert not config.__doc__.startswith(f"{config.__name__}("), f"{config.__name__} has no docstring"
