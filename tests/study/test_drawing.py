@@ -48,6 +48,15 @@ def test_what_is_drawn_stands_beside_the_figure(run: Run) -> None:
     assert not pyplot.get_fignums()
 
 
+def test_lines_look_as_asked_for_on_all_axes(run: Run) -> None:
+    looks = [{"color": "#102030", "linestyle": "--"}, {"color": "#405060", "linestyle": ":"}]
+    with drawing(run, "looks", title="t", caption="c", section="s", shape=(1, 2), lines=looks) as d:
+        for ax in d.axes.flat:
+            for look in looks:
+                (line,) = ax.plot([0, 1], [0, 1])
+                assert {"color": line.get_color(), "linestyle": line.get_linestyle()} == look
+
+
 def _draw_what_fails(run: Run) -> None:
     with drawing(run, "fails", title="t", caption="c", section="s") as d:
         d.drawn["x"] = {"a": [1]}

@@ -15,6 +15,7 @@ from femtobarn.metrics.decorrelation import (
 from femtobarn.metrics.estimate import Estimate
 from femtobarn.metrics.fpnd import RealActivations, fpnd, load_fpnd
 from femtobarn.metrics.frechet import FeatureMoments, feature_moments, fpd, fpd_robust, frechet_distance
+from femtobarn.metrics.invariance import invariance_score
 from femtobarn.metrics.kernel import KernelMoments, kpd
 from femtobarn.metrics.prdc import Prdc, prdc
 from femtobarn.metrics.roc import (
@@ -72,6 +73,7 @@ __all__ = [
     "fpd_robust",
     "fpnd",
     "frechet_distance",
+    "invariance_score",
     "kpd",
     "kpd_jetnet",
     "load_fpnd",

@@ -1,6 +1,6 @@
 """A figure of a run in one block: axes in, the numbers drawn out; style, labels and saving are done around it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -47,6 +47,7 @@ def drawing(
     size: tuple[float, float] | None = None,
     text: str = "",
     legend: Mapping[str, Any] | None = None,
+    lines: Sequence[Mapping[str, Any]] = (),
     **subplots: Any,
 ) -> Iterator[Drawing]:
     """Axes to draw on; afterwards the figure gets its legend and label and is saved with the numbers drawn.
@@ -62,6 +63,8 @@ def drawing(
         size: Inches.
         text: Above the first Axes, on the right.
         legend: Arguments of the first Axes' legend; `{}` for the usual one, None for none.
+        lines: Looks of the lines in the order in which they are drawn, such as ``{"color": "0.5", "linestyle": "--"}``,
+            all with the same keys; the usual colours if there are none.
         subplots: Arguments of `pyplot.subplots`.
 
     Example:
@@ -72,6 +75,9 @@ def drawing(
     with plots.style():
         figure, axes = pyplot.subplots(*shape, figsize=size, squeeze=False, **subplots)
         made = Drawing(figure, axes)
+        if lines:
+            for ax in axes.flat:
+                ax.set_prop_cycle(**{key: [look[key] for look in lines] for key in lines[0]})
         try:
             yield made
             if made.drawn or made.table is not None:

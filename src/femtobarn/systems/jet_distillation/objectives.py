@@ -1,4 +1,6 @@
-"""What the networks minimise, and what tells the best epoch."""
+"""Losses of the trainings, and the error rate that chooses the best epoch."""
+
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
@@ -9,23 +11,22 @@ from femtobarn.losses import distillation_loss
 from femtobarn.physics.boosts import boost_torch
 
 
+@dataclass(frozen=True)
 class Objective:
     """Mix of the labels' and the teacher's loss on one batch, in a moving frame if asked for.
 
     The target stays the teacher's logits of the jet at rest: those of a Lorentz-symmetric teacher are the
     same in every frame in which it sees the beams move too. For another teacher it is a choice.
-
-    Args:
-        weight: Of the teacher.
-        temperature: Of the teacher's part.
-        smoothing: Of the labels.
-        boost: Largest speed; each jet has its own, uniform from 0, along x (arXiv:2311.14160).
     """
 
-    def __init__(
-        self, *, weight: float = 0.0, temperature: float = 1.0, smoothing: float = 0.0, boost: float = 0.0
-    ) -> None:
-        self.weight, self.temperature, self.smoothing, self.boost = weight, temperature, smoothing, boost
+    weight: float = 0.0
+    """Of the teacher."""
+    temperature: float = 1.0
+    """Of the teacher's part."""
+    smoothing: float = 0.0
+    """Of the labels."""
+    boost: float = 0.0
+    """Largest speed; each jet has its own, uniform from 0, along x (arXiv:2311.14160)."""
 
     def __call__(self, model: nn.Module, batch: Batch) -> Float[Tensor, ""]:
         """The loss of a batch with momentum, mass, mask, label, and the teacher's logits if it counts."""

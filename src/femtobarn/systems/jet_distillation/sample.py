@@ -4,17 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
+import torch
 from jaxtyping import Bool, Float, Float32
+from torch import Tensor
 
 from femtobarn.data.source import Source
 from femtobarn.datasets import top_tagging
 from femtobarn.errors import InputError
 from femtobarn.physics.vectors import invariant_mass
 from femtobarn.runs import Provenance
-from femtobarn.systems.jet_distillation.toy import toy_jets
+from femtobarn.simulate.toy_prongs import toy_prongs
+from femtobarn.study import Split
 
 _RESOLVED = 1e-3  # of the energy: a smaller mass is the rounding of float32
 
@@ -63,17 +66,20 @@ class Sample:
         """The jets of these rows."""
         return Sample(self.momentum[rows], self.mass[rows], self.mask[rows], self.is_signal[rows])
 
+    @property
+    def inputs(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Momentum, mass and mask, as every tagger takes them."""
+        momentum, mass, mask = map(torch.from_numpy, (self.momentum, self.mass, self.mask))
+        return momentum, mass, mask
 
-class Split(NamedTuple):
-    """Three samples without a common jet."""
-
-    train: Sample
-    validation: Sample
-    test: Sample
-    provenance: Provenance
+    @property
+    def table(self) -> dict[str, Tensor]:
+        """The columns that training needs."""
+        columns = dict(zip(("momentum", "mass", "mask"), self.inputs, strict=True))
+        return columns | {"label": torch.from_numpy(self.is_signal.astype(np.int64))}
 
 
-def load_split(data: Data, *, seed: int, workers: int, progress: bool) -> Split:
+def load_split(data: Data, *, seed: int, workers: int, progress: bool) -> Split[Sample]:
     """The jets of a run.
 
     Raises:
@@ -136,7 +142,7 @@ def resolved_mass(momentum: Float[np.ndarray, "*shape 4"]) -> Float32[np.ndarray
 def _stand_in(data: Data, *, seed: int, workers: int, progress: bool) -> Sample:
     count = data.train + data.validation + data.test
     if data.engine == "toy":
-        columns = toy_jets(count, particles=data.particles, generator=np.random.default_rng(seed))
+        columns = toy_prongs(count, particles=data.particles, generator=np.random.default_rng(seed))
         return from_arrays(dict(zip(("momentum", "mask", "is_signal"), columns, strict=True)), data.particles)
     source = top_tagging.stand_in(
         count, seed=seed, particles=data.particles, workers=workers, progress=progress

@@ -1,126 +1,28 @@
-"""What is trained in one run: teachers, and students in several ways, each a part that can be done on its own."""
+"""The trainings of one run: teachers, students in several ways, and students with trained bits."""
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from femtobarn.engine import TensorTable, Training, fit, load_tensors, save_tensors
+from femtobarn.engine import Batch, TensorTable, Training, fit
 from femtobarn.errors import InputError
+from femtobarn.nn.jet_taggers import BitTagger, MlpTagger, logits
 from femtobarn.nn.quantised import CostedLoss
-from femtobarn.runs import Run
-from femtobarn.settings import from_dict
-from femtobarn.systems.jet_distillation.model import (
-    DeepSetTagger,
-    LorentzTagger,
-    MlpTagger,
-    ParticleTagger,
-    without_batch_norm,
-)
+from femtobarn.parts import Report
+from femtobarn.study import Models, Split, Trained
+from femtobarn.systems.jet_distillation import networks
 from femtobarn.systems.jet_distillation.objectives import Objective, error_rate
-from femtobarn.systems.jet_distillation.quantised import BitTagger, TrainedBits
 from femtobarn.systems.jet_distillation.sample import Sample
 
 TeacherName = Literal["lorentznet", "particlenet"]
 StudentName = Literal["deepset", "mlp", "chip"]
-Method = Literal["teacher", "labels", "smoothed", "distilled"]
-TITLES = {
-    "lorentznet": "LorentzNet",
-    "particlenet": "ParticleNet",
-    "deepset": "Deep Set",
-    "mlp": "MLP",
-    "chip": "MLP for hardware",
-}  #: as the networks are called in tables
+Loss = Callable[[nn.Module, Batch], Tensor]
 _EXAMPLE = 4096  # training jets that show a student with trained bits its first ranges
-
-
-@dataclass(frozen=True)
-class LorentzNet:
-    """Size and training of LorentzNet."""
-
-    width: int = 72
-    """Features of a particle."""
-    blocks: int = 6
-    """Rounds of messages."""
-    dropout: float = 0.2
-    """Before the scores."""
-    beams: bool = True
-    """Give it the two beams; without them it is the same in every frame without help, and knows less."""
-    train: Training = field(
-        default_factory=lambda: Training(epochs=35, batch=128, lr=1e-3, weight_decay=0.01)
-    )
-
-
-@dataclass(frozen=True)
-class ParticleNet:
-    """Size and training of ParticleNet."""
-
-    neighbours: int = 16
-    """Nearest neighbours that a particle looks at."""
-    widths: tuple[int, ...] = (64, 128, 256)
-    """Of the edge convolutions."""
-    hidden: int = 256
-    """Width of the layer before the scores."""
-    dropout: float = 0.1
-    """Before the scores."""
-    train: Training = field(
-        default_factory=lambda: Training(epochs=20, batch=384, lr=1e-3, weight_decay=1e-4)
-    )
-
-
-@dataclass(frozen=True)
-class DeepSet:
-    """Size, training and distillation of the Deep Set."""
-
-    width: int = 128
-    """Of all layers."""
-    temperature: float = 1.0
-    """By which logits are divided in distillation."""
-    weight: float = 1.0
-    """Of the teacher against the labels; with 1 no labels are needed."""
-    train: Training = field(
-        default_factory=lambda: Training(epochs=100, batch=64, lr=2e-4, weight_decay=0.01)
-    )
-
-
-@dataclass(frozen=True)
-class Mlp:
-    """Size, training and distillation of the MLP."""
-
-    particles: int = 128
-    """Hardest particles that go in, four numbers each."""
-    hidden: int = 512
-    """Width of both hidden layers."""
-    leak: float = 0.01
-    """Slope of the activation below zero; 0 is a ReLU."""
-    temperature: float = 1.0
-    """By which logits are divided in distillation."""
-    weight: float = 0.7
-    """Of the teacher against the labels."""
-    train: Training = field(
-        default_factory=lambda: Training(epochs=100, batch=64, lr=2e-4, weight_decay=0.01)
-    )
-
-
-@dataclass(frozen=True)
-class Chip:
-    """Size, training and distillation of the MLP for hardware, which has plain ReLUs."""
-
-    particles: int = 16
-    """Hardest particles that go in, four numbers each."""
-    hidden: int = 32
-    """Width of both hidden layers."""
-    temperature: float = 1.0
-    """By which logits are divided in distillation."""
-    weight: float = 0.7
-    """Of the teacher against the labels."""
-    train: Training = field(
-        default_factory=lambda: Training(epochs=15, batch=128, lr=3e-3, weight_decay=0.01)
-    )
 
 
 @dataclass(frozen=True)
@@ -128,26 +30,26 @@ class Study:
     """Which teachers and students are trained and compared, and with what sizes."""
 
     teachers: tuple[TeacherName, ...] = ("lorentznet", "particlenet")
-    """The first teaches all students, the others the first student only."""
+    """Teachers: the first teaches all students, the others the first student only."""
     students: tuple[StudentName, ...] = ("deepset", "mlp")
-    """Each is trained on labels, on smoothed labels, and distilled. "chip" is a small MLP for hardware."""
+    """Students: each is trained on labels, on smoothed labels, and distilled. "chip" is a small MLP for hardware."""
     seeds: tuple[int, ...] = (1, 2, 3)
-    """Of the students; teachers have the first."""
+    """Seeds of the students; teachers have the first."""
     smoothing: float = 0.1
     """Share of a smoothed label spread over both classes."""
     boost: float = 0.5
     """Largest speed along x of the boosted jets that the first student is trained on in two more trainings (on
     labels, distilled); 0 leaves these out."""
     few: int = 2000
-    """The first student is also trained on so many labelled jets only, and distilled on all jets without labels
-    from a teacher trained on the same few; 0 leaves these out."""
+    """Labelled jets of two more trainings of the first student: on them alone, and distilled on all jets without
+    labels from a teacher trained on the same few; 0 leaves these out."""
     few_repeats: int = 4
-    """How many times as many epochs trainings on the few have: their epochs are short."""
-    lorentznet: LorentzNet = field(default_factory=LorentzNet)
-    particlenet: ParticleNet = field(default_factory=ParticleNet)
-    deepset: DeepSet = field(default_factory=DeepSet)
-    mlp: Mlp = field(default_factory=Mlp)
-    chip: Chip = field(default_factory=Chip)
+    """Factor by which trainings on the few labelled jets have more epochs: their epochs are short."""
+    lorentznet: networks.LorentzNet = field(default_factory=networks.LorentzNet)
+    particlenet: networks.ParticleNet = field(default_factory=networks.ParticleNet)
+    deepset: networks.DeepSet = field(default_factory=networks.DeepSet)
+    mlp: networks.Mlp = field(default_factory=networks.Mlp)
+    chip: networks.Chip = field(default_factory=networks.Chip)
 
     def __post_init__(self) -> None:
         if not (self.teachers and self.students and self.seeds):
@@ -159,39 +61,52 @@ class Study:
         if 0 < self.few < 50 or self.few_repeats < 1:
             raise InputError(f"expected 0 or at least 50 labelled jets, and a repeat, got {self.few}")
 
-    def teaching(self) -> list["Part"]:
-        """The teachers, which the distilled students wait for."""
-        seed, main = self.seeds[0], self.teachers[0]
-        parts = [Part(name, "teacher", seed) for name in dict.fromkeys(self.teachers)]
-        return parts + ([Part(main, "teacher", seed, labels=self.few)] if self.few else [])
-
-    def learning(self) -> list["Part"]:
-        """The students, those of the first seed first."""
-        main, *others = dict.fromkeys(self.teachers)
-        first = self.students[0]
-        found = []
+    def parts(self, betas: Sequence[float] = ()) -> list["Part"]:
+        """All trainings: teachers, students seed by seed, and trained bits at each price."""
+        main, *others = (Part(name, "teacher", self.seeds[0]) for name in dict.fromkeys(self.teachers))
+        few = main._replace(labelled=self.few)
+        found = [main, *others] + ([few] if self.few else [])
         for seed in self.seeds:
             for name in dict.fromkeys(self.students):
-                found += [Part(name, "labels", seed), Part(name, "smoothed", seed)]
-                found += [Part(name, "distilled", seed, teacher=main)]
-            found += [Part(first, "distilled", seed, teacher=other) for other in others]
+                student = Part(name, "labels", seed)
+                found += [student, student._replace(method="smoothed"), student.taught_by(main)]
+            first = Part(self.students[0], "labels", seed)
+            found += [first.taught_by(other) for other in others]
             if self.boost:
-                found += [Part(first, "labels", seed, boosted=True)]
-                found += [Part(first, "distilled", seed, teacher=main, boosted=True)]
+                boosted = first._replace(boosted=True)
+                found += [boosted, boosted.taught_by(main)]
             if self.few:
-                found += [Part(first, "labels", seed, labels=self.few)]
-                found += [Part(first, "distilled", seed, teacher=main, labels=self.few)]
+                found += [first._replace(labelled=self.few), first.taught_by(few)]
+        for seed in self.seeds if betas else ():
+            student = Part("chip", "labels", seed)
+            for start in (student, student.taught_by(main)):
+                found += [start._replace(beta=beta) for beta in betas]
         return found
 
-    def with_bits(self, settings: TrainedBits) -> list["Part"]:
-        """Trainings of the student for hardware together with its bits: on labels and distilled, every price."""
-        ways = {"labels": "", "distilled": self.teachers[0]}
-        return [
-            Part("chip", method, seed, teacher=teacher, beta=beta)
-            for seed in self.seeds
-            for method, teacher in ways.items()
-            for beta in settings.betas
-        ]
+    def of(self, part: "Part") -> Any:
+        """Settings of the network of a part."""
+        return getattr(self, part.network)
+
+    def course(self, part: "Part") -> Training:
+        """How a part is trained in floating point."""
+        course: Training = self.of(part).train
+        if part.labelled and not part.teacher:
+            return replace(course, epochs=course.epochs * self.few_repeats)
+        return course
+
+    def objective(self, part: "Part") -> Objective:
+        """What a part minimises."""
+        boost = self.boost if part.boosted else 0.0
+        if not part.teacher:
+            return Objective(smoothing=self.smoothing if part.method == "smoothed" else 0.0, boost=boost)
+        settings = self.of(part)
+        # Where labels are few the student is distilled on jets that have none.
+        weight = 1.0 if part.labelled else settings.weight
+        return Objective(weight=weight, temperature=settings.temperature, boost=boost)
+
+
+#: Networks as they are called in tables.
+TITLES = {name: getattr(Study(), name).title for name in (*get_args(TeacherName), *get_args(StudentName))}
 
 
 class Part(NamedTuple):
@@ -199,24 +114,44 @@ class Part(NamedTuple):
 
     network: str
     method: str
+    """teacher, labels, smoothed or distilled."""
     seed: int
     teacher: str = ""
-    labels: int = 0  # labelled jets that it or its teacher had; 0: all of them
+    teacher_seed: int = 0
+    labelled: int = 0
+    """Labelled jets of the part or of its teacher; 0 for all."""
     boosted: bool = False
-    beta: float = 0.0  # price of an effective bit operation; 0: in floating point
+    beta: float = 0.0
+    """Price of an effective bit operation; 0 in floating point."""
+
+    def taught_by(self, teacher: "Part") -> "Part":
+        """The same student, distilled from a teacher."""
+        return self._replace(
+            method="distilled",
+            teacher=teacher.network,
+            teacher_seed=teacher.seed,
+            labelled=teacher.labelled,
+        )
 
     @property
     def name(self) -> str:
-        """As it is called on disk and by ``predict --model``, such as ``deepset-distilled-lorentznet-seed1``."""
+        """Its folder, and its name for ``predict --model``, such as ``deepset-distilled-lorentznet-seed1``."""
         words = [self.network, self.method, self.teacher, "boosted" if self.boosted else ""]
-        words += [f"{self.labels}labels" if self.labels else "", f"seed{self.seed}"]
+        words += [f"{self.labelled}labels" if self.labelled else "", f"seed{self.seed}"]
         words += [f"beta{self.beta:g}" if self.beta else ""]
         return "-".join(word for word in words if word)
 
     @property
-    def start(self) -> "Part":
-        """The part in floating point that a training of bits starts from."""
-        return self._replace(beta=0.0)
+    def labels(self) -> dict[str, str]:
+        """Its place in tables."""
+        method = f"distilled from {TITLES[self.teacher]}" if self.teacher else self.method
+        method = {"smoothed": "smoothed labels"}.get(method, method)
+        method += f", trained bits (beta {self.beta:g})" if self.beta else ""
+        return {
+            "network": TITLES[self.network],
+            "method": method + (", boosted" if self.boosted else ""),
+            "labelled jets": str(self.labelled) if self.labelled else "all",
+        }
 
     @property
     def is_teacher(self) -> bool:
@@ -224,253 +159,80 @@ class Part(NamedTuple):
         return self.method == "teacher"
 
     @property
-    def its_teacher(self) -> str:
-        """Name of the teacher's part without its seed; empty if it has none."""
-        few = f"-{self.labels}labels" if self.labels else ""
-        return f"{self.teacher}-teacher{few}" if self.teacher else ""
+    def its_teacher(self) -> "Part":
+        """The part that it is distilled from."""
+        return Part(self.teacher, "teacher", self.teacher_seed, labelled=self.labelled)
 
     @property
-    def labels_in_tables(self) -> dict[str, str]:
-        """As it is labelled in tables; parts that differ by their seed only have the same labels."""
-        method = f"distilled from {TITLES[self.teacher]}" if self.teacher else self.method
-        method = {"smoothed": "smoothed labels"}.get(method, method)
-        method += f", trained bits (beta {self.beta:g})" if self.beta else ""
-        return {
-            "network": TITLES[self.network],
-            "method": method + (", boosted" if self.boosted else ""),
-            "labelled jets": str(self.labels) if self.labels else "all",
-        }
+    def start(self) -> "Part":
+        """The part in floating point that a training of bits starts from."""
+        return self._replace(beta=0.0)
+
+    @property
+    def needs(self) -> list["Part"]:
+        """What has to be trained before."""
+        return [self.its_teacher] * bool(self.teacher) + [self.start] * bool(self.beta)
 
 
-class Trained(NamedTuple):
-    """A trained network and how it came to be."""
-
-    part: Part
-    model: nn.Module
-    history: list[dict[str, float]]
-    validation: float  # share of the validation jets on the wrong side
+def build(part: Part, settings: Any, _: Mapping[str, Any]) -> nn.Module:
+    """The untrained network of a part."""
+    tagger = settings.tagger()
+    # Ranges come with the weights, so that a network with trained bits may be made from any rows.
+    return BitTagger(tagger, torch.zeros(2, 4 * tagger.particles)) if part.beta else tagger
 
 
-def build(part: Part, study: Study) -> nn.Module:
-    """The untrained network of a part; its weights depend on the seed alone."""
-    torch.manual_seed(part.seed)
-    match part.network:
-        case "lorentznet":
-            t = study.lorentznet
-            return LorentzTagger(width=t.width, blocks=t.blocks, dropout=t.dropout, beams=t.beams)
-        case "particlenet":
-            p = study.particlenet
-            return ParticleTagger(
-                neighbours=p.neighbours, widths=p.widths, hidden=p.hidden, dropout=p.dropout
-            )
-        case "deepset":
-            return DeepSetTagger(width=study.deepset.width)
-        case "chip":
-            c = study.chip
-            tagger = MlpTagger(particles=c.particles, hidden=c.hidden, leak=0.0)
-            # Ranges are in the weights, so that it may be made from any rows.
-            return BitTagger(tagger, torch.zeros(2, 4 * c.particles)) if part.beta else tagger
-        case _:
-            m = study.mlp
-            return MlpTagger(particles=m.particles, hidden=m.hidden, leak=m.leak)
+MODELS = Models(Part, lambda part: type(Study().of(part)), build, needs=operator.attrgetter("needs"))
 
 
-def train_part(
-    part: Part,
-    train: Sample,
-    validation: Sample,
-    *,
-    study: Study,
-    work: Path,
-    report: Callable[[int, int, str], None] = lambda *_: None,
-) -> None:
-    """Train one network and leave ``model.pt`` in its folder under `work`; nothing is done if it is there already.
+def train_one(
+    study: Study, bits: networks.TrainedBits, data: Split[Sample], folder: Path, part: Part, report: Report
+) -> Trained[Part]:
+    """Train one network; a teacher keeps its logits of all training jets for its students.
 
-    A teacher leaves its logits of all training jets beside it.
+    Trained bits start from the same student in floating point and have its loss, plus the price of the hardware.
     """
-    folder = work / part.name
-    if (folder / "model.pt").exists():
-        return
-    settings = course(part, study)
-    columns = _with_teacher(part, train, study=study, work=work)
-    rows = part.labels if part.labels and not part.teacher else len(train)
-    # Batch norm cannot be trained on a last batch of one jet.
-    rows = min(rows, len(train)) - (min(rows, len(train)) % settings.batch == 1)
-    model = build(part, study)
+    course: Training = bits.train if part.beta else study.course(part)
+    loss: Loss = study.objective(part)
+    validate: Loss = error_rate
+    columns, checked = _columns(data.train, folder, part), data.validation.table
+    if part.beta:
+        loss, validate = (CostedLoss(each, beta=part.beta, gamma=bits.gamma) for each in (loss, validate))
+        model: nn.Module = _with_bits(MODELS.load(folder / part.start.name).model, columns, bits)
+    else:
+        torch.manual_seed(part.seed)
+        model = build(part, study.of(part), {})
+    rows = len(columns["label"])
+    rows -= rows % course.batch == 1  # batch norm cannot be trained on a last batch of one jet
     result = fit(
         model,
-        objective(part, study),
+        loss,
         TensorTable({name: column[:rows] for name, column in columns.items()}),
-        TensorTable(table(validation)),
-        settings=settings,
+        TensorTable(checked),
+        settings=course,
         seed=part.seed,
-        folder=folder,
-        validate=error_rate,
+        folder=folder / part.name,
+        validate=validate,
         report=lambda row: report(
-            int(row["epoch"]) + 1, settings.epochs, f"validation accuracy {1 - row['validation']:.4f}"
+            int(row["epoch"]) + 1, course.epochs, f"validation {row['validation']:.4f}"
         ),
         progress=False,
     )
-    if part.is_teacher:
-        save_tensors({"logits": logits(model, train)}, folder / "logits.pt")
-    save_part(Trained(part, model, result.history, result.validation), study, folder)
-    for checkpoint in ("last.ckpt", "best.ckpt"):  # they served to resume; model.pt is what stays
-        (folder / checkpoint).unlink(missing_ok=True)
+    wrong = result.validation
+    if part.beta:  # what chose the epoch has the price in it
+        with torch.no_grad():
+            wrong = float(error_rate(model.eval(), checked))
+    kept = {"logits": logits(model, *data.train.inputs)} if part.is_teacher else {}
+    return Trained(part, model, result.history, wrong, kept)
 
 
-def train_bits(
-    part: Part,
-    train: Sample,
-    validation: Sample,
-    *,
-    study: Study,
-    settings: TrainedBits,
-    work: Path,
-    report: Callable[[int, int, str], None] = lambda *_: None,
-) -> None:
-    """Train a student together with its bits, from the part it starts from; leave ``model.pt``.
-
-    The loss is that of the part it starts from, plus the price of the hardware. Nothing is done if it is there
-    already.
-    """
-    folder = work / part.name
-    if (folder / "model.pt").exists():
-        return
-    columns = _with_teacher(part, train, study=study, work=work)
-    started = load_part(work / part.start.name).model
-    if not isinstance(started, MlpTagger):
-        raise InputError(f"{part.start.name} is no MLP: only these have a fixed row of inputs")
-    model = BitTagger(
-        started,
-        started.row(*(columns[name][:_EXAMPLE] for name in ("momentum", "mass", "mask"))),
-        fraction=settings.fraction,
-        weight_fraction=settings.weight_fraction,
-    ).train()
-    result = fit(
-        model,
-        CostedLoss(objective(part, study), beta=part.beta, gamma=settings.gamma),
-        TensorTable(columns),
-        TensorTable(table(validation)),
-        settings=settings.train,
-        seed=part.seed,
-        folder=folder,
-        validate=CostedLoss(error_rate, beta=part.beta, gamma=settings.gamma),
-        report=lambda row: report(
-            int(row["epoch"]) + 1, settings.train.epochs, f"validation error and cost {row['validation']:.3f}"
-        ),
-        progress=False,
-    )
-    with torch.no_grad():
-        wrong = float(error_rate(model.eval(), table(validation)))
-    save_part(Trained(part, model, result.history, wrong), study, folder)
-    for checkpoint in ("last.ckpt", "best.ckpt"):
-        (folder / checkpoint).unlink(missing_ok=True)
-
-
-def _with_teacher(part: Part, train: Sample, *, study: Study, work: Path) -> dict[str, Tensor]:
-    """The training jets, with the logits of the part's teacher if it has one."""
-    columns = table(train)
+def _columns(train: Sample, folder: Path, part: Part) -> dict[str, Tensor]:
+    """The training jets of a part, with the logits of its teacher if it has one."""
     if part.teacher:
-        folder = work / f"{part.its_teacher}-seed{study.seeds[0]}"
-        columns["teacher"] = load_tensors(folder / "logits.pt")["logits"]
-    return columns
+        return train.table | {"teacher": MODELS.load(folder / part.its_teacher.name).kept["logits"]}
+    return train.take(slice(part.labelled or None)).table
 
 
-def course(part: Part, study: Study) -> Training:
-    """How a part is trained."""
-    settings: Training = getattr(study, part.network).train
-    if part.labels and not part.teacher:
-        return from_dict(Training, asdict(settings) | {"epochs": settings.epochs * study.few_repeats})
-    return settings
-
-
-def objective(part: Part, study: Study) -> Objective:
-    """What a part minimises."""
-    boost = study.boost if part.boosted else 0.0
-    if not part.teacher:
-        return Objective(smoothing=study.smoothing if part.method == "smoothed" else 0.0, boost=boost)
-    settings = getattr(study, part.network)
-    # Where labels are few the student is distilled on jets that have none.
-    weight = 1.0 if part.labels else settings.weight
-    return Objective(weight=weight, temperature=settings.temperature, boost=boost)
-
-
-def save_part(trained: Trained, study: Study, folder: Path) -> None:
-    """Write ``model.pt``: weights, history, and the settings to build the network again."""
-    kept = asdict(getattr(study, trained.part.network))
-    kept = {key: list(value) if isinstance(value, tuple) else value for key, value in kept.items()}
-    content = {
-        "part": trained.part._asdict(),
-        "study": {trained.part.network: kept},
-        "weights": trained.model.state_dict(),
-        "history": trained.history,
-        "validation": trained.validation,
-    }
-    save_tensors(content, folder / "model.pt")
-
-
-def load_part(folder: Path) -> Trained:
-    """The trained network in a folder that ``train_part`` wrote.
-
-    Raises:
-        InputError: The file is missing, damaged, or of another model.
-    """
-    content = load_tensors(folder / "model.pt")
-    try:
-        part = Part(**content["part"])
-        model = build(part, from_dict(Study, content["study"]))
-        model.load_state_dict(content["weights"])
-        return Trained(part, model.eval(), content["history"], content["validation"])
-    except (KeyError, TypeError, RuntimeError, ValueError) as error:
-        raise InputError(f"{folder / 'model.pt'} does not hold a tagger of this system") from error
-
-
-def choose(run: Run, name: str | None) -> Trained:
-    """The trained network of that name; without one, the student that is best on the validation jets.
-
-    Raises:
-        InputError: The run holds no trained model, or none of that name.
-    """
-    trained = [load_part(folder) for folder in run.trained(name)]
-    students = [each for each in trained if not each.part.is_teacher] or trained
-    return min(students, key=lambda each: (each.validation, each.part.name))
-
-
-def deployable(run: Run, name: str) -> nn.Sequential:
-    """The layers of a trained MLP from its row of features to its logits, with batch norms folded away.
-
-    Its input is `MlpTagger.row`; with ``study.mlp.leak`` 0 it holds linear layers and ReLUs only.
-
-    Raises:
-        InputError: No such model, or it is not an MLP.
-    """
-    model = choose(run, name).model
-    if not isinstance(model, MlpTagger):
-        raise InputError(f"{name} is no MLP: only these have a fixed row of inputs")
-    return without_batch_norm(model.net)
-
-
-def table(sample: Sample) -> dict[str, Tensor]:
-    """The columns that training needs, as tensors."""
-    columns = {name: torch.from_numpy(getattr(sample, name)) for name in ("momentum", "mass", "mask")}
-    return columns | {"label": torch.from_numpy(sample.is_signal.astype(np.int64))}
-
-
-@torch.no_grad()
-def logits(
-    model: nn.Module, sample: Sample, *, frame: Callable[..., Any] | None = None, chunk: int = 64
-) -> Tensor:
-    """Logits of all jets, shape (jet, 2), float32.
-
-    Args:
-        model: In evaluation mode.
-        sample: The jets.
-        frame: Changes (momentum, mass, mask) of each piece into what the model is called with.
-        chunk: Jets at once; the pairs of more than some tens do not fit a processor's cache.
-    """
-    columns = table(sample)
-    pieces = []
-    for start in range(0, len(sample), chunk):
-        piece = tuple(columns[name][start : start + chunk] for name in ("momentum", "mass", "mask"))
-        pieces.append(model(*(piece if frame is None else frame(*piece))).float())
-    return torch.cat(pieces)
+def _with_bits(start: MlpTagger, columns: Mapping[str, Tensor], bits: networks.TrainedBits) -> BitTagger:
+    inputs = (columns[name][:_EXAMPLE] for name in ("momentum", "mass", "mask"))
+    example = start.row(*inputs)
+    return BitTagger(start, example, fraction=bits.fraction, weight_fraction=bits.weight_fraction).train()

@@ -10,7 +10,7 @@ _PT = (550.0, 650.0)  # GeV
 _CORE, _SPREAD = 0.06, 0.15  # radians: of particles about their prong, of prongs about the jet
 
 
-def toy_jets(
+def toy_prongs(
     count: int, *, particles: int, generator: np.random.Generator
 ) -> tuple[Float[np.ndarray, "jet particle 4"], Bool[np.ndarray, "jet particle"], Bool[np.ndarray, "jet"]]:
     """Momenta (E, px, py, pz) in GeV, mask and label of jets; every other one is a signal of three prongs.

@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from femtobarn.nn.jet_taggers.lorentz_tagger import BEAMS
 from femtobarn.physics.boosts import boost_torch
-from femtobarn.systems.jet_distillation.model import BEAMS
 
 Axis = Literal["x", "z", "jet"]
 
