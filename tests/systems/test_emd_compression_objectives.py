@@ -5,9 +5,9 @@ from torch import Tensor, nn
 
 from femtobarn.errors import InputError
 from femtobarn.losses import EmdNet, emd
+from femtobarn.nn.wafer_autoencoder import Autoencoder, Decoder, Encoder, normalise
 from femtobarn.physics import wafer
 from femtobarn.simulate.toy_wafers import toy_wafers
-from femtobarn.systems.emd_compression.model import Autoencoder, Decoder, Encoder, normalise
 from femtobarn.systems.emd_compression.objectives import LOSSES, CompressionLoss, Term, mean_emd, parse, title
 
 

@@ -15,11 +15,12 @@ from femtobarn.cli import execute
 from femtobarn.errors import InputError
 from femtobarn.hardware.integer_model import IntegerModel
 from femtobarn.hardware.verilog import verilog
+from femtobarn.nn import wafer_autoencoder as model
 from femtobarn.nn.quantised import exact_ebops
 from femtobarn.runs import Run
 from femtobarn.simulate.toy_wafers import toy_wafers
-from femtobarn.systems.emd_compression import designs, model, recipe, study
-from femtobarn.systems.emd_compression.quantised import BitEncoder, TrainedBits, fixed_point
+from femtobarn.systems.emd_compression import designs, recipe, study
+from femtobarn.systems.emd_compression.quantised import TrainedBits
 from femtobarn.systems.emd_compression.sample import Data, load_split
 
 SYSTEM = recipes.all_systems()["emd-compression"]
@@ -56,30 +57,6 @@ def _table(run: Run) -> dict[str, dict[str, float]]:
         if result.name == designs.NAME:
             found.setdefault(result.labels["encoder"], {})[result.labels["quantity"]] = result.value
     return found
-
-
-@pytest.mark.parametrize("bits", model.BITS.values())
-def test_the_chip_s_encoder_is_the_same_in_layers(charge: torch.Tensor, bits: int) -> None:
-    torch.manual_seed(bits)
-    encoder = model.Encoder(bits=bits)
-    with torch.no_grad():
-        for p in encoder.parameters():  # large weights, so that every saturation is met
-            p.normal_(0, 0.7)
-    _, integers = fixed_point(encoder)
-    found = integers.run_integers(integers.encode(designs.shares(charge.numpy())))
-    np.testing.assert_array_equal(found, encoder.integer_codes(charge.long()).numpy())
-    with pytest.raises(InputError, match="floating point"):
-        fixed_point(model.Encoder(bits=None))
-
-
-def test_training_of_bits_starts_where_the_chip_s_encoder_is(charge: torch.Tensor) -> None:
-    """With the chip's steps of hidden values and ranges that cut nothing off the codes of both are the same."""
-    torch.manual_seed(0)
-    encoder = model.Encoder(bits=9)
-    bits = BitEncoder(encoder, charge, fraction=model.HIDDEN[0], weight_fraction=model.WEIGHT[0]).eval()
-    assert torch.equal(bits(charge), encoder(charge))
-    coarse = BitEncoder(encoder, charge, fraction=1, weight_fraction=1).eval()
-    assert not torch.equal(coarse(charge), encoder(charge))
 
 
 def test_the_codes_fit_the_frame(finished: Run, charge: torch.Tensor) -> None:

@@ -10,11 +10,11 @@ import torch
 
 from femtobarn.errors import MissingExtraError
 from femtobarn.hardware.export import export_verilog, quantities
+from femtobarn.nn.wafer_autoencoder import fixed_point, normalise
 from femtobarn.runs import DataKind, Result
 from femtobarn.systems.emd_compression import evaluation
 from femtobarn.systems.emd_compression.evaluation import Outcome
-from femtobarn.systems.emd_compression.model import normalise
-from femtobarn.systems.emd_compression.quantised import TrainedBits, fixed_point
+from femtobarn.systems.emd_compression.quantised import TrainedBits
 from femtobarn.systems.emd_compression.sample import Sample, Split
 from femtobarn.systems.emd_compression.study import Part, Trained
 

@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Float, Int
 
 from femtobarn.losses import emd
+from femtobarn.nn.wafer_autoencoder import BITS
 from femtobarn.physics import wafer
 from femtobarn.runs import DataKind, Result
 from femtobarn.systems.emd_compression import conventional, study
-from femtobarn.systems.emd_compression.model import BITS
 from femtobarn.systems.emd_compression.sample import Sample
 
 _BOOTSTRAPS = 100

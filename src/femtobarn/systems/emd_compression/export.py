@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from femtobarn.hardware.network_export import Exported, export_network
+from femtobarn.nn.wafer_autoencoder import fixed_point
 from femtobarn.report.export_page import write_export_page
 from femtobarn.runs import Result, Run
 from femtobarn.systems.emd_compression import designs, study
-from femtobarn.systems.emd_compression.quantised import TrainedBits, fixed_point
+from femtobarn.systems.emd_compression.quantised import TrainedBits
 from femtobarn.systems.emd_compression.sample import Split
 
 _INPUTS = (

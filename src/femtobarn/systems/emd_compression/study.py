@@ -12,11 +12,11 @@ from torch import Tensor
 from femtobarn.engine import Objective, TensorTable, Training, fit, load_tensors, save_tensors
 from femtobarn.errors import InputError
 from femtobarn.losses import EmdNet
+from femtobarn.nn import wafer_autoencoder as nets
 from femtobarn.nn.quantised import CostedLoss
 from femtobarn.runs import Run
-from femtobarn.systems.emd_compression import model as parts_of_model
 from femtobarn.systems.emd_compression.objectives import CompressionLoss, mean_emd, parse, title
-from femtobarn.systems.emd_compression.quantised import BitEncoder, TrainedBits
+from femtobarn.systems.emd_compression.quantised import TrainedBits
 from femtobarn.systems.emd_compression.sample import Sample
 
 DecoderName = Literal["published", "large"]
@@ -48,8 +48,8 @@ class Study:
         for mixture in (*self.losses, *self.other_losses):
             parse(mixture)
         for links in (*self.links, self.other_links):
-            if links not in parts_of_model.BITS:
-                raise InputError(f"links must be among {list(parts_of_model.BITS)}: got {links}")
+            if links not in nets.BITS:
+                raise InputError(f"links must be among {list(nets.BITS)}: got {links}")
         if not (self.losses and self.links and self.seeds):
             raise InputError("at least one loss, one rate and one seed are needed")
 
@@ -117,19 +117,19 @@ class Trained(NamedTuple):
     """A trained autoencoder and how it came to be."""
 
     part: Part
-    model: parts_of_model.Autoencoder
+    model: nets.Autoencoder
     history: list[dict[str, float]]
     validation: float
 
 
-def build(part: Part, *, quantised: bool) -> parts_of_model.Autoencoder:
+def build(part: Part, *, quantised: bool) -> nets.Autoencoder:
     """The untrained autoencoder of a part; its weights depend on the seed alone."""
     torch.manual_seed(part.seed)
-    encoder = parts_of_model.Encoder(bits=parts_of_model.BITS[part.links] if quantised else None)
-    decoder = parts_of_model.Decoder() if part.decoder == "published" else parts_of_model.LargeDecoder()
+    encoder = nets.Encoder(bits=nets.BITS[part.links] if quantised else None)
+    decoder = nets.Decoder() if part.decoder == "published" else nets.LargeDecoder()
     if part.beta:  # ranges are in its weights, so that it may be made from any wafers
-        return parts_of_model.Autoencoder(BitEncoder(encoder, torch.ones(2, 48)), decoder)
-    return parts_of_model.Autoencoder(encoder, decoder)
+        return nets.Autoencoder(nets.BitEncoder(encoder, torch.ones(2, 48)), decoder)
+    return nets.Autoencoder(encoder, decoder)
 
 
 def train_part(
@@ -196,7 +196,7 @@ def train_further(
     loss: Objective = CompressionLoss(part.loss, wafers=len(train))
     validate: Objective = mean_emd
     if part.beta:
-        model.encoder = BitEncoder(
+        model.encoder = nets.BitEncoder(
             model.encoder,
             columns.columns["charge"][:_EXAMPLE],
             fraction=settings.fraction,
@@ -271,7 +271,7 @@ def table(sample: Sample) -> TensorTable:
 
 
 @torch.no_grad()
-def decode(model: parts_of_model.Autoencoder, sample: Sample, *, chunk: int = 10_000) -> np.ndarray:
+def decode(model: nets.Autoencoder, sample: Sample, *, chunk: int = 10_000) -> np.ndarray:
     """Decoded charges of all wafers in CALQ counts, shape (wafer, 48)."""
     columns: Sequence[Tensor] = [torch.from_numpy(c) for c in (sample.charge, sample.eta, sample.layer)]
     pieces: list[Any] = [
