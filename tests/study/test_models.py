@@ -100,6 +100,8 @@ def test_the_best_on_validation_is_chosen_unless_one_is_named(run: Run) -> None:
     assert MODELS.choose(run).part == Part(1)
     assert MODELS.choose(run, "student-seed2").part == Part(2, "teacher")
     assert MODELS.choose(run, among=lambda part: bool(part.teacher)).part == Part(2, "teacher")
+    assert MODELS.choose(run, among=lambda part: part.seed).part == Part(2), "of the highest rank"
+    assert MODELS.choose(run, among=lambda _: False).part == Part(1), "none is asked for: all of them"
     with pytest.raises(InputError, match="did you mean student-seed2"):
         MODELS.choose(run, "student-seed")
 

@@ -11,24 +11,32 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
 
 from child_process import started
 from femtobarn import recipe as recipes
 from femtobarn.cli import execute
 from femtobarn.datasets import hgcal
 from femtobarn.engine import Training
-from femtobarn.losses import emd
+from femtobarn.errors import InputError
+from femtobarn.losses import EmdNet, emd
+from femtobarn.nn.wafer_autoencoder import BITS, Autoencoder, Decoder, Encoder, normalise
 from femtobarn.physics import wafer
 from femtobarn.runs import Run
 from femtobarn.simulate.toy_wafers import toy_wafers
-from femtobarn.systems.emd_compression import evaluation, recipe, study
-from femtobarn.systems.emd_compression.sample import Data, Sample, load_split
+from femtobarn.study import write_predictions
+from femtobarn.systems.emd_compression import conventional, judge, recipe, study, training
+from femtobarn.systems.emd_compression.objectives import LOSSES, CompressionLoss, Term, mean_emd, parse, title
+from femtobarn.systems.emd_compression.sample import Data, Wafers, load_split
 
 SYSTEM = recipes.all_systems()["emd-compression"]
 TINY = recipe.PRESETS["tiny"]
@@ -94,22 +102,15 @@ def test_no_shower_stands_on_both_sides() -> None:
     assert sum(len(part) for part in (split.train, split.validation, split.test)) <= len(charge["charge"])
 
 
-def test_bootstrap_draws_whole_showers() -> None:
-    group = np.repeat(np.arange(20), 7)
-    for rows in evaluation.bootstrap_rows(group, count=5, seed=0):
-        counts = np.bincount(rows, minlength=len(group)).reshape(20, 7)
-        assert np.all(counts == counts[:, :1])
-
-
 def test_merits_of_a_perfect_copy_and_of_a_scaled_one() -> None:
     q = toy_wafers(200, generator=np.random.default_rng(3))["charge"]
-    sample = Sample(q, np.full(200, 2.0, np.float32), np.full(200, 9.0, np.float32), np.arange(200))
+    sample = Wafers(q, np.full(200, 2.0, np.float32), np.full(200, 9.0, np.float32), np.arange(200))
     for scale in (1.0, 0.5):
         arrived = (scale * q).astype(np.float32)
-        outcome = evaluation.Outcome(
-            {"method": "x", "e-links": ""}, None, 0.0, arrived, evaluation.exact_emd(q, arrived)
+        outcome = judge.Outcome(
+            {"method": "x", "e-links": ""}, None, 0.0, arrived, judge.exact_emd(q, arrived)
         )
-        merits = evaluation.merits(evaluation.per_wafer(outcome, sample))
+        merits = judge.merits(judge.per_wafer(outcome, sample))
         assert merits["mean EMD"] == pytest.approx(0, abs=1e-9)
         assert merits["width ratio"] == pytest.approx(1)
         assert merits["core response"] == pytest.approx(scale)
@@ -132,7 +133,7 @@ def test_predict_writes_codes_charges_and_emd(finished: Run, tmp_path: Path) -> 
     expected = emd(torch.from_numpy(charge).double(), torch.from_numpy(decoded).double(), cost)
     np.testing.assert_allclose(distance, expected, atol=1e-4)
     np.testing.assert_allclose(decoded.sum(1), total, rtol=1e-4)
-    trained = study.load_part(finished.folder / "work" / name)
+    trained = training.MODELS.load(finished.folder / "work" / name)
     bits = trained.model.encoder.bits
     np.testing.assert_array_equal(
         codes * 2.0 ** (1 - bits), trained.model.encoder(torch.from_numpy(charge)).detach()
@@ -144,13 +145,19 @@ def test_predict_writes_codes_charges_and_emd(finished: Run, tmp_path: Path) -> 
 
 
 def test_predict_in_chunks_gives_the_same(finished: Run, tmp_path: Path) -> None:
-    from femtobarn.systems.emd_compression import predictions
-
     charge = toy_wafers(300, generator=np.random.default_rng(6))["charge"]
     path = _csv(tmp_path / "a.csv", charge[charge.sum(axis=1) > 0])
-    trained = study.load_part(next(finished.folder.glob("work/emd-5*")))
+    trained = training.MODELS.load(next(finished.folder.glob("work/emd-5*")))
     for chunk in (64, 1000):
-        predictions.write(trained, [path], tmp_path / f"{chunk}.h5", chunk=chunk, progress=False)
+        write_predictions(
+            [path],
+            tmp_path / f"{chunk}.h5",
+            hgcal.open_wafers,
+            partial(recipe.predicted, trained.model),
+            model=trained.part.name,
+            rows=chunk,
+            progress=False,
+        )
     with h5py.File(tmp_path / "64.h5") as a, h5py.File(tmp_path / "1000.h5") as b:
         for name in a:
             np.testing.assert_allclose(a[name][:], b[name][:], rtol=1e-5, atol=1e-5)
@@ -161,7 +168,7 @@ def test_predict_in_chunks_gives_the_same(finished: Run, tmp_path: Path) -> None
     [
         (lambda p: p.write_bytes(p.read_bytes()[:200]), "damaged"),
         (lambda p: p.unlink(), "no trained model|no checkpoint"),
-        (lambda p: torch.save({"other": torch.ones(3)}, p), "does not hold an autoencoder"),
+        (lambda p: torch.save({"other": torch.ones(3)}, p), "does not hold a model of this system"),
     ],
     ids=["truncated", "missing", "foreign"],
 )
@@ -314,8 +321,8 @@ def ordering(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str, i
     split = load_split(config.data, seed=config.seed, workers=1, progress=False)
     values = {}
     for part in config.study.parts():
-        trained = study.load_part(run.folder / "work" / part.name)
-        outcome = evaluation.learned_outcome(trained, split.test)
+        trained = training.MODELS.load(run.folder / "work" / part.name)
+        outcome = judge.learned_outcome(trained, split.test)
         values[part.labels["method"], part.labels["e-links"], part.seed] = float(np.nanmean(outcome.emd))
     return values
 
@@ -359,11 +366,148 @@ def test_five_bit_weights_cost_less_than_a_quarter(tmp_path: Path) -> None:
     part = study.Part("emd", 5, "published", 1)
     means = []
     for quantised in (True, False):
-        folder = tmp_path / str(quantised)
-        settings = Training(epochs=12, lr=8e-3, batch=100)
-        study.train_part(
-            part, split.train, split.validation, settings=settings, quantised=quantised, folder=folder
-        )
-        outcome = evaluation.learned_outcome(study.load_part(folder), split.test)
+        config = study.Config(study=study.Study(quantised=quantised))
+        trained = training.train_one(config, split, tmp_path / str(quantised), part, lambda *_: None)
+        outcome = judge.learned_outcome(trained, split.test)
         means.append(float(np.nanmean(outcome.emd)))
     assert 1.0 < means[0] / means[1] < 1.25
+
+
+@pytest.fixture
+def batch() -> dict[str, Tensor]:
+    charge = torch.from_numpy(toy_wafers(64, generator=np.random.default_rng(0))["charge"])
+    charge = charge[charge.sum(dim=1) > 0]
+    rows = len(charge)
+    return {
+        "charge": charge,
+        "eta": torch.full((rows,), 2.0),
+        "layer": torch.full((rows,), 9.0),
+        "row": torch.arange(rows),
+    }
+
+
+class Echo(nn.Module):
+    """An autoencoder that changes nothing, but for one weight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def forward(self, charge: Tensor, eta: Tensor, layer: Tensor) -> Tensor:
+        return normalise(charge) * self.scale
+
+
+def test_a_mixture_is_read_term_by_term() -> None:
+    assert parse("emd") == [Term("emd", 1.0)]
+    assert parse("emd+0.5*mse + 1e-3*telescope") == [
+        Term("emd", 1.0),
+        Term("mse", 0.5),
+        Term("telescope", 1e-3),
+    ]
+    assert title("emd+0.5*mse") == "exact EMD + 0.5 MSE"
+
+
+@pytest.mark.parametrize("bad", ["", "emd-mse", "0.5*", "emd+*mse", "two*emd"])
+def test_a_bad_mixture_is_refused(bad: str) -> None:
+    with pytest.raises(InputError, match=r"a loss is a name|there is no loss"):
+        parse(bad)
+
+
+@pytest.mark.parametrize("name", sorted(set(LOSSES) - {"learned"}))
+def test_a_perfect_copy_costs_nothing(name: str, batch: dict[str, Tensor]) -> None:
+    loss = CompressionLoss(name, wafers=len(batch["row"]))
+    assert float(loss(Echo(), batch).detach()) == pytest.approx(0, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", sorted(LOSSES))
+def test_every_loss_trains_every_weight(name: str, batch: dict[str, Tensor]) -> None:
+    torch.manual_seed(0)
+    net = EmdNet(generator=torch.Generator().manual_seed(0)).eval() if name == "learned" else None
+    loss, model = CompressionLoss(name, wafers=len(batch["row"]), net=net), Autoencoder(Encoder(), Decoder())
+    value = loss(model, batch)
+    value.backward()
+    assert torch.isfinite(value)
+    for weight_name, weight in model.named_parameters():
+        assert weight.grad is not None, weight_name
+        assert weight.grad.isfinite().all(), weight_name
+    if net is not None:
+        assert all(weight.grad is None for weight in net.parameters()), "the learned EMD is frozen"
+
+
+def test_a_mixture_is_the_weighted_sum_of_its_terms(batch: dict[str, Tensor]) -> None:
+    torch.manual_seed(0)
+    model, rows = Autoencoder(Encoder(), Decoder()), len(batch["row"])
+    each = [CompressionLoss(name, wafers=rows)(model, batch).item() for name in ("emd", "mse")]
+    both = CompressionLoss("emd+0.5*mse", wafers=rows)(model, batch).item()
+    assert both == pytest.approx(each[0] + 0.5 * each[1], rel=1e-5)
+
+
+def test_kept_potentials_change_nothing_but_the_time(batch: dict[str, Tensor]) -> None:
+    torch.manual_seed(0)
+    model, loss = Autoencoder(Encoder(), Decoder()), CompressionLoss("emd", wafers=len(batch["row"]))
+    cold = loss(model, batch)
+    assert loss.potentials.abs().sum() > 0
+    assert loss(model, batch).item() == pytest.approx(cold.item(), rel=1e-6)
+    cost = torch.from_numpy(wafer.distances().copy())
+    image = model(batch["charge"], batch["eta"], batch["layer"])
+    assert cold.item() == pytest.approx(emd(batch["charge"], image, cost).mean().item(), rel=1e-5)
+    assert mean_emd(model, batch).item() == pytest.approx(cold.item(), rel=1e-5)
+
+
+def test_the_learned_loss_needs_its_network() -> None:
+    with pytest.raises(ValueError, match="trained network"):
+        CompressionLoss("learned", wafers=10)
+
+
+@pytest.fixture(scope="module")
+def charge() -> torch.Tensor:
+    return torch.from_numpy(toy_wafers(2000, generator=np.random.default_rng(0))["charge"])
+
+
+def test_best_choice_fits_the_frame_and_one_more_cell_would_not(charge: torch.Tensor) -> None:
+    for links, cells in conventional.CELLS_SENT.items():
+        assert conventional.best_choice(charge.numpy(), cells=cells).bits.max() <= 32 * links
+        assert conventional.best_choice(charge.numpy(), cells=cells + 1).bits.max() > 32 * links
+        assert conventional.HEADER_BITS + 16 * BITS[links] <= 32 * links
+
+
+def test_best_choice_keeps_the_largest(charge: torch.Tensor) -> None:
+    q = charge.numpy()
+    kept = conventional.best_choice(q, cells=5).charge
+    assert np.all((kept > 0).sum(1) <= 5)
+    smallest_kept = np.where(kept > 0, q, np.inf).min(1)
+    largest_lost = np.where(kept > 0, 0, q).max(1)
+    assert np.all(largest_lost <= smallest_kept)
+    assert np.all((kept <= q) & (kept > q * (1 - 1 / 8)) | (kept == 0))
+
+
+@pytest.mark.parametrize("size", [4, 16])
+def test_super_trigger_cells_keep_the_sum_of_each_group(charge: torch.Tensor, size: int) -> None:
+    q = charge.numpy()
+    sent = conventional.super_trigger_cells(q, size=size).charge
+    groups = {4: conventional.GROUPS_OF_4, 16: conventional.GROUPS_OF_16}[size]
+    assert sorted(groups.ravel()) == list(range(48))
+    before, after = q[:, groups].sum(2), sent[:, groups].sum(2)
+    assert np.all((after <= before) & (after >= before * (1 - 1 / 16) - 1))
+    assert np.all((sent[:, groups] > 0).sum(2) <= 1)
+
+
+def test_threshold_pays_for_each_cell(charge: torch.Tensor) -> None:
+    q = charge.numpy()
+    sent = conventional.threshold(q, counts=50)
+    number = (q > 50).sum(1)
+    np.testing.assert_array_equal((sent.charge > 0).sum(1), number)
+    np.testing.assert_array_equal(sent.bits, 12 + np.minimum(6 * number, 48) + 7 * number)
+
+
+@given(charge=st.integers(0, 2**22), exponent=st.integers(3, 5), mantissa=st.integers(2, 5))
+def test_float_format_is_representable_and_near(charge: int, exponent: int, mantissa: int) -> None:
+    q = np.array([float(charge)])
+    sent = conventional.float_format(q, exponent=exponent, mantissa=mantissa)
+    codes = {
+        m * 2 ** max(e - 1, 0) + (2**mantissa * 2 ** (e - 1) if e else 0)
+        for e in range(2**exponent)
+        for m in range(2**mantissa)
+    }
+    assert sent[0] in codes
+    assert sent[0] == max(c for c in codes if c <= charge)

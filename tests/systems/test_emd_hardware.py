@@ -15,12 +15,16 @@ from femtobarn.cli import execute
 from femtobarn.errors import InputError
 from femtobarn.hardware.integer_model import IntegerModel
 from femtobarn.hardware.verilog import verilog
+from femtobarn.nn import wafer_autoencoder as model
 from femtobarn.nn.quantised import exact_ebops
+from femtobarn.parts import Report
 from femtobarn.runs import Run
 from femtobarn.simulate.toy_wafers import toy_wafers
-from femtobarn.systems.emd_compression import designs, model, recipe, study
-from femtobarn.systems.emd_compression.quantised import BitEncoder, TrainedBits, fixed_point
+from femtobarn.study import Trained, Writing
+from femtobarn.systems.emd_compression import hardware, recipe
 from femtobarn.systems.emd_compression.sample import Data, load_split
+from femtobarn.systems.emd_compression.study import Part, TrainedBits
+from femtobarn.systems.emd_compression.training import MODELS, train_one
 
 SYSTEM = recipes.all_systems()["emd-compression"]
 TINY = recipe.PRESETS["tiny"]
@@ -29,7 +33,8 @@ HGQ = replace(
     quantiser="hgq",
     study=replace(TINY.study, losses=("emd",)),
     train=replace(TINY.train, epochs=4),
-    hgq=replace(TINY.hgq, betas=(1e-6, 1e-3), vectors=100),
+    hgq=replace(TINY.hgq, betas=(1e-6, 1e-3)),
+    verilog=replace(TINY.verilog, vectors=100),
 )
 icarus = pytest.mark.skipif(shutil.which("iverilog") is None, reason="needs Icarus Verilog")
 
@@ -46,40 +51,16 @@ def charge() -> torch.Tensor:
     return torch.from_numpy(toy_wafers(1000, generator=np.random.default_rng(2))["charge"])
 
 
-def _parts(run: Run) -> list[study.Trained]:
-    return [study.load_part(folder) for folder in sorted(run.folder.glob("work/*beta*"))]
+def _parts(run: Run) -> list[Trained[Part]]:
+    return [MODELS.load(folder) for folder in sorted(run.folder.glob("work/*beta*"))]
 
 
 def _table(run: Run) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
     for result in run.results():
-        if result.name == designs.NAME:
+        if result.name == hardware.NAME:
             found.setdefault(result.labels["encoder"], {})[result.labels["quantity"]] = result.value
     return found
-
-
-@pytest.mark.parametrize("bits", model.BITS.values())
-def test_the_chip_s_encoder_is_the_same_in_layers(charge: torch.Tensor, bits: int) -> None:
-    torch.manual_seed(bits)
-    encoder = model.Encoder(bits=bits)
-    with torch.no_grad():
-        for p in encoder.parameters():  # large weights, so that every saturation is met
-            p.normal_(0, 0.7)
-    _, integers = fixed_point(encoder)
-    found = integers.run_integers(integers.encode(designs.shares(charge.numpy())))
-    np.testing.assert_array_equal(found, encoder.integer_codes(charge.long()).numpy())
-    with pytest.raises(InputError, match="floating point"):
-        fixed_point(model.Encoder(bits=None))
-
-
-def test_training_of_bits_starts_where_the_chip_s_encoder_is(charge: torch.Tensor) -> None:
-    """With the chip's steps of hidden values and ranges that cut nothing off the codes of both are the same."""
-    torch.manual_seed(0)
-    encoder = model.Encoder(bits=9)
-    bits = BitEncoder(encoder, charge, fraction=model.HIDDEN[0], weight_fraction=model.WEIGHT[0]).eval()
-    assert torch.equal(bits(charge), encoder(charge))
-    coarse = BitEncoder(encoder, charge, fraction=1, weight_fraction=1).eval()
-    assert not torch.equal(coarse(charge), encoder(charge))
 
 
 def test_the_codes_fit_the_frame(finished: Run, charge: torch.Tensor) -> None:
@@ -96,7 +77,7 @@ def test_a_higher_price_buys_a_cheaper_encoder(finished: Run) -> None:
     assert cheap < 0.7 * dear
 
 
-def _price(trained: study.Trained) -> float:
+def _price(trained: Trained[Part]) -> float:
     return trained.part.beta
 
 
@@ -133,17 +114,17 @@ def test_the_verilog_in_the_run_gives_every_code(finished: Run) -> None:
     split = load_split(HGQ.data, seed=HGQ.seed, workers=1, progress=False)
     for trained in _parts(finished):
         stored = IntegerModel.load(finished.folder / "verilog" / trained.part.name / "model.npz")
-        codes = stored.run_integers(stored.encode(designs.shares(split.test.charge)))
+        codes = stored.run_integers(stored.encode(hardware.shares(split.test.charge)))
         own = trained.model.encoder.integer_codes(torch.from_numpy(split.test.charge).long())
         np.testing.assert_array_equal(codes, own.numpy())
 
 
 def test_vectors_are_test_wafers_first() -> None:
     split = load_split(Data(engine="analytic", wafers=1000), seed=1, workers=1, progress=False)
-    found = designs.vectors(split, len(split.test) + 5)
-    np.testing.assert_array_equal(found[: len(split.test)], designs.shares(split.test.charge))
-    np.testing.assert_array_equal(found[len(split.test) :], designs.shares(split.validation.charge[:5]))
-    assert len(designs.vectors(split, 10**6)) == sum(map(len, split[:3]))
+    found = hardware.vectors(split, len(split.test) + 5)
+    np.testing.assert_array_equal(found[: len(split.test)], hardware.shares(split.test.charge))
+    np.testing.assert_array_equal(found[len(split.test) :], hardware.shares(split.validation.charge[:5]))
+    assert len(hardware.vectors(split, 10**6)) == sum(split.sizes.values())
 
 
 @icarus
@@ -184,15 +165,9 @@ def test_a_training_of_bits_goes_on_to_the_same_numbers(finished: Run, tmp_path:
     shutil.copytree(finished.folder / "work" / part.start.name, tmp_path / "work" / part.start.name)
     split = load_split(HGQ.data, seed=HGQ.seed, workers=1, progress=False)
 
-    def train(report: object) -> None:
-        study.train_further(
-            part,
-            split.train,
-            split.validation,
-            settings=HGQ.hgq,
-            work=tmp_path / "work",
-            report=report,  # type: ignore[arg-type]
-        )
+    def train(report: Report) -> None:
+        trained = train_one(HGQ, split, tmp_path / "work", part, report)
+        MODELS.save(trained, HGQ.of(part), tmp_path / "work" / part.name)
 
     def stop(done: int, *_: object) -> None:
         if done == 2:
@@ -202,7 +177,7 @@ def test_a_training_of_bits_goes_on_to_the_same_numbers(finished: Run, tmp_path:
         train(stop)
     assert not (tmp_path / "work" / part.name / "model.pt").exists()
     train(lambda *_: None)
-    again, before = (study.load_part(root / "work" / part.name) for root in (tmp_path, finished.folder))
+    again, before = (MODELS.load(root / "work" / part.name) for root in (tmp_path, finished.folder))
     for name, weight in again.model.state_dict().items():
         assert torch.equal(weight, before.model.state_dict()[name]), name
     assert again.validation == before.validation
@@ -210,22 +185,22 @@ def test_a_training_of_bits_goes_on_to_the_same_numbers(finished: Run, tmp_path:
 
 def test_the_chip_s_formats_are_trained_as_long(finished: Run) -> None:
     """The fair control: the same start, as many epochs, and formats that stay."""
-    (control,) = (part for part in TINY.study.further_parts(HGQ.hgq) if not part.beta)
-    longer, start = (study.load_part(finished.folder / "work" / p.name) for p in (control, control.start))
+    (control,) = (part for part in HGQ.hgq.parts(TINY.study) if not part.beta)
+    longer, start = (MODELS.load(finished.folder / "work" / p.name) for p in (control, control.start))
     assert [len(each.history) for each in _parts(finished)] == [len(longer.history)] * 2
     assert longer.model.encoder.bits == start.model.encoder.bits
     assert type(longer.model.encoder) is type(start.model.encoder) is model.Encoder
     assert not torch.equal(longer.model.encoder.dense.weight, start.model.encoder.dense.weight)
     assert longer.validation < start.validation
-    assert designs.chosen([longer, *_parts(finished)], replace(HGQ.hgq, reference=True))[0] is longer
+    assert hardware.chosen([longer, *_parts(finished)], replace(HGQ.hgq, reference=True))[0] is longer
 
 
 def test_settings_that_make_no_sense_are_told() -> None:
     with pytest.raises(InputError, match="betas above 0"):
         TrainedBits(betas=())
     with pytest.raises(InputError, match="two vectors"):
-        TrainedBits(vectors=1)
+        Writing(vectors=1)
     with pytest.raises(InputError, match="quantised"):
         replace(HGQ, study=replace(HGQ.study, quantised=False))
     with pytest.raises(InputError, match=r"hgq\.seeds"):
-        HGQ.study.further_parts(replace(HGQ.hgq, seeds=(9,)))
+        replace(HGQ.hgq, seeds=(9,)).parts(HGQ.study)

@@ -49,6 +49,7 @@ def write_designs(
     designs: Sequence[Design],
     test: Float64[np.ndarray, "event *shape"],
     *,
+    vectors: Float64[np.ndarray, "vector *shape"] | None = None,
     settings: Writing,
     module: str = "network",
     folder: str = "verilog",
@@ -62,7 +63,8 @@ def write_designs(
     Args:
         run: The files go to ``FOLDER/NAME`` in it.
         designs: What to write.
-        test: Inputs of test events, the first of which are simulated.
+        test: Inputs of test events.
+        vectors: Inputs, the first of which are simulated; those of the test events if not given.
         settings: See `Writing`.
         module: Name of the Verilog module.
         folder: Of all designs, in the run.
@@ -70,7 +72,8 @@ def write_designs(
         progress: Show bars.
     """
     missing = [each for each in designs if run.done(f"designs/{each.name}") is None]
-    work = functools.partial(_write, run, test, settings, module, folder)
+    simulated = (test if vectors is None else vectors)[: settings.vectors]
+    work = functools.partial(_write, run, simulated, test, settings, module, folder)
     run_parts(work, missing, name=_name, title="designs", workers=workers, progress=progress)
     reports = {each.name: run.done(f"designs/{each.name}") or {} for each in designs}
     for name, report in reports.items():
@@ -113,13 +116,20 @@ def design_rows(
 
 
 def _write(
-    run: Run, test: np.ndarray, settings: Writing, module: str, folder: str, design: Design, _: Report
+    run: Run,
+    vectors: np.ndarray,
+    test: np.ndarray,
+    settings: Writing,
+    module: str,
+    folder: str,
+    design: Design,
+    _: Report,
 ) -> None:
     try:
         report = export_verilog(
             design.integers(),
             run.folder / folder / design.name,
-            vectors=test[: settings.vectors],
+            vectors=vectors,
             test=test,
             pipeline=settings.pipeline,
             optimise=settings.optimise,

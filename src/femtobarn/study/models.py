@@ -176,16 +176,20 @@ class Models(Generic[P]):
             raise InputError(f"{path} does not hold a model of this system") from error
 
     def choose(
-        self, run: Run, name: str | None = None, *, among: Callable[[P], bool] = lambda _: True
+        self, run: Run, name: str | None = None, *, among: Callable[[P], int] = lambda _: True
     ) -> Trained[P]:
         """The trained part of that name; without one, the best on the validation sample of those asked for.
+
+        Args:
+            run: A run whose training is done.
+            name: Of a part.
+            among: Whether a part is asked for, or its rank: one of the highest rank that there is gets chosen.
 
         Raises:
             InputError: The run holds no trained part, or none of that name.
         """
         trained = [self.load(folder) for folder in run.trained(name)]
-        wanted = [each for each in trained if among(each.part)] or trained
-        return min(wanted, key=lambda each: (each.validation, each.part))
+        return min(trained, key=lambda each: (-int(among(each.part)), each.validation, each.part))
 
 
 def _train_one(

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from femtobarn.errors import InputError
 from femtobarn.hardware.integer_nodes import Conv, Linear
+from femtobarn.nn import wafer_autoencoder as emd
 from femtobarn.nn.quantised import (
     QuantisedConv,
     QuantisedLinear,
@@ -24,7 +25,6 @@ from femtobarn.nn.quantised import (
     quantise,
     to_integer,
 )
-from femtobarn.systems.emd_compression import model as emd
 
 
 class Residual(nn.Module):

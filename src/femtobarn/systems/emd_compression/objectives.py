@@ -19,8 +19,8 @@ from femtobarn.losses import (
     telescope_mse,
     weighted_mse,
 )
+from femtobarn.nn.wafer_autoencoder import normalise
 from femtobarn.physics import wafer
-from femtobarn.systems.emd_compression.model import normalise
 
 LOSSES = {
     "emd": "exact EMD",

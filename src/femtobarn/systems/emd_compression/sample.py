@@ -1,8 +1,9 @@
 """The wafers of a run: from the published files, from Geant4, or from the analytic stand-in."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from femtobarn.errors import InputError
 from femtobarn.runs import Provenance
 from femtobarn.simulate.toy_wafers import toy_wafers
 from femtobarn.simulate.wafers import WaferSimulation, simulate_wafers
+from femtobarn.study import Split, check_shares
 
 
 @dataclass(frozen=True)
@@ -33,16 +35,13 @@ class Data:
     """Share of the showers by which the best epoch is chosen."""
 
     def __post_init__(self) -> None:
-        if not (0 < self.test < 1 and 0 < self.validation < 1 and self.test + self.validation < 1):
-            raise InputError(
-                f"shares in (0, 1) that leave some wafers to train on: got {self.test}, {self.validation}"
-            )
+        check_shares(self.validation, self.test)
         if self.wafers < 100:
             raise InputError(f"at least 100 wafers are needed: got {self.wafers}")
 
 
 @dataclass(frozen=True)
-class Sample:
+class Wafers:
     """Wafers, one row each."""
 
     charge: np.ndarray
@@ -57,21 +56,12 @@ class Sample:
     def __len__(self) -> int:
         return len(self.charge)
 
-    def take(self, rows: np.ndarray) -> "Sample":
+    def take(self, rows: Any) -> "Wafers":
         """The wafers of these rows."""
-        return Sample(self.charge[rows], self.eta[rows], self.layer[rows], self.group[rows])
+        return Wafers(self.charge[rows], self.eta[rows], self.layer[rows], self.group[rows])
 
 
-class Split(NamedTuple):
-    """Three samples without a common shower."""
-
-    train: Sample
-    validation: Sample
-    test: Sample
-    provenance: Provenance
-
-
-def load_split(data: Data, *, seed: int, workers: int, progress: bool) -> Split:
+def load_split(data: Data, *, seed: int, workers: int, progress: bool) -> Split[Wafers]:
     """Wafers of a run, cut at the minimum sum and split so that no shower stands on two sides.
 
     Published files have no shower number: there, as published, the first fifth of the rows (the share ``test``)
@@ -80,64 +70,51 @@ def load_split(data: Data, *, seed: int, workers: int, progress: bool) -> Split:
     Raises:
         InputError: A file cannot be read, or too few wafers are left.
     """
-    if data.path is not None:
-        sample, provenance = read_sample(data.path, limit=data.wafers), _real(data.path)
-    elif data.engine == "geant4":
-        sample = from_arrays(simulate_wafers(data.simulation, workers=workers, progress=progress))
-        provenance = Provenance(
-            "stand-in", "hgcal", source="Geant4, silicon-tungsten stack", generator=asdict(data.simulation)
-        )
-    else:
-        arrays = toy_wafers(data.wafers, generator=np.random.default_rng(seed))
-        sample = from_arrays(
-            arrays | {"shower": np.arange(data.wafers)}
-        )  # each wafer has a shower of its own
-        provenance = Provenance(
-            "stand-in", "hgcal", source="analytic wafers", generator={"wafers": data.wafers, "seed": seed}
-        )
-    sample = sample.take(np.flatnonzero(sample.charge.sum(axis=1) >= data.minimum))
+    wafers, provenance = _load(data, seed=seed, workers=workers, progress=progress)
+    wafers = wafers.take(np.flatnonzero(wafers.charge.sum(axis=1) >= data.minimum))
     shares = (1 - data.test - data.validation, data.validation, data.test)
-    if len(sample) * min(shares) < 10:
+    if len(wafers) * min(shares) < 10:
         raise InputError(
-            f"too few wafers above {data.minimum:g} counts to train, validate and test: {len(sample)}"
+            f"too few wafers above {data.minimum:g} counts to train, validate and test: {len(wafers)}"
         )
-    if data.path is not None and len(np.unique(sample.group)) == 1:
-        first = int(data.test * len(sample))
-        rest = hgcal.split_by_group(np.arange(first, len(sample)), fractions=_unit(shares[:2]), seed=seed)
-        rows = [first + part for part in rest] + [np.arange(first)]
+    if data.path is not None and len(np.unique(wafers.group)) == 1:
+        first = int(data.test * len(wafers))
+        fractions = tuple(share / sum(shares[:2]) for share in shares[:2])
+        rest = hgcal.split_by_group(np.arange(first, len(wafers)), fractions=fractions, seed=seed)
+        rows = [*(first + part for part in rest), np.arange(first)]
     else:
-        rows = list(hgcal.split_by_group(sample.group, fractions=shares, seed=seed))
-    train, validation, test = (sample.take(part) for part in rows)
+        rows = list(hgcal.split_by_group(wafers.group, fractions=shares, seed=seed))
+    train, validation, test = map(wafers.take, rows)
     return Split(train, validation, test, provenance)
 
 
-def read_sample(path: Path, *, limit: int) -> Sample:
-    """Up to ``limit`` wafers of a file or folder in one of the formats of ``datasets.hgcal``."""
-    source = hgcal.open_wafers(path)
-    wanted = [name for name in ("charge", "eta", "layer", "shower") if name in source.columns]
-    return from_arrays(source.read(wanted, 0, min(limit, len(source))))
-
-
-def from_arrays(arrays: dict[str, np.ndarray]) -> Sample:
+def from_arrays(arrays: Mapping[str, np.ndarray]) -> Wafers:
     """Columns a source lacks are filled with a constant: the large decoder then cannot learn from them."""
     charge = np.ascontiguousarray(arrays["charge"], dtype=np.float32)
 
-    def column(name: str, missing: float) -> np.ndarray:
-        return np.asarray(arrays.get(name, np.full(len(charge), missing)))
+    def column(name: str, missing: float, kind: type) -> np.ndarray:
+        return np.asarray(arrays.get(name, np.full(len(charge), missing))).astype(kind)
 
-    return Sample(
-        charge,
-        column("eta", 2.0).astype(np.float32),
-        column("layer", 9).astype(np.float32),
-        column("shower", 0).astype(np.int64) if "shower" in arrays else np.zeros(len(charge), np.int64),
-    )
+    eta, layer = column("eta", 2.0, np.float32), column("layer", 9, np.float32)
+    return Wafers(charge, eta, layer, column("shower", 0, np.int64))
 
 
-def _real(path: Path) -> Provenance:
-    """The published set is known by the name of its folder; anything else is the user's own."""
-    known = (name for name in (hgcal.TTBAR, hgcal.ELECTRONS) if name in path.resolve().parts)
-    return Provenance("real", next(known, "own wafers"), source=str(path), files=hgcal.checksums(path))
-
-
-def _unit(shares: tuple[float, ...]) -> tuple[float, ...]:
-    return tuple(share / sum(shares) for share in shares)
+def _load(data: Data, *, seed: int, workers: int, progress: bool) -> tuple[Wafers, Provenance]:
+    if data.path is not None:
+        source = hgcal.open_wafers(data.path)
+        wanted = [name for name in ("charge", "eta", "layer", "shower") if name in source.columns]
+        wafers = from_arrays(source.read(wanted, 0, min(data.wafers, len(source))))
+        # The published set is known by the name of its folder; anything else is the user's own.
+        known = (name for name in (hgcal.TTBAR, hgcal.ELECTRONS) if name in data.path.resolve().parts)
+        files = hgcal.checksums(data.path)
+        return wafers, Provenance("real", next(known, "own wafers"), str(data.path), files)
+    if data.engine == "geant4":
+        arrays = simulate_wafers(data.simulation, workers=workers, progress=progress)
+        settings = asdict(data.simulation)
+        return from_arrays(arrays), Provenance(
+            "stand-in", "hgcal", "Geant4, silicon-tungsten stack", generator=settings
+        )
+    arrays = toy_wafers(data.wafers, generator=np.random.default_rng(seed))
+    arrays |= {"shower": np.arange(data.wafers)}  # each wafer has a shower of its own
+    settings = {"wafers": data.wafers, "seed": seed}
+    return from_arrays(arrays), Provenance("stand-in", "hgcal", "analytic wafers", generator=settings)

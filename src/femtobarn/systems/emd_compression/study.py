@@ -1,26 +1,59 @@
-"""What is trained in one run: a list of autoencoders, each a part that can be done on its own."""
+"""All settings of a run, and the list of what it trains."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-import numpy as np
-import torch
-from torch import Tensor
-
-from femtobarn.engine import Objective, TensorTable, Training, fit, load_tensors, save_tensors
+from femtobarn.engine import Training
 from femtobarn.errors import InputError
-from femtobarn.losses import EmdNet
-from femtobarn.nn.quantised import CostedLoss
-from femtobarn.runs import Run
-from femtobarn.systems.emd_compression import model as parts_of_model
-from femtobarn.systems.emd_compression.objectives import CompressionLoss, mean_emd, parse, title
-from femtobarn.systems.emd_compression.quantised import BitEncoder, TrainedBits
-from femtobarn.systems.emd_compression.sample import Sample
+from femtobarn.nn.wafer_autoencoder import BITS
+from femtobarn.study import Writing
+from femtobarn.systems.emd_compression.learned_emd import LearnedEmd
+from femtobarn.systems.emd_compression.objectives import parse, title
+from femtobarn.systems.emd_compression.sample import Data
 
 DecoderName = Literal["published", "large"]
-_EXAMPLE = 4096  # training wafers that show an encoder with trained bits its first ranges
+
+
+class Part(NamedTuple):
+    """One training: an autoencoder, or the learned EMD that some of them need as their loss."""
+
+    loss: str
+    links: int  # 0 for the learned EMD
+    decoder: str
+    seed: int
+    beta: float = 0.0  # price of an effective bit operation; 0 for the chip's formats
+    further: bool = False  # goes on from `start`
+
+    @property
+    def name(self) -> str:
+        """Its folder, and its name for ``predict --model``, such as ``emd-5links-large-seed1``."""
+        if not self.links:
+            return "learned-emd"
+        words = [self.loss.replace("*", "x"), f"{self.links}links", self.decoder, f"seed{self.seed}"]
+        words += [f"beta{self.beta:g}" if self.beta else "longer"] if self.further else []
+        return "-".join(words)
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Its place in tables; parts that differ by their seed only have the same labels."""
+        method = title(self.loss) + (", large decoder" if self.decoder == "large" else "")
+        if self.further:
+            method += f", trained bits (beta {self.beta:g})" if self.beta else ", trained as long as bits"
+        return {"method": method, "e-links": str(self.links)}
+
+    @property
+    def start(self) -> "Part":
+        """The part with the chip's formats whose weights a further training starts from."""
+        return self._replace(beta=0.0, further=False)
+
+    @property
+    def needs(self) -> list["Part"]:
+        """Parts that must be trained before."""
+        metric = [LEARNED_EMD] if self.links and "learned" in self.loss else []
+        return metric + ([self.start] if self.further else [])
+
+
+LEARNED_EMD = Part("learned", 0, "none", 0)  #: known by its name; its seed is that of the run
 
 
 @dataclass(frozen=True)
@@ -48,233 +81,91 @@ class Study:
         for mixture in (*self.losses, *self.other_losses):
             parse(mixture)
         for links in (*self.links, self.other_links):
-            if links not in parts_of_model.BITS:
-                raise InputError(f"links must be among {list(parts_of_model.BITS)}: got {links}")
+            if links not in BITS:
+                raise InputError(f"links must be among {list(BITS)}: got {links}")
         if not (self.losses and self.links and self.seeds):
             raise InputError("at least one loss, one rate and one seed are needed")
 
-    def parts(self) -> list["Part"]:
+    def parts(self) -> list[Part]:
         """All autoencoders of the study, those of the first seed first."""
         plain = [(loss, links, "published") for loss in self.losses for links in self.links]
         other = [(loss, self.other_links, "published") for loss in self.other_losses]
         large = [(self.losses[0], links, "large") for links in self.links if self.large_decoder]
         chosen = dict.fromkeys(plain + other + large)
-        return [
-            Part(loss, links, decoder, seed)  # type: ignore[arg-type]
-            for seed in self.seeds
-            for loss, links, decoder in chosen
-        ]
+        return [Part(*each, seed) for seed in self.seeds for each in chosen]
 
-    def further_parts(self, settings: TrainedBits) -> list["Part"]:
+
+@dataclass(frozen=True)
+class TrainedBits:
+    """Trainings of the encoder together with its bits, and what is written of them; see ``quantiser``."""
+
+    betas: tuple[float, ...] = (5e-6, 2e-5, 1e-4)
+    """Prices of an effective bit operation, in units of the loss: an encoder is trained at each, for every rate."""
+    gamma: float = 1e-8
+    """Price of a bit, which keeps those low that multiply nothing."""
+    seeds: tuple[int, ...] = (1,)
+    """Seeds among those of the study; each training starts from the encoder of the same loss, rate and seed."""
+    fraction: float = 6.0
+    """Fractional bits of the activations at the start."""
+    weight_fraction: float = 4.0
+    """Fractional bits of the weights at the start; those of the chip have three."""
+    train: Training = field(default_factory=lambda: Training(epochs=10, lr=8e-3, batch=200))
+    """Of each training, and of the chip's formats that are trained as long beside them."""
+    synthesis: tuple[int, ...] = (5,)
+    """Rates in e-links at which yosys counts look-up tables, in minutes for each encoder; all have an estimate."""
+    reference: bool = True
+    """Write the encoder with the chip's formats too, at the highest rate; its yosys takes longest."""
+
+    def __post_init__(self) -> None:
+        if not (self.betas and self.seeds) or min(self.betas) <= 0 or self.gamma < 0:
+            raise InputError(f"expected betas above 0, gamma of 0 or more and a seed: got {self.betas}")
+
+    def parts(self, study: Study) -> list[Part]:
         """Trainings that go on from the first loss and the published decoder, at every rate.
 
         The chip's formats first, trained as much longer, so that a gain by bits is not one by epochs; then the
         encoder together with its bits, at every price.
         """
-        seeds = [seed for seed in self.seeds if seed in settings.seeds]
+        seeds = [seed for seed in study.seeds if seed in self.seeds]
         if not seeds:
-            raise InputError(f"hgq.seeds must be among those of the study {self.seeds}: got {settings.seeds}")
+            raise InputError(f"hgq.seeds must be among those of the study {study.seeds}: got {self.seeds}")
         return [
-            Part(self.losses[0], links, "published", seed, beta, further=True)
+            Part(study.losses[0], links, "published", seed, beta, further=True)
             for seed in seeds
-            for links in self.links
-            for beta in (0.0, *settings.betas)
+            for links in study.links
+            for beta in (0.0, *self.betas)
         ]
 
 
-class Part(NamedTuple):
-    """One autoencoder of the study."""
+@dataclass(frozen=True)
+class Config:
+    """All settings of a run."""
 
-    loss: str
-    links: int
-    decoder: DecoderName
-    seed: int
-    beta: float = 0.0  # price of an effective bit operation; 0 for the chip's formats
-    further: bool = False  # goes on from `start`
+    data: Data = field(default_factory=Data)
+    study: Study = field(default_factory=Study)
+    train: Training = field(default_factory=lambda: Training(epochs=12, lr=8e-3, batch=100))
+    surrogate: LearnedEmd = field(default_factory=LearnedEmd)
+    quantiser: Literal["chip", "hgq"] = "chip"
+    """Formats of the encoder: those of the chip, or also a study of encoders whose bits are trained (HGQ,
+    arXiv:2405.00645) and written as Verilog, beside the chip's formats trained as long."""
+    hgq: TrainedBits = field(default_factory=TrainedBits)
+    verilog: Writing = field(default_factory=lambda: Writing(vectors=10_000))
+    seed: int = 1
+    """Seed of the split, the stand-in and the learned EMD."""
+    workers: int = 2
+    """Processes that simulate and train side by side."""
 
-    @property
-    def name(self) -> str:
-        """As it is called on disk and by ``predict --model``, such as ``emd-5links-large-seed1``."""
-        words = [self.loss.replace("*", "x"), f"{self.links}links", self.decoder, f"seed{self.seed}"]
-        words += [f"beta{self.beta:g}" if self.beta else "longer"] if self.further else []
-        return "-".join(words)
+    def __post_init__(self) -> None:
+        if self.workers < 1:
+            raise InputError(f"workers must be at least 1: got {self.workers}")
+        if self.quantiser == "hgq" and not self.study.quantised:
+            raise InputError("trained bits start from the chip's formats: leave study.quantised on")
 
-    @property
-    def start(self) -> "Part":
-        """The part with the chip's formats whose weights a further training starts from."""
-        return self._replace(beta=0.0, further=False)
+    def parts(self) -> list[Part]:
+        """Everything that is trained; what others need comes first."""
+        parts = self.study.parts() + (self.hgq.parts(self.study) if self.quantiser == "hgq" else [])
+        return [LEARNED_EMD] * any(LEARNED_EMD in part.needs for part in parts) + parts
 
-    @property
-    def labels(self) -> dict[str, str]:
-        """As it is labelled in tables; parts that differ by their seed only have the same labels."""
-        method = title(self.loss) + (", large decoder" if self.decoder == "large" else "")
-        if self.further:
-            method += f", trained bits (beta {self.beta:g})" if self.beta else ", trained as long as bits"
-        return {"method": method, "e-links": str(self.links)}
-
-
-class Trained(NamedTuple):
-    """A trained autoencoder and how it came to be."""
-
-    part: Part
-    model: parts_of_model.Autoencoder
-    history: list[dict[str, float]]
-    validation: float
-
-
-def build(part: Part, *, quantised: bool) -> parts_of_model.Autoencoder:
-    """The untrained autoencoder of a part; its weights depend on the seed alone."""
-    torch.manual_seed(part.seed)
-    encoder = parts_of_model.Encoder(bits=parts_of_model.BITS[part.links] if quantised else None)
-    decoder = parts_of_model.Decoder() if part.decoder == "published" else parts_of_model.LargeDecoder()
-    if part.beta:  # ranges are in its weights, so that it may be made from any wafers
-        return parts_of_model.Autoencoder(BitEncoder(encoder, torch.ones(2, 48)), decoder)
-    return parts_of_model.Autoencoder(encoder, decoder)
-
-
-def train_part(
-    part: Part,
-    train: Sample,
-    validation: Sample,
-    *,
-    settings: Training,
-    quantised: bool,
-    folder: Path,
-    large_lr: float = 0.2,
-    net: EmdNet | None = None,
-    report: Callable[[int, int, str], None] = lambda *_: None,
-) -> None:
-    """Train one autoencoder and leave ``model.pt`` in its folder; nothing is done if it is there already."""
-    if (folder / "model.pt").exists():
-        return
-    model = build(part, quantised=quantised)
-    result = fit(
-        model,
-        CompressionLoss(part.loss, wafers=len(train), net=net),
-        table(train),
-        table(validation),
-        settings=settings,
-        seed=part.seed,
-        folder=folder,
-        validate=mean_emd,
-        lr_scale={"decoder": large_lr} if part.decoder == "large" else None,
-        report=lambda row: report(
-            int(row["epoch"]) + 1, settings.epochs, f"validation EMD {row['validation']:.3f}"
-        ),
-        progress=False,
-    )
-    content = {
-        "part": part._asdict(),
-        "quantised": quantised,
-        "weights": model.state_dict(),
-        "history": result.history,
-        "validation": result.validation,
-    }
-    save_tensors(content, folder / "model.pt")
-    for checkpoint in ("last.ckpt", "best.ckpt"):  # they served to resume; model.pt is what stays
-        (folder / checkpoint).unlink(missing_ok=True)
-
-
-def train_further(
-    part: Part,
-    train: Sample,
-    validation: Sample,
-    *,
-    settings: TrainedBits,
-    work: Path,
-    report: Callable[[int, int, str], None] = lambda *_: None,
-) -> None:
-    """Train encoder and decoder on from the part they start from, with their bits if these have a price.
-
-    Leaves ``model.pt``; nothing is done if it is there already.
-    """
-    folder = work / part.name
-    if (folder / "model.pt").exists():
-        return
-    model = load_part(work / part.start.name).model
-    columns = table(train)
-    loss: Objective = CompressionLoss(part.loss, wafers=len(train))
-    validate: Objective = mean_emd
-    if part.beta:
-        model.encoder = BitEncoder(
-            model.encoder,
-            columns.columns["charge"][:_EXAMPLE],
-            fraction=settings.fraction,
-            weight_fraction=settings.weight_fraction,
-        )
-        loss, validate = (CostedLoss(each, beta=part.beta, gamma=settings.gamma) for each in (loss, validate))
-    result = fit(
-        model.train(),
-        loss,
-        columns,
-        table(validation),
-        settings=settings.train,
-        seed=part.seed,
-        folder=folder,
-        validate=validate,
-        report=lambda row: report(
-            int(row["epoch"]) + 1, settings.train.epochs, f"validation EMD and cost {row['validation']:.3f}"
-        ),
-        progress=False,
-    )
-    columns = table(validation)
-    with torch.no_grad():
-        distance = float(mean_emd(model.eval(), columns.columns))
-    content = {
-        "part": part._asdict(),
-        "quantised": True,
-        "weights": model.state_dict(),
-        "history": result.history,
-        "validation": distance,
-    }
-    save_tensors(content, folder / "model.pt")
-    for checkpoint in ("last.ckpt", "best.ckpt"):
-        (folder / checkpoint).unlink(missing_ok=True)
-
-
-def load_part(folder: Path) -> Trained:
-    """The trained autoencoder in a folder that ``train_part`` wrote.
-
-    Raises:
-        InputError: The file is missing, damaged, or of another model.
-    """
-    content = load_tensors(folder / "model.pt")
-    try:
-        part = Part(**content["part"])
-        model = build(part, quantised=content["quantised"])
-        model.load_state_dict(content["weights"])
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise InputError(f"{folder / 'model.pt'} does not hold an autoencoder of this system") from error
-    return Trained(part, model.eval(), content["history"], content["validation"])
-
-
-def choose(run: Run, name: str | None, *, bits_first: bool = False) -> Trained:
-    """The trained part of that name; without one, that with the smallest validation EMD.
-
-    Args:
-        run: A run whose training is done.
-        name: Of a part.
-        bits_first: Choose among those with trained bits, if there are any.
-
-    Raises:
-        InputError: The run holds no trained part, or none of that name.
-    """
-    trained = [load_part(folder) for folder in run.trained(name)]
-    bits = [each for each in trained if each.part.beta]
-    return min(bits if bits and bits_first else trained, key=lambda t: (t.validation, t.part.name))
-
-
-def table(sample: Sample) -> TensorTable:
-    """The columns that training needs, as tensors."""
-    columns = {name: torch.from_numpy(getattr(sample, name)) for name in ("charge", "eta", "layer")}
-    return TensorTable(columns | {"row": torch.arange(len(sample))})
-
-
-@torch.no_grad()
-def decode(model: parts_of_model.Autoencoder, sample: Sample, *, chunk: int = 10_000) -> np.ndarray:
-    """Decoded charges of all wafers in CALQ counts, shape (wafer, 48)."""
-    columns: Sequence[Tensor] = [torch.from_numpy(c) for c in (sample.charge, sample.eta, sample.layer)]
-    pieces: list[Any] = [
-        model.charges(*piece) for piece in zip(*(torch.split(c, chunk) for c in columns), strict=True)
-    ]
-    return torch.cat(pieces).numpy()
+    def of(self, part: Part) -> Any:
+        """Settings without which a part cannot be built again."""
+        return self.study if part.links else self.surrogate

@@ -4,14 +4,11 @@ Its inputs are the shares of the wafer as the chip's bit shift leaves them, 48 u
 outputs are the 16 codes of 3, 5, 7 or 9 bits that travel. In between everything is quantised.
 """
 
-from dataclasses import dataclass, field
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from femtobarn.engine import Training
 from femtobarn.errors import InputError
 from femtobarn.hardware.integer_model import IntegerModel
 from femtobarn.nn.quantised import (
@@ -25,8 +22,7 @@ from femtobarn.nn.quantised import (
     quantise,
     to_integer,
 )
-from femtobarn.physics import wafer
-from femtobarn.systems.emd_compression.model import (
+from femtobarn.nn.wafer_autoencoder.encoder import (
     CODES,
     HIDDEN,
     INPUT,
@@ -37,44 +33,9 @@ from femtobarn.systems.emd_compression.model import (
     on_grid,
     transmitted_sum,
 )
+from femtobarn.physics import wafer
 
 _HIDDEN_INTEGER = HIDDEN[1] - 1 - HIDDEN[0]  # without the sign, which the ReLU before it leaves unused
-
-
-@dataclass(frozen=True)
-class TrainedBits:
-    """Trainings of the encoder together with its bits, and what is written of them; see ``quantiser``."""
-
-    betas: tuple[float, ...] = (5e-6, 2e-5, 1e-4)
-    """Prices of an effective bit operation, in units of the loss: an encoder is trained at each, for every rate."""
-    gamma: float = 1e-8
-    """Price of a bit, which keeps those low that multiply nothing."""
-    seeds: tuple[int, ...] = (1,)
-    """Seeds among those of the study; each training starts from the encoder of the same loss, rate and seed."""
-    fraction: float = 6.0
-    """Fractional bits of the activations at the start."""
-    weight_fraction: float = 4.0
-    """Fractional bits of the weights at the start; those of the chip have three."""
-    train: Training = field(default_factory=lambda: Training(epochs=10, lr=8e-3, batch=200))
-    """Of each training, and of the chip's formats that are trained as long beside them."""
-    vectors: int = 10_000
-    """Wafers that each encoder is simulated on: test wafers first, then those of validation and training."""
-    pipeline: int = 5
-    """Most adders between two registers; 0 for no registers."""
-    optimise: bool = True
-    """Share sums between outputs with alkaid; without it every weight is written by itself."""
-    synthesis: tuple[int, ...] = (5,)
-    """Rates in e-links at which yosys counts look-up tables, in minutes for each encoder; all have an estimate."""
-    reference: bool = True
-    """Write the encoder with the chip's formats too, at the highest rate; its yosys takes longest."""
-
-    def __post_init__(self) -> None:
-        if not (self.betas and self.seeds) or min(self.betas) <= 0 or self.gamma < 0:
-            raise InputError(f"expected betas above 0, gamma of 0 or more and a seed: got {self.betas}")
-        if self.vectors < 2 or self.pipeline < 0:
-            raise InputError(
-                f"expected at least two vectors and a pipeline of 0 or more: got {self.vectors}, {self.pipeline}"
-            )
 
 
 class BitEncoder(nn.Module):
@@ -147,9 +108,7 @@ def fixed_point(encoder: Encoder | BitEncoder) -> tuple[nn.Module, IntegerModel]
     if isinstance(encoder, BitEncoder):
         return encoder.exact.net, encoder.exact.integers
     if encoder.bits is None:
-        raise InputError(
-            "the encoder computes in floating point: train it with --study.quantised or --quantiser hgq"
-        )
+        raise InputError("the encoder computes in floating point: one whose codes have bits is needed")
     net = nn.Sequential(
         _inputs(),
         Wires(_image()),

@@ -1,20 +1,24 @@
 """How well wafers arrive: the exact EMD first, then what a normalised distance cannot see."""
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 
 from femtobarn.losses import emd
+from femtobarn.nn.wafer_autoencoder import BITS
 from femtobarn.physics import wafer
-from femtobarn.runs import DataKind, Result
-from femtobarn.systems.emd_compression import conventional, study
-from femtobarn.systems.emd_compression.model import BITS
-from femtobarn.systems.emd_compression.sample import Sample
+from femtobarn.runs import Result
+from femtobarn.study import Trained, Value, by_name, draws_of_units, gain, grouped, row
+from femtobarn.systems.emd_compression import conventional
+from femtobarn.systems.emd_compression.sample import Wafers
+from femtobarn.systems.emd_compression.study import Part
+from femtobarn.systems.emd_compression.training import decode
 
 _BOOTSTRAPS = 100
+_SAMPLE = "bootstrap over showers"
 
 
 class Outcome(NamedTuple):
@@ -31,6 +35,11 @@ class Outcome(NamedTuple):
     """Exact EMD from the wafer sent to the wafer that arrives, in sensor-cell pitches; NaN if it arrives empty."""
 
 
+def by_labels(outcomes: Iterable[Outcome]) -> dict[tuple[str, str], list[Outcome]]:
+    """Outcomes that differ by their seed only, together, by method and rate."""
+    return grouped(outcomes, lambda each: (each.labels["method"], each.labels["e-links"]))
+
+
 def exact_emd(
     sent: Float[np.ndarray, "wafer 48"], arrived: Float[np.ndarray, "wafer 48"]
 ) -> Float[np.ndarray, "wafer"]:
@@ -40,14 +49,14 @@ def exact_emd(
     return emd(a, b, cost).numpy()
 
 
-def learned_outcome(trained: study.Trained, test: Sample) -> Outcome:
+def learned_outcome(trained: Trained[Part], test: Wafers) -> Outcome:
     """A trained autoencoder on the test wafers."""
-    decoded = study.decode(trained.model, test)
+    decoded = decode(trained.model, test)
     bits = float(conventional.HEADER_BITS + 16 * BITS[trained.part.links])
     return Outcome(trained.part.labels, trained.part.seed, bits, decoded, exact_emd(test.charge, decoded))
 
 
-def conventional_outcomes(test: Sample, links: Sequence[int]) -> list[Outcome]:
+def conventional_outcomes(test: Wafers, links: Sequence[int]) -> list[Outcome]:
     """The algorithms of today's chip at the rates asked for, and those whose rate is not a choice."""
     fixed = {
         "threshold 1.35 MIP": conventional.threshold(test.charge),
@@ -75,85 +84,55 @@ FIGURES_OF_MERIT = {
 }  #: and their units; a cell is the pitch of a sensor cell, 1.2 cm
 
 
-def results(outcomes: Sequence[Outcome], test: Sample, *, data: DataKind) -> list[Result]:
-    """Every figure of merit for every algorithm, seeds taken together.
-
-    The error joins two sources in quadrature: which showers are in the test sample (bootstrap over showers) and,
-    for a trained algorithm, the standard deviation over the seeds of its trainings.
-    """
-    draws = bootstrap_rows(test.group, count=_BOOTSTRAPS, seed=0)
-    found = []
-    for group in by_labels(outcomes):
-        columns = [per_wafer(outcome, test) for outcome in group]
-        values = _stack([merits(each) for each in columns])
-        resampled = _stack([merits({k: v[rows] for k, v in columns[0].items()}) for rows in draws])
-        seeds = tuple(o.seed for o in group if o.seed is not None)
-        common = {"n": len(test), "split": "test", "data": data, "labels": group[0].labels, "seeds": seeds}
-        found.append(Result("bits per crossing", group[0].bits, None, "bit", **common))  # type: ignore[arg-type]
+def results(outcomes: Sequence[Outcome], test: Wafers) -> list[Result]:
+    """Every figure of merit for every algorithm, seeds taken together; errors join seeds and test showers."""
+    draws = draws_of_units(test.group, count=_BOOTSTRAPS, seed=0)
+    table = []
+    for same in by_labels(outcomes).values():
+        seeds = [each.seed for each in same if each.seed is not None]
+        measured = [_with_errors(per_wafer(each, test), draws) for each in same]
+        common: dict[str, Any] = {"labels": same[0].labels, "seeds": seeds, "n": len(test), "sample": _SAMPLE}
         for name, unit in FIGURES_OF_MERIT.items():
-            between = values[name].std(ddof=1) if len(group) > 1 else 0.0
-            error = float(np.hypot(resampled[name].std(ddof=1), between))
-            value = float(values[name].mean())
-            found.append(Result(name, value, error, unit, error_kind=_error_kind(seeds), **common))  # type: ignore[arg-type]
-    order = [*FIGURES_OF_MERIT, "bits per crossing"]
-    return sorted(found, key=lambda result: order.index(result.name))
+            table.append(row(name, [each[name] for each in measured], unit=unit, **common))
+        table.append(row("bits per crossing", [(same[0].bits, 0)], unit="bit", **common))
+    return by_name(table)
 
 
-def ratios(
-    outcomes: Sequence[Outcome], test: Sample, *, pairs: Sequence[tuple[str, str]], data: DataKind
-) -> list[Result]:
-    """Ratio of mean EMDs of two methods at each rate they share, seed by seed where both have seeds.
+def ratios(outcomes: Sequence[Outcome], test: Wafers, *, pairs: Sequence[tuple[str, str]]) -> list[Result]:
+    """Ratio of mean EMDs of two methods at each rate they share, wafer by wafer, and seed by seed if both have seeds.
 
     Args:
         outcomes: All outcomes.
         test: The test wafers.
         pairs: Methods, each with the method it is compared with.
-        data: Kind of the data.
     """
-    draws = bootstrap_rows(test.group, count=_BOOTSTRAPS, seed=0)
-    groups = {(g[0].labels["method"], g[0].labels["e-links"]): g for g in by_labels(outcomes)}
-    shared = [
-        (method, reference, links, group, groups[reference, links])
-        for method, reference in pairs
-        for (name, links), group in groups.items()
-        if name == method and (reference, links) in groups
-    ]
-    found = []
-    for method, reference, links, group, other in shared:
-        mine, theirs = (_seed_means(g) for g in (group, other))
-        seeds = tuple(seed for seed in mine if seed in theirs) or tuple(mine)
-        each = np.array([mine[seed] / theirs.get(seed, theirs.get(None, np.nan)) for seed in seeds])
-        sampled = [np.nanmean(group[0].emd[rows]) / np.nanmean(other[0].emd[rows]) for rows in draws]
-        between = each.std(ddof=1) if len(each) > 1 else 0.0
-        error = float(np.hypot(np.std(sampled, ddof=1), between))
-        numbered = tuple(seed for seed in seeds if seed is not None)
-        labels = {"method": method, "relative to": reference, "e-links": links}
-        found.append(
-            Result(
-                "ratio of mean EMD",
-                float(each.mean()),
-                error,
-                "",
-                len(test),
-                "test",
-                data,
-                labels,
-                numbered,
-                _error_kind(numbered),
+    draws = draws_of_units(test.group, count=_BOOTSTRAPS, seed=0)
+    groups, table = by_labels(outcomes), []
+    for method, reference in pairs:
+        for (_, links), mine in ((key, same) for key, same in groups.items() if key[0] == method):
+            theirs = {each.seed: each for each in groups.get((reference, links), ())}
+            shared = [(each, theirs.get(each.seed, theirs.get(None))) for each in mine]
+            matched = [(each, other) for each, other in shared if other is not None]
+            if not matched:
+                continue
+            seeds = [each.seed for each, _ in matched if each.seed is not None]
+            labels = {"method": method, "relative to": reference, "e-links": links}
+            values = gain(_mean_emd, matched, draws, ratio=True)
+            table.append(
+                row(
+                    "ratio of mean EMD",
+                    values,
+                    labels,
+                    seeds=seeds,
+                    n=len(test),
+                    sample=_SAMPLE,
+                    of_mean=True,
+                )
             )
-        )
-    return found
+    return table
 
 
-def by_labels(outcomes: Sequence[Outcome]) -> list[list[Outcome]]:
-    """Outcomes that differ by their seed only, together."""
-    groups: dict[tuple[str, ...], list[Outcome]] = {}
-    for outcome in outcomes:
-        groups.setdefault(tuple(outcome.labels.values()), []).append(outcome)
-    return list(groups.values())
-
-
-def per_wafer(outcome: Outcome, test: Sample) -> dict[str, Float[np.ndarray, "wafer"]]:
+def per_wafer(outcome: Outcome, test: Wafers) -> dict[str, Float[np.ndarray, "wafer"]]:
     """What each wafer contributes to the figures of merit; NaN where nothing arrives.
 
     "shift" is the distance between the charge-weighted centres, "width ratio" that of the charge-weighted
@@ -192,29 +171,29 @@ def merits(columns: Mapping[str, Float[np.ndarray, "wafer"]]) -> dict[str, float
     }
 
 
-def bootstrap_rows(group: Int[np.ndarray, "wafer"], *, count: int, seed: int) -> list[Int[np.ndarray, "_"]]:
-    """Rows of ``count`` bootstrap samples of whole showers: wafers of a shower are not independent."""
-    generator = np.random.default_rng(seed)
-    order = np.argsort(group, kind="stable")
-    showers = np.split(order, np.flatnonzero(np.diff(group[order])) + 1)
-    if len(showers) == 1:  # no shower numbers: every wafer for itself
-        showers = list(order[:, None])
-    draws = generator.integers(len(showers), size=(count, len(showers)))
-    return [np.concatenate([showers[i] for i in draw]) for draw in draws]
-
-
-def occupancy(sample: Sample) -> Int[np.ndarray, "wafer"]:
+def occupancy(sample: Wafers) -> Int[np.ndarray, "wafer"]:
     """Cells above one transverse MIP."""
     return (sample.charge > wafer.ADC_PER_MIP).sum(axis=1)
 
 
-def _conventional(name: str, links: str, sent: conventional.Sent, test: Sample) -> Outcome:
+def _conventional(name: str, links: str, sent: conventional.Sent, test: Wafers) -> Outcome:
     labels = {"method": name, "e-links": links}
     return Outcome(labels, None, float(sent.bits.mean()), sent.charge, exact_emd(test.charge, sent.charge))
 
 
-def _seed_means(group: Sequence[Outcome]) -> dict[int | None, float]:
-    return {outcome.seed: float(np.nanmean(outcome.emd)) for outcome in group}
+def _mean_emd(outcome: Outcome, rows: Int[np.ndarray, "_"]) -> float:
+    return float(np.nanmean(outcome.emd[rows]))
+
+
+def _with_errors(
+    columns: Mapping[str, Float[np.ndarray, "wafer"]], draws: Sequence[Int[np.ndarray, "_"]]
+) -> dict[str, Value]:
+    """Figures of merit, each with its bootstrap error."""
+    found = [merits({name: column[rows] for name, column in columns.items()}) for rows in draws]
+    return {
+        name: (value, float(np.std([each[name] for each in found[1:]], ddof=1)))
+        for name, value in found[0].items()
+    }
 
 
 def _moments(q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -232,11 +211,10 @@ def _core(q: np.ndarray) -> np.ndarray:
     return (wafer.hexagonal_distance() <= 1)[q.argmax(axis=1)]
 
 
-def _stack(rows: Sequence[dict[str, float]]) -> dict[str, np.ndarray]:
-    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
-
-
-def _error_kind(seeds: Sequence[int]) -> str:
-    if len(seeds) > 1:
-        return f"bootstrap over showers and standard deviation over {len(seeds)} seeds"
-    return "bootstrap over showers, one seed" if seeds else "bootstrap over showers"
+def pairs(parts: Iterable[Part]) -> list[tuple[str, str]]:
+    """Which method's mean EMD is set against which other's."""
+    first, *others = dict.fromkeys(part.labels["method"] for part in parts)
+    large = [method for method in others if "decoder" in method]
+    found = [(first, "MSE")] if "MSE" in others else []
+    found += [(method, first) for method in others if method != "MSE"]
+    return found + [(method, "best choice") for method in (first, *large)]

@@ -1,0 +1,36 @@
+"""Autoencoder of the 48 trigger cells of a wafer: encoders for a chip, decoders for what receives their codes.
+
+An encoder has ``encode(charge)``, which gives the `Codes` that travel; a decoder makes the image of them.
+"""
+
+from femtobarn.nn.wafer_autoencoder.autoencoder import Autoencoder
+from femtobarn.nn.wafer_autoencoder.bit_encoder import BitEncoder, fixed_point
+from femtobarn.nn.wafer_autoencoder.decoders import Decoder, LargeDecoder
+from femtobarn.nn.wafer_autoencoder.encoder import (
+    BITS,
+    CODES,
+    HIDDEN,
+    INPUT,
+    WEIGHT,
+    Codes,
+    Encoder,
+    normalise,
+    transmitted_sum,
+)
+
+__all__ = [
+    "BITS",
+    "CODES",
+    "HIDDEN",
+    "INPUT",
+    "WEIGHT",
+    "Autoencoder",
+    "BitEncoder",
+    "Codes",
+    "Decoder",
+    "Encoder",
+    "LargeDecoder",
+    "fixed_point",
+    "normalise",
+    "transmitted_sum",
+]
