@@ -108,17 +108,8 @@ def results(samples: dict[str, Images], real: Images, *, seed: int, null_trainin
         labels, n = {"method": name}, len(images.ecal)
         table += [row(key, [(value, 0)], labels, n=n) for key, value in differences(images, real).items()]
         apart = tell_apart(real, images, seed=seed, null_trainings=null_trainings)
-        table.append(
-            Result(
-                auc,
-                apart.value,
-                apart.error,
-                n=n,
-                split="test",
-                labels=labels,
-                error_kind="classified showers",
-            )
-        )
+        value = apart.value, apart.error
+        table.append(row(auc, [value], labels, n=n, sample="classified showers"))
         if np.isfinite(apart.null):
             null = [(apart.null, apart.null_error)]
             table.append(row(auc, null, {"method": f"null of {name}"}, n=n, sample="pair to pair"))

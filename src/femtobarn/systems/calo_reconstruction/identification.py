@@ -9,8 +9,7 @@ from jaxtyping import Bool
 from femtobarn.metrics.classifier_test import auc
 from femtobarn.metrics.roc import accuracy, background_rejection
 from femtobarn.runs import Result
-from femtobarn.study import by_name, draws_of_classes, gain
-from femtobarn.study import over_seeds as over_trainings
+from femtobarn.study import by_name, draws_of_classes, gain, row
 from femtobarn.systems.calo_reconstruction.evaluation import Evaluation, Outcome, over_seeds
 from femtobarn.systems.calo_reconstruction.sample import TASKS, Selection, hadronic_ratio
 
@@ -68,12 +67,10 @@ def gains(outcomes: Sequence[Outcome], tests: Mapping[str, Selection], settings:
 
         draws = draws_of_classes(signal, count=settings.bootstraps, seed=0)
         values = gain(area, [(outcome, reference) for outcome in group], draws)
-        value, error = over_trainings(values, of_mean=True)
-        seeds = tuple(o.part.seed for o in group)
-        kinds = "bootstrap of the test showers" + (", and of the seeds" if len(seeds) > 1 else "")
+        seeds, sample = [o.part.seed for o in group], "bootstrap of the test showers"
         table.append(
-            Result("gain in AUC over the BDT", value, error, n=len(signal), split="test", labels=part.labels,
-                   seeds=seeds, error_kind=kinds)
+            row("gain in AUC over the BDT", values, part.labels, seeds=seeds, n=len(signal), sample=sample,
+                of_mean=True)
         )  # fmt: skip
     return table
 
@@ -86,9 +83,7 @@ def filters(tests: Mapping[str, Selection]) -> list[Result]:
         error = float(np.sqrt(test.kept * (1 - test.kept) / max(n, 1)))
         labels = {"task": TASKS[task].title}
         name = "share kept by the cut on HCAL/ECAL"
-        table.append(
-            Result(name, test.kept, error or None, n=n, split="test", labels=labels, error_kind="binomial")
-        )
+        table.append(row(name, [(test.kept, error)], labels, n=n, sample="binomial"))
     return table
 
 
@@ -100,10 +95,6 @@ def _row(
     inside: Bool[np.ndarray, "shower"],
     more: Mapping[str, str] | None = None,
 ) -> Result:
-    value, error = np.array([merit(o.score[inside & signal], o.score[inside & ~signal]) for o in group]).T
-    between = float(value.std(ddof=1)) if len(group) > 1 else 0.0
-    words = "test sample" + (f" and standard deviation over {len(group)} seeds" if len(group) > 1 else "")
-    return Result(
-        name, float(value.mean()), float(np.hypot(error.mean(), between)), n=int(inside.sum()), split="test",
-        labels=group[0].part.labels | dict(more or {}), seeds=tuple(o.part.seed for o in group), error_kind=words,
-    )  # fmt: skip
+    values = [merit(o.score[inside & signal], o.score[inside & ~signal]) for o in group]
+    labels, seeds = group[0].part.labels | dict(more or {}), [o.part.seed for o in group]
+    return row(name, values, labels, seeds=seeds, n=int(inside.sum()))
