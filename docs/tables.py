@@ -70,6 +70,9 @@ HEADLINES = {
             )
         ),
     ),
+    "calo-gan": Headline(
+        "AUC against Geant4", *(({"method": method},) for method in ("3-D GAN", "mean shower"))
+    ),
     "calo-reconstruction": Headline(
         "AUC",
         *(

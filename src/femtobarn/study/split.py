@@ -1,5 +1,6 @@
 """Three samples of a run without a common event, and where they come from."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
@@ -59,7 +60,7 @@ def cut(
     *,
     validation: float,
     test: float,
-    seed: int,
+    seed: int | Sequence[int],
     least: int = 10,
     what: str = "events",
 ) -> Split[S]:
@@ -69,7 +70,7 @@ def cut(
         sample: Independent events; for events that belong together see `femtobarn.data.split.split_by_group`.
         provenance: Where they come from.
         validation, test: Shares of the events, see `check_shares`.
-        seed: Another seed gives another order.
+        seed: Another seed gives another order; several numbers are one seed.
         least: Fewest events that each of the three needs.
         what: The events as the message calls them.
 

@@ -1,1 +1,1 @@
-"""Identify particles and measure their energy from calorimeter cells in one network, and the 3-D GAN of showers."""
+"""Identify particles and measure their energy from calorimeter cells in one network."""

@@ -6,13 +6,16 @@ import numpy as np
 import torch
 from jaxtyping import Float, Float64
 
+from femtobarn.data.shower_table import ShowerTable
 from femtobarn.datasets.clic import Calibration, Showers
 from femtobarn.errors import require
+from femtobarn.parts import Report
 from femtobarn.physics.calorimeter_cells import HCAL, HIT, SAMPLING_WEIGHTS, features
 from femtobarn.physics.resampling import Geometry, Resampling
-from femtobarn.systems.calo_reconstruction.sample import ShowerTable
+from femtobarn.study import Split, Trained
+from femtobarn.systems.calo_reconstruction.sample import Data, calibration, of_task
+from femtobarn.systems.calo_reconstruction.study import ROWS, Part
 
-_ROWS = 250  # dense at once
 _RIDGES = (1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0)  # of the mean square of a column
 
 
@@ -23,8 +26,8 @@ def shapes(
     table, resampling = ShowerTable(showers, window=window), Resampling(window, geometry)
     weights = torch.from_numpy(SAMPLING_WEIGHTS).float() * calibration.ecal
     parts = []
-    for start in range(0, len(showers), _ROWS):
-        batch = table[torch.arange(start, min(start + _ROWS, len(showers)))]
+    for rows in table.batches(ROWS):
+        batch = table[rows]
         ecal = resampling(batch["ecal"] * weights).numpy()
         hcal = calibration.hcal * batch["hcal"].numpy()
         found = features(ecal, hcal, hit=HIT * calibration.ecal)
@@ -49,6 +52,26 @@ class Trees(NamedTuple):
         """Energy in GeV, of features and calibrated sums."""
         found: np.ndarray = sums * self.regressor.predict(x)
         return found
+
+
+def train_trees(
+    part: Part, split: Split[Showers], report: Report, *, data: Data, rounds: int
+) -> Trained[Part]:
+    """Boosted trees of a task and granularity; what they say of the test showers is kept, they themselves are not."""
+    scale, columns = calibration(split), []
+    for done, sample in enumerate((split.train, split.validation, split.test)):
+        report(done, 4, "shower shapes")
+        chosen = of_task(sample, part.task, data)
+        geometry: Any = part.geometry
+        x = shapes(chosen.showers, window=data.window, geometry=geometry, calibration=scale)
+        if part.network == "trees-layers":
+            x = np.hstack((x, layer_sums(chosen.showers)))
+        columns.append((x, chosen.label, chosen.energy, scale.energy(chosen.showers)))
+    report(3, 4, "trees")
+    trees = fit_trees(*columns[0], validation=columns[1], seed=part.seed, rounds=rounds)
+    x, _, _, sums = columns[2]
+    kept = {"score": torch.from_numpy(trees.score(x)), "energy": torch.from_numpy(trees.energy(x, sums))}
+    return Trained(part, None, [], -float(trees.classifier.validation_score_[-1]), kept)
 
 
 def fit_trees(

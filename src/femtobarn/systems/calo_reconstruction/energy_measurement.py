@@ -1,6 +1,6 @@
 """How well the energy is measured: bias and resolution of each method on the same test showers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -10,20 +10,17 @@ from jaxtyping import Float, Float64, Int
 from femtobarn.datasets.clic import Showers
 from femtobarn.metrics.energy_resolution import ResolutionFit, fit_resolution
 from femtobarn.plots.resolution import central_width
-from femtobarn.runs import DataKind, Result
+from femtobarn.runs import Result
+from femtobarn.study import Split, by_name, draws_of_units, gain, row
 from femtobarn.systems.calo_reconstruction import baselines
-from femtobarn.systems.calo_reconstruction.evaluation import Evaluation, Outcome, truth_of
-from femtobarn.systems.calo_reconstruction.sample import (
-    SPECIES_TITLES,
-    TASKS,
-    Data,
-    Split,
-    of_species,
-    of_task,
-)
-from femtobarn.systems.calo_reconstruction.study import TITLES
+from femtobarn.systems.calo_reconstruction.evaluation import Evaluation, Outcome
+from femtobarn.systems.calo_reconstruction.sample import SPECIES_TITLES, TASKS, Data, Selection, of_task
 
 LINEAR, LAYERS = "linear in ECAL and HCAL", "weighted layer sum"
+WIDTH, TERMS = (
+    "width over that of the weighted layer sum",
+    ("stochastic term a", "noise term b", "constant term c"),
+)
 
 
 class Response(NamedTuple):
@@ -49,39 +46,42 @@ class Estimates(NamedTuple):
     """One array for each seed."""
 
 
-def energies(outcomes: Sequence[Outcome], split: Split, data: Data) -> list[Estimates]:
+def energies(
+    outcomes: Sequence[Outcome], tests: Mapping[str, Selection], split: Split[Showers], data: Data
+) -> list[Estimates]:
     """For each species the networks and trees of the first task that has it, and linear estimates of its own.
 
     The linear estimates are fitted on training showers of that species alone, which the networks do not know.
     """
-    table = []
-    seen: set[str] = set()
-    tasks = list(dict.fromkeys(o.task for o in outcomes))
-    for task in tasks:
-        for species in TASKS[task][1:]:
-            if species in seen:
-                continue
-            seen.add(species)
-            test = truth_of(split, data, task)
-            mine = np.isin(test.rows, of_species(split.test, species))
-            by_method: dict[str, list[np.ndarray]] = {}
-            for outcome in outcomes:
-                if outcome.task == task and outcome.geometry == "clic":
-                    title = TITLES[outcome.method]
-                    by_method.setdefault(title, []).append(outcome.energy[mine])
-            train, validation = (_passing(s, data, task, species) for s in (split.train, split.validation))
-            own = split.test.take(test.rows[mine])
-            line = baselines.fit_linear(baselines.sums(train), train.columns["energy"])
-            by_method[LINEAR] = [line.energy(baselines.sums(own))]
-            by_method[LAYERS] = [baselines.fit_layers(train, validation).energy(baselines.layer_sums(own))]
-            table.append(Estimates(species, task, test.energy[mine], by_method))
-    return table
+    first = {species: task for task in reversed(list(tests)) for species in TASKS[task][1:]}
+    return [
+        Estimates(species, task, *_of_species(species, task, outcomes, tests[task], split, data))
+        for task in tests
+        for species in TASKS[task][1:]
+        if first[species] == task
+    ]
 
 
-def _passing(showers: Showers, data: Data, task: str, species: str) -> Showers:
-    """Those of a species that pass the cut of a task."""
-    rows, _, _ = of_task(showers, task, data)
-    return showers.take(np.intersect1d(rows, of_species(showers, species)))
+def _of_species(
+    species: str,
+    task: str,
+    outcomes: Sequence[Outcome],
+    test: Selection,
+    split: Split[Showers],
+    data: Data,
+) -> tuple[np.ndarray, dict[str, list[np.ndarray]]]:
+    """True energies, and those by each method."""
+    mine, by_method = test.of(species), dict[str, list[np.ndarray]]()
+    for outcome in outcomes:
+        if (outcome.part.task, outcome.part.geometry) == (task, "clic"):
+            by_method.setdefault(outcome.part.method, []).append(outcome.energy[mine])
+    chosen = (of_task(sample, task, data) for sample in (split.train, split.validation))
+    train, validation = (each.showers.take(np.flatnonzero(each.of(species))) for each in chosen)
+    own = test.showers.take(np.flatnonzero(mine))
+    line = baselines.fit_linear(baselines.sums(train), train.columns["energy"])
+    by_method[LINEAR] = [line.energy(baselines.sums(own))]
+    by_method[LAYERS] = [baselines.fit_layers(train, validation).energy(baselines.layer_sums(own))]
+    return test.energy[mine], by_method
 
 
 def response(
@@ -117,78 +117,71 @@ def fit(found: Response) -> ResolutionFit | None:
     return fit_resolution(found.energy, found.width, found.width_error, generator=np.random.default_rng(0))
 
 
-def results(estimates: Sequence[Estimates], settings: Evaluation, *, kind: DataKind) -> list[Result]:
+def results(estimates: Sequence[Estimates], settings: Evaluation) -> list[Result]:
     """Width relative to the best linear estimate, terms of the resolution and largest bias.
 
-    Terms and bias are those of the first seed; the width is the mean over the seeds, with their standard deviation.
+    Terms and bias are those of the first seed; the width is the mean over the seeds.
     """
-    table = []
+    table: list[Result] = []
     for each in estimates:
+        draws = draws_of_units(np.arange(len(each.energy)), count=settings.bootstraps, seed=0)
         for method, arrays in each.by_method.items():
-            labels = {"species": SPECIES_TITLES[each.species], "method": method}
+            labels, n = {"species": SPECIES_TITLES[each.species], "method": method}, len(each.energy)
             binned = response(each.energy, arrays[0], settings.bins, least=settings.least)
-            rows = [_width(each, method, settings), *_terms(binned), *_largest_bias(binned)]
+            values = width_ratios(each.energy, arrays, each.by_method[LAYERS][0], draws)
+            if method == LAYERS:
+                values = [(1.0, 0.0)]
+            sample = "bootstrap of the test showers"
+            table.append(row(WIDTH, values, labels, n=n, sample=sample))
             table += [
-                Result(name, value, error, unit, len(each.energy), "test", kind, labels, (), words)
-                for name, value, error, unit, words in rows
+                row(name, [value], labels, n=n, unit=unit, sample=words)
+                for name, value, unit, words in (*_terms(binned), *_largest_bias(binned))
             ]
-    return sorted(table, key=lambda result: _REGRESSION.index(result.name))
+    return by_name(table, [WIDTH, *TERMS, "largest bias"])
 
 
-_REGRESSION = (
-    "width over that of the weighted layer sum", "stochastic term a", "noise term b", "constant term c",
-    "largest bias",
-)  # fmt: skip
-_Row = tuple[str, float, float | None, str, str]  # name, value, error, unit, kind of error
+_Row = tuple[str, tuple[float, float], str, str]  # name, value with error, unit, kind of error
 
 
-def _width(each: Estimates, method: str, settings: Evaluation) -> _Row:
-    if method == LAYERS:
-        return _REGRESSION[0], 1.0, None, "", ""
-    base, arrays = each.by_method[LAYERS][0], each.by_method[method]
-    ratio, error = np.array([width_ratio(each.energy, a, base, settings.bootstraps) for a in arrays]).T
-    between = float(ratio.std(ddof=1)) if len(arrays) > 1 else 0.0
-    words = "bootstrap of the test showers" + (f", and {len(arrays)} seeds" if len(arrays) > 1 else "")
-    return _REGRESSION[0], float(ratio.mean()), float(np.hypot(error.mean(), between)), "", words
-
-
-def _terms(binned: Response) -> list[_Row]:
+def _terms(binned: Response) -> Iterable[_Row]:
     terms = fit(binned)
-    if terms is None:
-        return []
-    units = ("sqrt(GeV)", "GeV", "")
-    return [
-        (name, value, error, unit, "toys of the widths")
-        for name, value, error, unit in zip(_REGRESSION[1:4], terms[:3], terms[3:6], units, strict=True)
-    ]
+    if terms is not None:
+        units = ("sqrt(GeV)", "GeV", "")
+        for name, value, error, unit in zip(TERMS, terms[:3], terms[3:6], units, strict=True):
+            yield name, (value, error), unit, "toys of the widths"
 
 
-def _largest_bias(binned: Response) -> list[_Row]:
-    if not len(binned.bias):
-        return []
-    worst = int(np.argmax(np.abs(binned.bias)))
-    value, error = float(binned.bias[worst]), float(binned.bias_error[worst])
-    return [("largest bias", value, error, "", "of a median")]
+def _largest_bias(binned: Response) -> Iterable[_Row]:
+    if len(binned.bias):
+        worst = int(np.argmax(np.abs(binned.bias)))
+        yield "largest bias", (float(binned.bias[worst]), float(binned.bias_error[worst])), "", "of a median"
 
 
-def width_ratio(
+def width_ratios(
     true: Float64[np.ndarray, "shower"],
-    found: Float64[np.ndarray, "shower"],
+    found: Sequence[Float64[np.ndarray, "shower"]],
     reference: Float64[np.ndarray, "shower"],
-    bootstraps: int,
-) -> tuple[float, float]:
+    draws: Sequence[Int[np.ndarray, "_"]],
+) -> list[tuple[float, float]]:
     """Central width of ``(found / median response - true) / sqrt(true)`` over that of the reference, and its error.
 
     The residuals are divided by the square root, so that all energies count alike, and the energies by the median of
     ``found / true``, so that a low response is no gain. The error is that of a bootstrap.
+
+    Args:
+        true: Energies, GeV.
+        found: Estimates, one array for each seed.
+        reference: Estimate to compare with.
+        draws: Rows of the bootstrap, see `femtobarn.study.draws_of_units`.
     """
-    residuals = [(each / np.median(each / true) - true) / np.sqrt(true) for each in (found, reference)]
-    generator = np.random.default_rng(0)
+    pairs = [(_residual(true, each), _residual(true, reference)) for each in found]
+    return gain(lambda each, rows: _width(each[rows]), pairs, draws, ratio=True)
 
-    def ratio(rows: np.ndarray) -> float:
-        widths = [np.subtract(*np.quantile(each[rows], (0.84, 0.16))) for each in residuals]
-        return float(widths[0] / widths[1])
 
-    everything = np.arange(len(true))
-    drawn = [ratio(generator.integers(0, len(true), len(true))) for _ in range(bootstraps)]
-    return ratio(everything), float(np.std(drawn, ddof=1))
+def _residual(true: np.ndarray, found: np.ndarray) -> np.ndarray:
+    scaled: np.ndarray = (found / np.median(found / true) - true) / np.sqrt(true)
+    return scaled
+
+
+def _width(residual: np.ndarray) -> float:
+    return float(np.subtract(*np.quantile(residual, (0.84, 0.16))))

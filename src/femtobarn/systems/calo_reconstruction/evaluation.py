@@ -1,16 +1,20 @@
 """Settings of the evaluation, and what networks and trees say of the same test showers."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
-from jaxtyping import Float64, Int
+import torch
+from jaxtyping import Float64
+from numpy import ndarray
 
 from femtobarn.errors import InputError
-from femtobarn.systems.calo_reconstruction import baselines, study
-from femtobarn.systems.calo_reconstruction.sample import TASKS, Data, Split, hadronic_ratio, of_task
-from femtobarn.systems.calo_reconstruction.study import GEOMETRIES, TITLES, Part, Trained
+from femtobarn.hardware.latency import single_event_latency
+from femtobarn.runs import Result
+from femtobarn.study import Trained, by_name, grouped, row
+from femtobarn.systems.calo_reconstruction.sample import Selection
+from femtobarn.systems.calo_reconstruction.study import Part, outputs
 
 
 @dataclass(frozen=True)
@@ -29,8 +33,6 @@ class Evaluation:
     """Samples drawn with replacement behind the errors of differences."""
     least: int = 40
     """Showers that a bin of energy must have."""
-    nulls: int = 2
-    """Trainings of a classifier of Geant4 against Geant4 behind the null of that against the GAN; 0 for none."""
     calls: int = 100
     """Single showers behind a latency; 0 leaves it out."""
 
@@ -45,92 +47,80 @@ class Evaluation:
 
 
 class Outcome(NamedTuple):
-    """One method on the test showers of a task."""
+    """One training on the test showers of its task."""
 
-    task: str
-    method: str
-    geometry: str
-    seed: int
-    score: Float64[np.ndarray, "shower"]
-    energy: Float64[np.ndarray, "shower"]
-
-    @property
-    def labels(self) -> dict[str, str]:
-        """As in tables."""
-        return {
-            "task": TASKS[self.task].title,
-            "method": TITLES.get(self.method, self.method),
-            "cells": GEOMETRIES[self.geometry],
-        }
+    part: Part
+    score: Float64[ndarray, "shower"]
+    """Logit of the signal."""
+    energy: Float64[ndarray, "shower"]
+    """GeV."""
 
 
-class Truth(NamedTuple):
-    """Test showers of a task and what is known of them."""
+def outcomes(
+    trained: Sequence[Trained[Part]], tests: Mapping[str, Selection], *, window: int
+) -> list[Outcome]:
+    """All networks and trees on the test showers of their tasks.
 
-    rows: Int[np.ndarray, "shower"]
-    label: Int[np.ndarray, "shower"]
-    energy: Float64[np.ndarray, "shower"]
-    pdg: Int[np.ndarray, "shower"]
-    ratio: Float64[np.ndarray, "shower"]
-
-
-def truth_of(split: Split, data: Data, task: str) -> Truth:
-    """The test showers of a task."""
-    rows, label, _ = of_task(split.test, task, data)
-    columns = split.test.columns
-    ratio = hadronic_ratio(split.test)[rows]
-    return Truth(rows, label, columns["energy"][rows], columns["pdg"][rows], ratio)
-
-
-def of_networks(trained: Sequence[Trained], split: Split, data: Data) -> list[Outcome]:
-    """All networks on the test showers of their tasks."""
-    tables = {each.part.task: study.table(split.test, each.part.task, data) for each in trained}
+    Args:
+        trained: Networks and trees.
+        tests: Test showers of each task.
+        window: Cells of the ECAL in x and y that networks see.
+    """
+    tables = {task: test.table(window) for task, test in tests.items()}
     found = []
     for each in trained:
-        out = study.outputs(each.model, tables[each.part.task])
-        part = each.part
-        found.append(
-            Outcome(part.task, part.network, part.geometry, part.seed, out.logit.numpy(), out.energy.numpy())
-        )
+        if each.model is None:
+            score, energy = each.kept["score"], each.kept["energy"]
+        else:
+            said = outputs(each.model, tables[each.part.task])
+            score, energy = said.logit, said.energy
+        found.append(Outcome(each.part, score.numpy(), energy.numpy()))
     return found
 
 
-def of_trees(
-    part: Part,
-    split: Split,
-    data: Data,
-    shapes: dict[str, Float64[np.ndarray, "shower feature"]],
-    settings: Evaluation,
-) -> Outcome:
-    """Boosted trees on the features of a task and geometry, fitted and applied.
+def over_seeds(outcomes: Sequence[Outcome]) -> list[list[Outcome]]:
+    """Outcomes that differ by their seed only, together; CLIC's cells first."""
 
-    Args:
-        part: Which method, task and geometry.
-        split: The showers.
-        data: Their cuts.
-        shapes: Features of all showers of the samples "train", "validation" and "test".
-        settings: Rounds.
-    """
-    columns = []
-    for name in ("train", "validation", "test"):
-        showers = getattr(split, name)
-        rows, label, _ = of_task(showers, part.task, data)
-        columns.append(
-            (
-                shapes[name][rows],
-                label,
-                showers.columns["energy"][rows],
-                split.calibration.energy(showers)[rows],
+    def place(outcome: Outcome) -> tuple[bool, str, str, str]:
+        part = outcome.part
+        return part.geometry != "clic", part.task, part.geometry, part.network
+
+    return list(grouped(sorted(outcomes, key=place), place).values())
+
+
+def costs(
+    trained: Sequence[Trained[Part]], tests: Mapping[str, Selection], *, window: int, calls: int
+) -> list[Result]:
+    """Weights, latency of one shower, and time of a shower in a batch, of each kind of network."""
+    found = []
+    networks = [each for each in trained if each.model is not None]
+    for part, model in {each.part.network: (each.part, each.model) for each in reversed(networks)}.values():
+        labels = {"method": part.method}
+        weights = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+        found.append(row("weights", [(weights, 0)], labels, split=""))
+        if not calls:
+            continue
+        table = tests[part.task].table(window)
+        for size in (1, min(1000, len(table))):
+            batch = table[torch.arange(size)]
+            more = labels | {"showers at once": str(size)}
+            found.append(_time(model, batch, more, calls=calls))
+    return by_name(found)
+
+
+def _time(
+    model: torch.nn.Module, batch: Mapping[str, torch.Tensor], labels: dict[str, str], *, calls: int
+) -> Result:
+    """Microseconds a shower: the median of single calls for a batch of one, else one call."""
+    arguments = [batch[name] for name in ("ecal", "hcal", "sums", "direction")]
+    name, size = "time per shower", len(batch["ecal"])
+    with torch.inference_mode():
+        if size == 1:
+            call = single_event_latency(lambda: model(*arguments), calls=calls)
+            spread = call.percentile_95 - call.median
+            return Result(
+                name, call.median, spread, "us", 1, labels=labels, error_kind="95 % quantile - median"
             )
-        )
-    trees = baselines.fit_trees(*columns[0], validation=columns[1], seed=part.seed, rounds=settings.rounds)
-    x, _, _, sums = columns[2]
-    return Outcome(part.task, part.network, part.geometry, part.seed, trees.score(x), trees.energy(x, sums))
-
-
-def grouped(outcomes: Sequence[Outcome]) -> list[list[Outcome]]:
-    """Outcomes that differ by their seed only, together."""
-    groups: dict[tuple[str, str, str], list[Outcome]] = {}
-    for outcome in outcomes:
-        groups.setdefault((outcome.task, outcome.geometry, outcome.method), []).append(outcome)
-    return [group for _, group in sorted(groups.items(), key=lambda pair: (pair[0][1] != "clic", pair[0][1]))]
+        start = time.perf_counter()
+        model(*arguments)
+        return Result(name, 1e6 * (time.perf_counter() - start) / size, None, "us", size, labels=labels)

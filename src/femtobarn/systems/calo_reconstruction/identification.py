@@ -1,15 +1,17 @@
 """How well particles are identified: figures of merit of each method, and gains over trees on shapes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
+from jaxtyping import Bool
 
 from femtobarn.metrics.classifier_test import auc
 from femtobarn.metrics.roc import accuracy, background_rejection
-from femtobarn.runs import DataKind, Result
-from femtobarn.systems.calo_reconstruction.evaluation import Evaluation, Outcome, grouped, truth_of
-from femtobarn.systems.calo_reconstruction.sample import TASKS, Data, Split, of_task
+from femtobarn.runs import Result
+from femtobarn.study import by_name, draws_of_classes, gain, row
+from femtobarn.systems.calo_reconstruction.evaluation import Evaluation, Outcome, over_seeds
+from femtobarn.systems.calo_reconstruction.sample import TASKS, Selection, hadronic_ratio
 
 Merit = Callable[[np.ndarray, np.ndarray], tuple[float, float]]
 MERITS: dict[str, Merit] = {
@@ -20,122 +22,79 @@ MERITS: dict[str, Merit] = {
 
 
 def results(
-    outcomes: Sequence[Outcome], split: Split, data: Data, settings: Evaluation, *, kind: DataKind
+    outcomes: Sequence[Outcome], tests: Mapping[str, Selection], settings: Evaluation
 ) -> list[Result]:
     """Accuracy, AUC and rejection of each method; AUC in bins of energy, and of electron-like pions."""
     table = []
-    for group in grouped(outcomes):
-        test = truth_of(split, data, group[0].task)
-        signal = test.label == 1
+    for group in over_seeds(outcomes):
+        test = tests[group[0].part.task]
+        signal, everything = test.label == 1, np.ones(len(test.label), dtype=bool)
         for name, merit in MERITS.items():
-            values = [merit(o.score[signal], o.score[~signal]) for o in group]
-            table.append(_result(name, values, group, len(signal), kind))
-        regions = {
-            f"{low:g}-{high:g} GeV": (test.energy >= low) & (test.energy < high)
-            for low, high in pairwise(settings.wide_bins)
-        }
-        if group[0].task == "e-pi":
-            regions[f"HCAL/ECAL < {settings.electron_like:g}"] = test.ratio < settings.electron_like
-        for words, inside in regions.items():
-            if min((inside & signal).sum(), (inside & ~signal).sum()) < 20:
-                continue
-            values = [auc(o.score[inside & ~signal], o.score[inside & signal]) for o in group]
-            more = {"showers": words}
-            table.append(_result("AUC in a region", values, group, int(inside.sum()), kind, more=more))
-    order = [*MERITS, "AUC in a region"]
-    return sorted(table, key=lambda result: order.index(result.name))
+            table.append(_row(name, merit, group, signal, everything))
+        for words, inside in regions(test, group[0].part.task, settings).items():
+            if min((inside & signal).sum(), (inside & ~signal).sum()) >= 20:
+                more = {"showers": words}
+                table.append(_row("AUC in a region", MERITS["AUC"], group, signal, inside, more))
+    return by_name(table, [*MERITS, "AUC in a region"])
 
 
-def gains(
-    outcomes: Sequence[Outcome], split: Split, data: Data, settings: Evaluation, *, kind: DataKind
-) -> list[Result]:
+def regions(test: Selection, task: str, settings: Evaluation) -> dict[str, Bool[np.ndarray, "shower"]]:
+    """Test showers of some energies, and those in which a pion looks like an electron."""
+    found = {
+        f"{low:g}-{high:g} GeV": (test.energy >= low) & (test.energy < high)
+        for low, high in pairwise(settings.wide_bins)
+    }
+    if task == "e-pi":
+        limit = settings.electron_like
+        found[f"HCAL/ECAL < {limit:g}"] = hadronic_ratio(test.showers) < limit
+    return found
+
+
+def gains(outcomes: Sequence[Outcome], tests: Mapping[str, Selection], settings: Evaluation) -> list[Result]:
     """AUC of each other method minus that of the trees on shapes in the same cells, on the same showers."""
     table = []
-    trees = {(o.task, o.geometry): o for o in outcomes if o.method == "trees"}
-    for group in grouped(outcomes):
-        reference = trees.get((group[0].task, group[0].geometry))
-        if reference is None or group[0].method == "trees":
+    trees = {(o.part.task, o.part.geometry): o for o in outcomes if o.part.network == "trees"}
+    for group in over_seeds(outcomes):
+        part = group[0].part
+        reference = trees.get((part.task, part.geometry))
+        if reference is None or part.network == "trees":
             continue
-        test = truth_of(split, data, group[0].task)
-        value, error = auc_gain(group, reference, test.label == 1, settings.bootstraps)
-        seeds = tuple(o.seed for o in group)
-        kinds = "bootstrap of the test showers" + (", and of the seeds" if len(seeds) > 1 else "")
-        labels = group[0].labels
+        signal = tests[part.task].label == 1
+
+        def area(outcome: Outcome, rows: np.ndarray, signal: np.ndarray = signal) -> float:
+            score, mine = outcome.score[rows], signal[rows]
+            return auc(score[~mine], score[mine])[0]
+
+        draws = draws_of_classes(signal, count=settings.bootstraps, seed=0)
+        values = gain(area, [(outcome, reference) for outcome in group], draws)
+        seeds, sample = [o.part.seed for o in group], "bootstrap of the test showers"
         table.append(
-            Result(
-                "gain in AUC over the BDT",
-                value,
-                error,
-                "",
-                len(test.rows),
-                "test",
-                kind,
-                labels,
-                seeds,
-                kinds,
-            )
-        )
+            row("gain in AUC over the BDT", values, part.labels, seeds=seeds, n=len(signal), sample=sample,
+                of_mean=True)
+        )  # fmt: skip
     return table
 
 
-def auc_gain(
-    group: Sequence[Outcome], reference: Outcome, signal: np.ndarray, bootstraps: int
-) -> tuple[float, float]:
-    """Mean over the seeds of the difference of AUCs, and its error: test showers and seeds in quadrature."""
-    generator = np.random.default_rng(0)
-    ones, zeros = np.flatnonzero(signal), np.flatnonzero(~signal)
-
-    def gain(s: np.ndarray, b: np.ndarray) -> np.ndarray:
-        base = auc(reference.score[b], reference.score[s])[0]
-        return np.array([auc(o.score[b], o.score[s])[0] - base for o in group])
-
-    each = gain(ones, zeros)
-    drawn = [
-        gain(generator.choice(ones, len(ones)), generator.choice(zeros, len(zeros))).mean()
-        for _ in range(bootstraps)
-    ]
-    between = each.std(ddof=1) / np.sqrt(len(each)) if len(each) > 1 else 0.0
-    return float(each.mean()), float(np.hypot(np.std(drawn, ddof=1), between))
-
-
-def filters(split: Split, data: Data, tasks: Sequence[str], *, kind: DataKind) -> list[Result]:
+def filters(tests: Mapping[str, Selection]) -> list[Result]:
     """Share of the test showers of each task that the cut on HCAL / ECAL keeps."""
     table = []
-    for task in tasks:
-        rows, _, share = of_task(split.test, task, data)
-        n = round(len(rows) / max(share, 1e-9))
-        error = float(np.sqrt(share * (1 - share) / max(n, 1)))
+    for task, test in tests.items():
+        n = round(len(test.label) / max(test.kept, 1e-9))
+        error = float(np.sqrt(test.kept * (1 - test.kept) / max(n, 1)))
         labels = {"task": TASKS[task].title}
-        table.append(
-            Result(
-                "share kept by the cut on HCAL/ECAL",
-                share,
-                error or None,
-                "",
-                n,
-                "test",
-                kind,
-                labels,
-                (),
-                "binomial",
-            )
-        )
+        name = "share kept by the cut on HCAL/ECAL"
+        table.append(row(name, [(test.kept, error)], labels, n=n, sample="binomial"))
     return table
 
 
-def _result(
+def _row(
     name: str,
-    values: Sequence[tuple[float, float]],
+    merit: Merit,
     group: Sequence[Outcome],
-    n: int,
-    kind: DataKind,
-    *,
-    more: dict[str, str] | None = None,
+    signal: Bool[np.ndarray, "shower"],
+    inside: Bool[np.ndarray, "shower"],
+    more: Mapping[str, str] | None = None,
 ) -> Result:
-    value, error = np.array(values).T
-    between = float(value.std(ddof=1)) if len(group) > 1 else 0.0
-    words = "test sample" + (f" and standard deviation over {len(group)} seeds" if len(group) > 1 else "")
-    seeds = tuple(outcome.seed for outcome in group)
-    labels = group[0].labels | (more or {})
-    total = float(np.hypot(error.mean(), between))
-    return Result(name, float(value.mean()), total, "", n, "test", kind, labels, seeds, words)
+    values = [merit(o.score[inside & signal], o.score[inside & ~signal]) for o in group]
+    labels, seeds = group[0].part.labels | dict(more or {}), [o.part.seed for o in group]
+    return row(name, values, labels, seeds=seeds, n=int(inside.sum()))

@@ -1,39 +1,35 @@
 """The joint loss: which particle, and how far its energy and direction are from the calibrated ones."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from femtobarn.engine import Batch
-from femtobarn.systems.calo_reconstruction.model import Output
+from femtobarn.engine import Batch, Objective
+from femtobarn.nn.cell_networks import Output
 
 
+@dataclass(frozen=True)
 class JointLoss:
-    """``w_class BCE + w_energy MSE(c / ln E, (E - sum) / (10 ln E)) + w_eta MSE(10 eta) + w_phi MSE(10 phi)``.
+    """Weights of the joint loss.
 
-    c is the network's correction; weights as in the final options of the published code (1, 1, 10, 0). The cross
-    entropy is taken of logits. ln E is that of the true energy, not below 1, so that 1 GeV does not divide by 0.
-
-    Args:
-        classify, energy, eta, phi: The weights.
-        mirror: Mirror a batch in x and in y with even odds: the stack and the beam are symmetric (not published).
+    ``w_class BCE + w_energy MSE(c / ln E, (E - sum) / (10 ln E)) + w_eta MSE(10 eta) + w_phi MSE(10 phi)``, c the
+    network's correction; weights as in the final options of the published code. The cross entropy is taken of
+    logits. ln E is that of the true energy, not below 1, so that 1 GeV does not divide by 0.
     """
 
-    def __init__(
-        self,
-        *,
-        classify: float = 1.0,
-        energy: float = 1.0,
-        eta: float = 10.0,
-        phi: float = 0.0,
-        mirror: bool = False,
-    ) -> None:
-        self.classify, self.energy, self.eta, self.phi, self.mirror = classify, energy, eta, phi, mirror
+    classify: float = 1.0
+    """Weight of the cross entropy."""
+    energy: float = 1.0
+    """Weight of the squared error of the energy."""
+    eta: float = 10.0
+    """Weight of the squared error of the pseudorapidity."""
+    phi: float = 0.0
+    """Weight of the squared error of the azimuth."""
 
     def __call__(self, model: nn.Module, batch: Batch) -> Tensor:
         """The loss of a batch of `ShowerTable`."""
-        if self.mirror:
-            batch = mirrored(batch, *torch.rand(2).lt(0.5).tolist())
         out: Output = model(*(batch[name] for name in ("ecal", "hcal", "sums", "direction")))
         loss = self.classify * F.binary_cross_entropy_with_logits(out.logit, batch["label"].float())
         scale = batch["energy"].log().clamp(min=1.0)
@@ -43,6 +39,15 @@ class JointLoss:
             if weight and name in batch:
                 loss = loss + weight * (10 * (found - batch[name])).square().mean()
         return loss
+
+
+def in_mirrors(loss: Objective) -> Objective:
+    """The loss of batches mirrored in x and in y with even odds: the stack and the beam are symmetric."""
+
+    def mirrored_loss(model: nn.Module, batch: Batch) -> Tensor:
+        return loss(model, mirrored(batch, *torch.rand(2).lt(0.5).tolist()))
+
+    return mirrored_loss
 
 
 def mirrored(batch: Batch, x: bool, y: bool) -> Batch:

@@ -3,22 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
-import torch
-from jaxtyping import Float64, Int
-from torch import Tensor
-from torch.utils.data import Dataset
+from jaxtyping import Bool, Float64, Int
 
-from femtobarn.data.checksums import checksum
+from femtobarn.data.shower_table import ShowerTable
 from femtobarn.datasets import clic
 from femtobarn.datasets.clic import Calibration, Showers
-from femtobarn.engine import Batch
 from femtobarn.errors import InputError
-from femtobarn.physics.calorimeter_cells import ECAL, ECAL_CELLS, HCAL, SAMPLING_WEIGHTS
+from femtobarn.physics.calorimeter_cells import ECAL
 from femtobarn.runs import Provenance
 from femtobarn.simulate.clic_stack import PDG, Species
+from femtobarn.study import Split, check_shares
 
 TaskName = Literal["e-pi", "e-gamma", "gamma-pi0"]
 
@@ -68,9 +65,7 @@ class Data:
     """The same for electrons and charged pions, which makes the pions look like electrons."""
 
     def __post_init__(self) -> None:
-        if not (0 < self.test < 1 and 0 < self.validation < 1 and self.test + self.validation < 1):
-            got = f"{self.validation}, {self.test}"
-            raise InputError(f"shares in (0, 1) that leave some showers to train on expected: got {got}")
+        check_shares(self.validation, self.test)
         if self.showers < 20:
             raise InputError(f"at least 20 showers of each species are needed: got {self.showers}")
         if self.extra < 0:
@@ -81,26 +76,34 @@ class Data:
             raise InputError("ratios of HCAL to ECAL of 0 or more expected")
 
 
-class Split(NamedTuple):
-    """Three samples without a common shower, all species in each; a column "extra" marks those of `Data.extra`."""
+class Selection(NamedTuple):
+    """The showers of a task in one sample."""
 
-    train: Showers
-    validation: Showers
-    test: Showers
-    calibration: Calibration
-    provenance: Provenance
+    showers: Showers
+    label: Int[np.ndarray, "shower"]
+    """1 for the signal."""
+    kept: float
+    """Share of them that passes the cut on HCAL / ECAL; the others are left out."""
+
+    @property
+    def energy(self) -> Float64[np.ndarray, "shower"]:
+        """True energies, GeV."""
+        return self.showers.columns["energy"]
+
+    def table(self, window: int) -> ShowerTable:
+        """Dense batches with the classes."""
+        return ShowerTable(self.showers, window=window, label=self.label)
+
+    def of(self, species: str) -> Bool[np.ndarray, "shower"]:
+        """Which showers are of this species."""
+        found: np.ndarray = self.showers.columns["pdg"] == PDG[species]
+        return found
 
 
 def load_split(
-    data: Data,
-    tasks: Sequence[str],
-    *,
-    seed: int,
-    workers: int,
-    scheduler: str | None = None,
-    progress: bool = True,
-) -> Split:
-    """The showers of a run, of the species of its tasks; cells are calibrated on the training part.
+    data: Data, tasks: Sequence[str], *, seed: int, workers: int, progress: bool = True
+) -> Split[Showers]:
+    """Showers of the species of the tasks, all species in each sample; a column "extra" marks those of `Data.extra`.
 
     Raises:
         InputError: A file cannot be read, or not every species has showers enough.
@@ -110,29 +113,18 @@ def load_split(
     counts = {name: data.showers + (data.extra if name in more else 0) for name in needed}
     if data.files:
         showers = _limited(clic.read_showers(data.files), counts, seed)
-        prints = {str(path): checksum(path) for given in data.files for path in clic.expanded(given)}
-        place = ", ".join(map(str, data.files))
-        name = clic.NAME if all("Escan" in path for path in prints) else "own showers"
-        provenance = Provenance("real", name, place, prints)
+        paths = [path for given in data.files for path in clic.expanded(given)]
+        name = clic.NAME if all("Escan" in str(path) for path in paths) else "own showers"
+        provenance = Provenance.of_files(name, paths)
     else:
+        made: dict[str, Any] = {"energy": data.energy, "spectrum": data.spectrum, "seed": seed}
         parts = [
-            clic.stand_in(
-                name,
-                count,
-                seed=seed,
-                energy=data.energy,
-                spectrum=data.spectrum,
-                angle=data.angle,
-                workers=workers,
-                scheduler=scheduler,
-                progress=progress,
-            )
+            clic.stand_in(name, count, **made, angle=data.angle, workers=workers, progress=progress)
             for name, count in counts.items()
         ]
         showers = clic.joined(parts)
-        made = {"showers": data.showers, "extra": data.extra, "energy": list(data.energy)}
-        made |= {"spectrum": data.spectrum, "seed": seed}
-        provenance = Provenance("stand-in", clic.NAME, "Geant4, CLIC-like stack", generator=made)
+        settings = {"showers": data.showers, "extra": data.extra} | made | {"energy": list(data.energy)}
+        provenance = Provenance("stand-in", clic.NAME, "Geant4, CLIC-like stack", generator=settings)
     rows = [of_species(showers, name)[data.showers :] for name in needed]
     showers.columns["extra"] = np.isin(np.arange(len(showers)), np.concatenate(rows))
     train, validation, test = _parts(showers, data, np.random.default_rng(seed))
@@ -142,14 +134,16 @@ def load_split(
             raise InputError(
                 f"at least 10 showers of {name} (PDG {code}) to train on are needed, got {found}"
             )
-    calibration = clic.calibrate(train.take(np.flatnonzero(~train.columns["extra"])))
-    return Split(train, validation, test, calibration, provenance)
+    return Split(train, validation, test, provenance)
 
 
-def of_task(
-    showers: Showers, task: str, data: Data
-) -> tuple[Int[np.ndarray, "row"], Int[np.ndarray, "row"], float]:
-    """Rows of a task's showers, their classes (1: signal), and the share that the cut on HCAL / ECAL keeps."""
+def calibration(split: Split[Showers]) -> Calibration:
+    """Scale of the cells, from the training showers; those of `Data.extra` do not count."""
+    return clic.calibrate(split.train.take(np.flatnonzero(~split.train.columns["extra"])))
+
+
+def of_task(showers: Showers, task: str, data: Data) -> Selection:
+    """The showers of a task that pass its cut."""
     pdg = showers.columns["pdg"]
     signal, background = (PDG[name] for name in TASKS[task][1:])
     mine = (pdg == signal) | (pdg == background)
@@ -159,7 +153,8 @@ def of_task(
     if largest:
         ecal, hcal = (part.sum(axis=1)[rows] for part in showers.layers())
         kept = rows[(hcal < largest * ecal) & (ecal > 0)]
-    return kept, (pdg[kept] == signal).astype(np.int64), len(kept) / max(len(rows), 1)
+    label = (pdg[kept] == signal).astype(np.int64)
+    return Selection(showers.take(kept), label, len(kept) / max(len(rows), 1))
 
 
 def of_species(showers: Showers, species: str) -> Int[np.ndarray, "row"]:
@@ -172,68 +167,6 @@ def hadronic_ratio(showers: Showers) -> Float64[np.ndarray, "shower"]:
     ecal, hcal = (part.sum(axis=1) for part in showers.layers())
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(ecal > 0, hcal / ecal, np.inf)
-
-
-class ShowerTable(Dataset[Batch]):
-    """Batches of dense windows, made of sparse cells when they are asked for.
-
-    A batch holds ``ecal`` (the middle `window` x `window` cells) and ``hcal``, in file units; ``sums``, of the
-    whole windows, the ECAL's layers weighted; ``direction`` (reco eta, reco phi); and, where known, ``energy`` in
-    GeV, ``eta``, ``phi``, and ``label``.
-    """
-
-    def __init__(self, showers: Showers, *, window: int, label: np.ndarray | None = None) -> None:
-        self.window, self._length = window, len(showers)
-        ecal, hcal = showers.layers()
-        columns = {
-            "sums": np.stack((ecal @ SAMPLING_WEIGHTS, hcal.sum(axis=1)), axis=1),
-            "direction": _direction(showers),
-        }
-        for name in ("energy", "eta", "phi"):
-            if name in showers.columns:
-                columns[name] = showers.columns[name]
-        self.columns = {name: torch.from_numpy(column).float() for name, column in columns.items()}
-        if label is not None:
-            self.columns["label"] = torch.from_numpy(label)
-        self._cropped = _cropped(showers, window)
-
-    def __len__(self) -> int:
-        return self._length
-
-    def __getitem__(self, index: Tensor) -> Batch:
-        first, cell, value = self._cropped
-        rows = index.numpy()
-        counts = first[rows + 1] - first[rows]
-        before = np.cumsum(counts) - counts
-        hits = np.arange(int(counts.sum())) + np.repeat(first[rows] - before, counts)
-        crop = self.window**2 * ECAL[2]
-        size = crop + int(np.prod(HCAL))
-        whole = np.zeros(len(rows) * size, np.float32)
-        whole[np.repeat(np.arange(len(rows)) * size, counts) + cell[hits]] = value[hits]
-        table = torch.from_numpy(whole.reshape(len(rows), size))
-        return {
-            "ecal": table[:, :crop].reshape(-1, self.window, self.window, ECAL[2]),
-            "hcal": table[:, crop:].reshape(-1, *HCAL),
-        } | {name: column[index] for name, column in self.columns.items()}
-
-
-def _direction(showers: Showers) -> Float64[np.ndarray, "shower 2"]:
-    """Pseudorapidity and azimuth of the barycentre, 0 where the file does not have them."""
-    nothing = np.zeros(len(showers))
-    return np.stack([showers.columns.get(f"reco_{name}", nothing) for name in ("eta", "phi")], axis=1)
-
-
-def _cropped(showers: Showers, window: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The sparse cells with those of the ECAL outside the window left out and the others renumbered."""
-    cell, in_ecal = showers.cell.astype(np.int64), showers.cell < ECAL_CELLS
-    edge = (ECAL[0] - window) // 2
-    x, y, layer = cell // (ECAL[1] * ECAL[2]) - edge, cell // ECAL[2] % ECAL[1] - edge, cell % ECAL[2]
-    inside = (x >= 0) & (x < window) & (y >= 0) & (y < window)
-    number = np.where(
-        in_ecal, (x * window + y) * ECAL[2] + layer, cell - ECAL_CELLS + window * window * ECAL[2]
-    )
-    kept = ~in_ecal | inside
-    return np.concatenate(([0], np.cumsum(kept)))[showers.first], number[kept], showers.value[kept]
 
 
 def _limited(showers: Showers, counts: dict[Species, int], seed: int) -> Showers:

@@ -1,31 +1,11 @@
-"""The 3-D GAN of calorimeter showers: two generators and their discriminator (github.com/svalleco/3Dgan).
-
-Images are ECAL cells over a unit of their own, of shape (shower, x, y, layer).
-"""
-
-import math
-from typing import NamedTuple
+"""The 3-D GAN as published: two generators and their discriminator (github.com/svalleco/3Dgan)."""
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from femtobarn.physics.calorimeter_cells import NO_ANGLE, shower_angle
-
-NORMAL = math.pi / 2  #: polar angle along the normal of the face
-
-
-class Verdict(NamedTuple):
-    """What the discriminator says of each image."""
-
-    real: Float[Tensor, "shower"]
-    """Logit of a real shower."""
-    energy: Float[Tensor, "shower"]
-    """Of the particle, in units of energy."""
-    angle: Float[Tensor, "shower"]
-    """Polar angle of the axis, from a formula."""
-    total: Float[Tensor, "shower"]
-    """Sum of the cells, in their unit."""
+from femtobarn.nn.shower_gans.images import Verdict, initialise
+from femtobarn.physics.calorimeter_cells import shower_angle
 
 
 class FixedAngleGenerator(nn.Module):
@@ -134,75 +114,6 @@ class Discriminator(nn.Module):
         )
 
 
-def generate(
-    model: nn.Module,
-    energy: Float[Tensor, "shower"],
-    theta: Float[Tensor, "shower"],
-    *,
-    unit: float,
-    cell_unit: float,
-    generator: torch.Generator,
-    threshold: float = 1e-4,
-    batch: int = 64,
-) -> Float[Tensor, "shower x y layer"]:
-    """ECAL cells in file units of showers of these energies (GeV) and polar angles (rad).
-
-    Args:
-        model: A generator, in evaluation mode.
-        energy, theta: One number a shower.
-        unit: GeV in the model's unit of energy.
-        cell_unit: File units in its unit of a cell.
-        generator: Of the noise.
-        threshold: Cells with less are set to 0, file units.
-        batch: Showers at once.
-    """
-    parts = []
-    with torch.no_grad():
-        for some in torch.split(torch.arange(len(energy)), batch):
-            z = model.draw(energy[some] / unit, theta[some], generator=generator)  # type: ignore[operator]
-            image = cell_unit * model(z)[:, 0]
-            parts.append(torch.where(image > threshold, image, 0.0))
-    return torch.cat(parts)
-
-
-def generator_loss(
-    verdict: Verdict,
-    energy: Float[Tensor, "shower"],
-    angle: Float[Tensor, "shower"],
-    total: Float[Tensor, "shower"],
-    weights: tuple[float, float, float, float],
-) -> Float[Tensor, ""]:
-    """What a generator minimises: taken for real, with the energy, angle and sum of the real showers.
-
-    ``w0 BCE + w1 MAPE(energy) + w2 MAE(angle) + w3 MAPE(sum)``, MAPE in percent; an image without energy has no
-    angle and counts for none.
-    """
-    judged = nn.functional.binary_cross_entropy_with_logits(verdict.real, torch.ones_like(verdict.real))
-    away = torch.where(verdict.angle == NO_ANGLE, 0.0, (verdict.angle - angle).abs()).mean()
-    return (
-        weights[0] * judged
-        + weights[1] * mape(verdict.energy, energy)
-        + weights[2] * away
-        + weights[3] * mape(verdict.total, total)
-    )
-
-
-def discriminator_loss(
-    verdict: Verdict,
-    energy: Float[Tensor, "shower"],
-    label: Float[Tensor, "shower"],
-    weights: tuple[float, float, float, float],
-) -> Float[Tensor, ""]:
-    """What the discriminator minimises on real (label 1) or generated (0) images; formulas have nothing to learn."""
-    judged = nn.functional.binary_cross_entropy_with_logits(verdict.real, label)
-    return weights[0] * judged + weights[1] * mape(verdict.energy, energy)
-
-
-def mape(found: Float[Tensor, "shower"], true: Float[Tensor, "shower"]) -> Float[Tensor, ""]:
-    """Mean absolute error in percent of the truth."""
-    return 100 * ((found - true).abs() / true.abs().clamp(min=1e-3)).mean()
-
-
 def _block(inputs: int, outputs: int, kernel: tuple[int, int, int]) -> list[nn.Module]:
     return [nn.Conv3d(inputs, outputs, kernel), nn.ReLU(), nn.BatchNorm3d(outputs, eps=1e-6)]
 
@@ -215,11 +126,3 @@ def _same(x: int, y: int, z: int) -> nn.Module:
     """Padding by which a convolution with this kernel keeps the size; of an odd number the larger half at the end."""
     low, high = ([(size - rest) // 2 for size in (x, y, z)] for rest in (1, 0))
     return nn.ConstantPad3d((low[2], high[2], low[1], high[1], low[0], high[0]), 0.0)
-
-
-def initialise(model: nn.Module) -> None:
-    """Give every convolution and dense layer He's uniform weights and no bias."""
-    for module in model.modules():
-        if isinstance(module, nn.Conv3d | nn.Linear):
-            nn.init.kaiming_uniform_(module.weight, nonlinearity="relu")
-            nn.init.zeros_(module.bias) if module.bias is not None else None

@@ -7,13 +7,15 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor, nn
 
+from femtobarn.data.shower_table import ShowerTable
+from femtobarn.evaluation.generators import seconds_each
 from femtobarn.metrics.classifier_test import Schedule, classifier_test
 from femtobarn.metrics.estimate import Estimate
+from femtobarn.nn.shower_gans import NORMAL
 from femtobarn.physics.calorimeter_cells import FEATURES, HCAL, HIT, features, shower_angle
-from femtobarn.runs import DataKind, Result
-from femtobarn.systems.calo_reconstruction.gan import generate
-from femtobarn.systems.calo_reconstruction.gan_training import Gan, angles
-from femtobarn.systems.calo_reconstruction.sample import ShowerTable
+from femtobarn.runs import Result
+from femtobarn.study import row
+from femtobarn.systems.calo_gan.networks import Gan, angles
 
 AXES = ("x", "y", "depth")
 #: Of these the classifier sees those of the ECAL alone.
@@ -29,23 +31,16 @@ class Images(NamedTuple):
     """GeV."""
 
 
-def geant4(table: ShowerTable, rows: Tensor) -> Images:
-    """Showers of the sample."""
-    batch = table[rows]
+def geant4(table: ShowerTable) -> Images:
+    """The showers of a sample."""
+    batch = table[torch.arange(len(table))]
     return Images(batch["ecal"], batch["energy"])
 
 
 def generated(model: nn.Module, table: ShowerTable, settings: Gan, *, seed: int) -> Images:
     """One shower for each of the sample, of its energy and angle."""
     batch = table[torch.arange(len(table))]
-    ecal = generate(
-        model,
-        batch["energy"],
-        angles(batch),
-        unit=settings.unit,
-        cell_unit=settings.cell_unit,
-        generator=torch.Generator().manual_seed(seed),
-    )
+    ecal = settings.cells_of(model, batch["energy"], angles(batch), seed=seed)
     return Images(ecal, batch["energy"])
 
 
@@ -99,9 +94,7 @@ def tell_apart(real: Images, own: Images, *, seed: int, null_trainings: int) -> 
     )
 
 
-def results(
-    samples: dict[str, Images], real: Images, *, seed: int, null_trainings: int, kind: DataKind
-) -> list[Result]:
+def results(samples: dict[str, Images], real: Images, *, seed: int, null_trainings: int) -> list[Result]:
     """Errors of profiles, moments, response and number of cells, and the classifier's AUC, by method.
 
     Args:
@@ -109,50 +102,50 @@ def results(
         real: Test showers of Geant4.
         seed: Of the classifier.
         null_trainings: Behind its null.
-        kind: Of the data.
     """
-    table = []
-    truth, own_profiles = shapes(real), profiles(real)
-    columns = {name: i for i, name in enumerate([FEATURES[i] for i in _SHAPES])}
-    moments = [i for name, i in columns.items() if name.endswith(("1", "2")) and "moment" in name]
+    table, auc = list[Result](), "AUC against Geant4"
     for name, images in samples.items():
         labels, n = {"method": name}, len(images.ecal)
-        found, made = shapes(images), profiles(images)
-        errors = [relative_error(own_profiles[axis], made[axis]) for axis in AXES]
-        numbers = {
-            "error of the profiles": float(np.mean(errors)),
-            "error of first and second moments": float(
-                np.mean(np.abs(found[:, moments].mean(axis=0) / truth[:, moments].mean(axis=0) - 1))
-            ),
-            "response over Geant4's": found[:, -1].mean() / truth[:, -1].mean(),
-            "spread of the response over Geant4's": found[:, -1].std() / truth[:, -1].std(),
-            "hit cells over Geant4's": found[:, columns["ECAL_nHits"]].mean()
-            / truth[:, columns["ECAL_nHits"]].mean(),
-        }
-        table += [
-            Result(key, float(value), None, "", n, "test", kind, labels) for key, value in numbers.items()
-        ]
+        table += [row(key, [(value, 0)], labels, n=n) for key, value in differences(images, real).items()]
         apart = tell_apart(real, images, seed=seed, null_trainings=null_trainings)
-        table.append(
-            Result(
-                "AUC against Geant4",
-                apart.value,
-                apart.error,
-                "",
-                n,
-                "test",
-                kind,
-                labels,
-                (),
-                "classified showers",
-            )
-        )
+        value = apart.value, apart.error
+        table.append(row(auc, [value], labels, n=n, sample="classified showers"))
         if np.isfinite(apart.null):
-            table.append(
-                Result("AUC against Geant4", apart.null, apart.null_error, "", n, "test", kind,
-                       {"method": f"null of {name}"}, (), "pair to pair")
-            )  # fmt: skip
+            null = [(apart.null, apart.null_error)]
+            table.append(row(auc, null, {"method": f"null of {name}"}, n=n, sample="pair to pair"))
     return sorted(table, key=lambda result: result.name, reverse=True)
+
+
+def differences(images: Images, real: Images) -> dict[str, float]:
+    """Errors of profiles and moments, and ratios of response, its spread and the number of hit cells."""
+    truth, found = shapes(real), shapes(images)
+    own, made = profiles(real), profiles(images)
+    columns = {name: i for i, name in enumerate([FEATURES[i] for i in _SHAPES])}
+    moments = [i for name, i in columns.items() if name.endswith(("1", "2")) and "moment" in name]
+    hits = columns["ECAL_nHits"]
+    ratio = found.mean(axis=0) / truth.mean(axis=0)
+    numbers = {
+        "error of the profiles": np.mean([relative_error(own[axis], made[axis]) for axis in AXES]),
+        "error of first and second moments": np.mean(np.abs(ratio[moments] - 1)),
+        "response over Geant4's": ratio[-1],
+        "spread of the response over Geant4's": found[:, -1].std() / truth[:, -1].std(),
+        "hit cells over Geant4's": ratio[hits],
+    }
+    return {name: float(value) for name, value in numbers.items()}
+
+
+def costs(model: nn.Module, settings: Gan) -> list[Result]:
+    """Milliseconds for a shower, one or 64 at once."""
+
+    def make(count: int) -> object:
+        energy, theta = torch.full((count,), 20.0), torch.full((count,), NORMAL)
+        return settings.cells_of(model, energy, theta, seed=0)
+
+    return [
+        row("time to generate a shower", [(1e3 * value, 0)], {"method": Gan.title, "showers at once": str(count)},
+            n=count, unit="ms", split="")
+        for count, value in seconds_each(make, (1, 64), repeats=3).items()
+    ]  # fmt: skip
 
 
 def cell_spectrum(images: Images, edges: Float64[np.ndarray, "edge"]) -> Float64[np.ndarray, "bin"]:

@@ -1,7 +1,7 @@
 """The 3-D GAN in a size that one core trains in minutes, images of 13 x 13 x 25 cells; not published.
 
 What it keeps: 3-D convolutions on both sides, the energy as a condition, the discriminator's regression of the
-energy and its sum of the cells. What it changes, and why, stands in the README's table.
+energy and its sum of the cells. What it changes, and why, stands in the README of calo-gan.
 """
 
 from typing import NamedTuple
@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from femtobarn.nn.shower_gans.images import Verdict, initialise
 from femtobarn.physics.calorimeter_cells import shower_angle
-from femtobarn.systems.calo_reconstruction.gan import Verdict, initialise
 
 CELLS = 13  #: of an image in x and y
 

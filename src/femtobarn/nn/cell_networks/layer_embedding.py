@@ -1,4 +1,4 @@
-"""What the dense part is told of the layers beside the cells: the energy of each through one small network.
+"""Energies of calorimeter layers as inputs of a network: each through one small network after a stair of steps.
 
 Not published. One or two minimum ionising particles in the first layer tell electrons from photons: a narrow line
 that thousands of showers, not hundreds of thousands, do not teach a network that sees the energies as they are.
@@ -10,10 +10,8 @@ from torch import Tensor, nn
 
 from femtobarn.physics.calorimeter_cells import ECAL, HCAL
 
-_LOWEST, _HIGHEST = (
-    0.004,
-    4.0,
-)  # GeV; the first is half of what a minimum ionising particle leaves in the ECAL
+# GeV; the lowest is half of what a minimum ionising particle leaves in a layer of the ECAL.
+_LOWEST, _HIGHEST = 0.004, 4.0
 _STEPS = 27
 
 
