@@ -21,7 +21,17 @@ from femtobarn.metrics.estimate import Estimate
 from femtobarn.physics.energy_split import layer_energies
 from femtobarn.physics.voxels import GEOMETRIES, geometry
 from femtobarn.runs import Run
-from femtobarn.systems.calo_challenge import evaluation, marginals, model, networks, pairing, recipe, study
+from femtobarn.simulate.chunks import Chunks
+from femtobarn.systems.calo_challenge import (
+    evaluation,
+    marginals,
+    model,
+    networks,
+    pairing,
+    recipe,
+    sample,
+    study,
+)
 from femtobarn.systems.calo_challenge.descent import Course, Descent
 from femtobarn.systems.calo_challenge.energy_transformer import EnergyTransformer
 from femtobarn.systems.calo_challenge.model import Batch
@@ -526,9 +536,43 @@ def test_own_files_are_real_data_under_their_own_name(tmp_path: Path) -> None:
     assert len(both.test["energies"]) == 1000
 
 
+def test_simulated_showers_stay_a_stand_in_beside_own_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The two starts compare on Geant4 while the generators learn from the user's files: two kinds in one run."""
+    energies, path = 2.0 ** np.random.default_rng(0).integers(8, 13, 1000), tmp_path / "own.hdf5"
+    calochallenge.write_showers(
+        path, energies, sample.showers("1-photons", energies, generator=np.random.default_rng(1))
+    )
+    monkeypatch.setattr(sample, "run_chunks", lambda chunks, **_: [_gflash_chunk(chunks)])
+    settings = replace(
+        TINY,
+        data=Data(path=(path,), showers=1000, validation=0.2, test=0.3),
+        study=replace(TINY.study, models=("vae",), hybrid=replace(TINY.study.hybrid, target="geant4")),
+    )
+    run = recipes.start(SYSTEM, settings, preset="tiny", root=tmp_path / "runs")
+    results = recipes.carry_out(SYSTEM, run, progress=False)
+    kinds = {(r.name.endswith("two starts"), r.data) for r in results}
+    assert kinds == {(True, "stand-in"), (False, "real")}
+    figures = {f.name: f.svg.read_text() for f in run.figures()}
+    assert {name for name, svg in figures.items() if "stand-in" in svg} == {
+        n for n in figures if n.startswith("hybrid")
+    }
+
+
+def _gflash_chunk(chunks: Chunks) -> dict[str, np.ndarray]:
+    """Showers in place of those of Geant4, which take minutes."""
+    random = np.random.default_rng(chunks.seed)
+    energies = 2.0 ** random.integers(8, 13, chunks.total)
+    return {"energies": energies, "showers": sample.showers("1-photons", energies, generator=random)}
+
+
 @pytest.mark.slow
 def test_the_hybrid_runs_on_geant4() -> None:
-    made = geant4_showers(Data(), Geant4Sample(showers=1000, highest=8), seed=1, workers=2, progress=False)
+    made, source = geant4_showers(
+        Data(), Geant4Sample(showers=1000, highest=8), seed=1, workers=2, progress=False
+    )
+    assert (source.kind, source.source) == ("stand-in", "Geant4")
     assert made["showers"].shape == (1000, 368)
     assert (made["energies"] == 256).all()
     response = made["showers"].sum(dim=1) / 256

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from femtobarn.datasets.calochallenge import PUBLISHED_SETS
 from femtobarn.errors import InputError
 from femtobarn.parts import Report, run_parts
-from femtobarn.runs import DataKind, Result, Run
+from femtobarn.runs import Result, Run
 from femtobarn.systems.calo_challenge import evaluation, figures, predictions, study
 from femtobarn.systems.calo_challenge.descent import Course
 from femtobarn.systems.calo_challenge.evaluation import BASELINE, SOURCE, TRUTH, Evaluation, Outcome, Task
@@ -172,11 +172,11 @@ def load(config: Config, run: Run, *, progress: bool = True) -> Splits:
     run.set_data(main.provenance)
     hybrid, settings = main, config.study.hybrid
     if config.study.hybrids and settings.target == "geant4":
-        showers = geant4_showers(
+        showers, provenance = geant4_showers(
             config.data, settings.geant4, seed=config.seed, workers=config.workers, progress=progress
         )
         parts = cut(showers, (config.data.validation, config.data.test), seed=config.seed)
-        hybrid = Split(parts[0], parts[1], parts[2], main.provenance)
+        hybrid = Split(parts[0], parts[1], parts[2], provenance)
     for name, split in (("main", main), ("hybrid", hybrid)):
         sizes = {part: len(getattr(split, part)["energies"]) for part in ("train", "validation", "test")}
         run.log(event="data", of=name, **sizes)
@@ -218,11 +218,9 @@ def evaluate(
     )
     if hybrid:
         compared = _judge(config, data.hybrid, hybrid, (TRUTH, SOURCE), work / "hybrid", progress=progress)
-        suffix = ", two starts"
+        suffix, kind = ", two starts", data.hybrid.provenance.kind
         results += evaluation.results(compared, hybrid, data.hybrid.test, data=kind, suffix=suffix)
-        figures.draw_hybrid(
-            run, compared, hybrid, data.hybrid.test, dataset=config.data.dataset, data=_kind(config, kind)
-        )
+        figures.draw_hybrid(run, compared, hybrid, data.hybrid.test, dataset=config.data.dataset, data=kind)
     return results
 
 
@@ -245,10 +243,6 @@ def predict(
         progress: Not used.
     """
     return predictions.write(study.choose(run, model), files, output, seed=run.record["seed"])
-
-
-def _kind(config: Config, kind: DataKind) -> DataKind:
-    return kind if config.study.hybrid.target == "data" else "stand-in"
 
 
 def _train(config: Config, data: Splits, work: Path, part: Part, report: Report) -> None:

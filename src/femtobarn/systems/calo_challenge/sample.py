@@ -110,8 +110,10 @@ def read_showers(source: Source, *, limit: int | None = None) -> Batch:
     return _tensors(source.read(["energies", "showers"], 0, stop))
 
 
-def geant4_showers(data: Data, settings: Geant4Sample, *, seed: int, workers: int, progress: bool) -> Batch:
-    """Showers of the data set's particle from Geant4, kept in the cache.
+def geant4_showers(
+    data: Data, settings: Geant4Sample, *, seed: int, workers: int, progress: bool
+) -> tuple[Batch, Provenance]:
+    """Showers of the data set's particle from Geant4, kept in the cache; a stand-in, whatever the other data are.
 
     Raises:
         MissingExtraError: calzone is not installed.
@@ -120,7 +122,9 @@ def geant4_showers(data: Data, settings: Geant4Sample, *, seed: int, workers: in
     of = Geant4Chunk(data.dataset, settings.highest)
     chunks = Chunks(geant4_chunk, of, settings.showers, _PER_CHUNK, seed, version)
     parts = run_chunks(chunks, workers=workers, progress=progress, label="Geant4 showers")
-    return _tensors({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+    made = {"dataset": data.dataset, "showers": settings.showers, "highest": settings.highest, "seed": seed}
+    source = Provenance("stand-in", calochallenge.NAME, "Geant4", generator=made)
+    return _tensors({name: np.concatenate([part[name] for part in parts]) for name in parts[0]}), source
 
 
 @dataclass(frozen=True)
