@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from femtobarn import plots
-from femtobarn.runs import Run
+from femtobarn.runs import DataKind, Run
 
 
 @dataclass
@@ -47,6 +47,7 @@ def drawing(
     size: tuple[float, float] | None = None,
     text: str = "",
     legend: Mapping[str, Any] | None = None,
+    kind: DataKind | None = None,
     **subplots: Any,
 ) -> Iterator[Drawing]:
     """Axes to draw on; afterwards the figure gets its legend and label and is saved with the numbers drawn.
@@ -62,6 +63,7 @@ def drawing(
         size: Inches.
         text: Above the first Axes, on the right.
         legend: Arguments of the first Axes' legend; `{}` for the usual one, None for none.
+        kind: Kind of the data drawn, where it is not that of the run.
         subplots: Arguments of `pyplot.subplots`.
 
     Example:
@@ -77,7 +79,7 @@ def drawing(
             if made.drawn or made.table is not None:
                 if legend is not None:
                     made.ax.legend(**{"fontsize": 8} | dict(legend))
-                plots.label(made.ax, run.kind, text=text)
+                plots.label(made.ax, kind or run.kind, text=text)
                 data = made.table if made.table is not None else plots.long_form(made.drawn, name=by)
                 run.save_figure(name, figure, title=title, caption=caption, section=section, data=data)
         finally:
