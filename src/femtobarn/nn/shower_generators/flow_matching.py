@@ -12,10 +12,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from femtobarn.nn.flow_matching import follow, matching_loss, unit_velocity
-from femtobarn.systems.calo_challenge.energy_transformer import EnergyTransformer
-from femtobarn.systems.calo_challenge.model import Batch
-from femtobarn.systems.calo_challenge.networks import FlatNet
-from femtobarn.systems.calo_challenge.preprocessing import Encoded, Preprocessing
+from femtobarn.nn.shower_generators.energy_transformer import EnergyTransformer
+from femtobarn.nn.shower_generators.flat_net import FlatNet
+from femtobarn.nn.shower_generators.preprocessing import Encoded, Preprocessing
+from femtobarn.nn.shower_generators.showers import Batch
 
 #: Showers in MeV to start from, of incident energies and the noise.
 Start = Callable[[Tensor, torch.Generator], Tensor]

@@ -17,9 +17,7 @@ import torch
 from jaxtyping import Float, Float32
 from torch import Tensor, nn
 
-from femtobarn.physics.energy_split import join, join_layers, layer_energies, split_layers
-from femtobarn.physics.voxels import VoxelGeometry
-from femtobarn.systems.calo_challenge.tables import (
+from femtobarn.nn.shower_generators.tables import (
     GRID,
     censored,
     hat_weights,
@@ -27,6 +25,8 @@ from femtobarn.systems.calo_challenge.tables import (
     quantiles,
     standard,
 )
+from femtobarn.physics.energy_split import join, join_layers, layer_energies, split_layers
+from femtobarn.physics.voxels import VoxelGeometry
 
 _BELOW, _SPREAD = -0.8, 0.15  # log10 of the energy of an empty layer over the threshold, mean and deviation
 _LEAST = 1e-9  # distance of u from 0 and 1 at which its logit ends
