@@ -70,6 +70,18 @@ def test_voxels_are_normal_numbers_however_rarely_hit() -> None:
         assert (z.nanquantile(part, dim=0) - wanted).abs().max() < 0.4
 
 
+def test_voxels_of_an_empty_layer_are_plain_normal_numbers() -> None:
+    """They count for nothing, so nothing has to be learned of them."""
+    batch, random = sparse_showers(4000), torch.Generator().manual_seed(3)
+    units = _units(batch)
+    z = units.encode(**batch, generator=random).voxels
+    empty = layer_energies(batch["showers"], PHOTONS)[:, PHOTONS.layer] == 0
+    assert 0.1 < empty.double().mean() < 0.3
+    for part in (0.05, 0.5, 0.95):
+        assert (z[empty].quantile(part) - torch.special.ndtri(torch.tensor(part))).abs() < 0.02
+    assert z[empty].max() > 3, "not cut above"
+
+
 def test_a_layer_that_is_often_empty_is_a_normal_number() -> None:
     """Two peaks with nothing between them become one."""
     batch, random = sparse_showers(6000), torch.Generator().manual_seed(2)
