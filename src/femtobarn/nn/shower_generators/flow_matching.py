@@ -48,10 +48,14 @@ class CaloDream(nn.Module):
         self.steps, self.start, self.source = steps, start, source
 
     def loss(self, batch: Batch, *, generator: torch.Generator) -> Float[Tensor, ""]:
-        """Flow-matching loss of both networks; a batch with a column "start" starts from these showers."""
+        """Flow-matching loss of both networks.
+
+        A column "start" of the batch holds showers to start from, a column "noise" voxels in network units.
+        """
         units, energies = self.preprocessing, batch["energies"]
         end = units.encode(energies, batch["showers"], generator=generator)
         begin = self._begin(energies, batch.get("start"), generator)
+        begin = begin._replace(voxels=batch.get("noise", begin.voxels))
         energy = units.condition(energies)
         condition = torch.cat((energy, end.layers), dim=1)
         shape = matching_loss(

@@ -28,7 +28,7 @@ from femtobarn.runs import Result
 from femtobarn.study import Split, Trained, Value, by_name, grouped, over_seeds, row
 from femtobarn.systems.calo_challenge import marginals
 from femtobarn.systems.calo_challenge.sample import ShowerTable, gflash_showers
-from femtobarn.systems.calo_challenge.study import MODELS, Part
+from femtobarn.systems.calo_challenge.study import MODELS, STARTS, Part
 
 TRUTH = "training showers"  #: in place of generated ones: the floor of every number
 BASELINE = "marginals"
@@ -181,6 +181,34 @@ def results(found: Sequence[Outcome], trained: Sequence[Trained[Part]], *, n: in
         seconds = each.history[-1]["seconds"]
         table.append(row("training time", [(seconds, 0)], labels, seeds=seeds, unit="s", split="train"))
     return board + by_name(table)
+
+
+def gains(found: Sequence[Outcome], *, n: int) -> list[Result]:
+    """What start and pairing change, seed by seed: the number without them minus the number with them.
+
+    The four flows are judged on the same showers. Their errors are joined as if they were not, which is too much.
+    """
+    flows = grouped((each for each in found if each.model in STARTS.values()), lambda each: each.model)
+    noise, noise_paired, gflash, gflash_paired = (flows[title] for title in STARTS.values())
+    pairs = {
+        "GFLASH, unpaired": (noise, gflash),
+        "GFLASH, paired": (noise_paired, gflash_paired),
+        "pairs, from noise": (noise, noise_paired),
+        "pairs, from GFLASH": (gflash, gflash_paired),
+    }
+    table = list[Result]()
+    for of, (without, having) in pairs.items():
+        seeds = [each.seed for each in having if each.seed is not None]
+        for name in having[0].estimates:
+            each = [
+                (a.value - b.value, float(np.hypot(a.error, b.error)))
+                for a, b in (
+                    (x.estimates[name], y.estimates[name]) for x, y in zip(without, having, strict=True)
+                )
+            ]
+            labels = {"gain of": of, "metric": name}
+            table.append(row("gain", each, labels, seeds=seeds, n=n, sample="samples", of_mean=True))
+    return table
 
 
 def _rows(same: Sequence[Outcome], *, n: int) -> list[Result]:

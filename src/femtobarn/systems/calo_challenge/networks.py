@@ -170,9 +170,8 @@ class Inn:
 
 @dataclass(frozen=True)
 class Diffusion:
-    """Sizes and training of CaloDiffusion."""
+    """Sizes and training of diffusion: CaloDiffusion, or the same with one vector of voxels."""
 
-    title: ClassVar[str] = "CaloDiffusion"
     coloured: ClassVar[bool] = True
     energy_width: int = 256
     """Width of the network of the energy split."""
@@ -194,6 +193,11 @@ class Diffusion:
     """Steps of the sampler."""
     course: Course = field(default_factory=Course)
 
+    @property
+    def title(self) -> str:
+        """In tables: as published only with the published network."""
+        return "CaloDiffusion" if self.shape == "grid" else "diffusion"
+
     def generator(self, units: Preprocessing) -> nets.CaloDiffusion:
         """The untrained generator."""
         geometry, numbers = units.geometry, len(units.geometry.layers)
@@ -212,9 +216,8 @@ class Diffusion:
 
 @dataclass(frozen=True)
 class Dream:
-    """Sizes and training of CaloDREAM."""
+    """Sizes and training of flow matching: CaloDREAM, or the same with residual networks."""
 
-    title: ClassVar[str] = "CaloDREAM"
     coloured: ClassVar[bool] = True
     energy: Literal["flat", "transformer"] = "transformer"
     """Energy split at once by one network, or one u after another."""
@@ -237,6 +240,12 @@ class Dream:
     steps: int = 50
     """Midpoint steps of each flow."""
     course: Course = field(default_factory=Course)
+
+    @property
+    def title(self) -> str:
+        """In tables: as published only with the published networks."""
+        published = self.energy == "transformer" and self.shape == "tokens"
+        return "CaloDREAM" if published else "flow matching"
 
     def generator(
         self, units: Preprocessing, *, start: Start | None = None, source: Preprocessing | None = None

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from femtobarn.study import Split, check_shares, cut
 
 Dataset = Literal["1-photons", "1-pions", "2", "3"]
 
+GEANT4 = "Geant4"  #: source of showers that it made here
 _PER_CHUNK = 50
 _VERSION = 1  # raise it when the same settings give other Geant4 showers
 
@@ -33,8 +34,12 @@ class Data:
 
     dataset: Dataset = "1-photons"
     """Geometry and particle."""
+    engine: Literal["gflash", "geant4"] = "gflash"
+    """Simulation that makes the showers, where no files are given."""
+    highest: int = 14
+    """Incident energies of Geant4 showers are 2^8 MeV to two to this power, in equal parts; 14 is 16 GeV."""
     path: tuple[Path, ...] = ()
-    """Files in the layout of the challenge to train on; GFLASH if none are given."""
+    """Files in the layout of the challenge to train on."""
     reference: tuple[Path, ...] = ()
     """Files to judge by; if none are given, part of the showers above."""
     showers: int = 30_000
@@ -46,8 +51,7 @@ class Data:
 
     def __post_init__(self) -> None:
         check_shares(self.validation, self.test)
-        if self.showers < 1000:
-            raise InputError(f"at least 1000 showers are needed: got {self.showers}")
+        _check(self.showers, self.highest)
 
 
 @dataclass(frozen=True)
@@ -60,8 +64,7 @@ class Geant4Sample:
     """Incident energies are 2^8 MeV to two to this power, in equal parts; 12 is 4 GeV."""
 
     def __post_init__(self) -> None:
-        if self.showers < 1000 or not 8 <= self.highest <= 22:
-            raise InputError(f"at least 1000 showers and a highest power from 8 to 22 expected: got {self}")
+        _check(self.showers, self.highest)
 
 
 @dataclass(frozen=True)
@@ -135,22 +138,16 @@ def read_showers(files: Sequence[Path], data: Data) -> ShowerTable:
     return _table(data.dataset, source.read(["energies", "showers"], 0, min(data.showers, len(source))))
 
 
-def geant4_showers(
+def geant4_split(
     data: Data, settings: Geant4Sample, *, seed: int, workers: int, progress: bool
 ) -> Split[ShowerTable]:
-    """Showers of the data set's particle from Geant4, kept in the cache; a stand-in, whatever the other data are.
+    """Showers of the data set's particle from Geant4, cut as the other data.
 
     Raises:
         MissingExtraError: calzone is not installed.
     """
-    version = (_VERSION, *transport.version())
-    of = Geant4Chunk(data.dataset, settings.highest)
-    chunks = Chunks(geant4_chunk, of, settings.showers, _PER_CHUNK, seed, version)
-    parts = run_chunks(chunks, workers=workers, progress=progress, label="Geant4 showers")
-    made = {"dataset": data.dataset, "showers": settings.showers, "highest": settings.highest, "seed": seed}
-    source = Provenance("stand-in", calochallenge.NAME, "Geant4", generator=made)
-    table = _table(data.dataset, {name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
-    return _cut(table, source, data, test=data.test, seed=seed)
+    how: dict[str, Any] = {"seed": seed, "workers": workers, "progress": progress}
+    return _cut(*_geant4(data.dataset, settings, **how), data, test=data.test, seed=seed)
 
 
 @dataclass(frozen=True)
@@ -180,10 +177,34 @@ def _load(data: Data, *, seed: int, workers: int, progress: bool) -> tuple[Showe
     if data.path:
         files = (*data.path, *data.reference)
         return read_showers(data.path, data), Provenance.of_files(known_as(data), files)
+    if data.engine == "geant4":
+        wanted = Geant4Sample(data.showers, data.highest)
+        return _geant4(data.dataset, wanted, seed=seed, workers=workers, progress=progress)
     settings = {"dataset": data.dataset, "showers": data.showers, "seed": seed}
     energies, made = shower_sample(data.dataset, data.showers, seed=seed, workers=workers, progress=progress)
     source = Provenance("stand-in", calochallenge.NAME, "GFLASH parametrisation", generator=settings)
     return _table(data.dataset, {"energies": energies, "showers": made}), source
+
+
+def _geant4(
+    dataset: Dataset, settings: Geant4Sample, *, seed: int, workers: int, progress: bool
+) -> tuple[ShowerTable, Provenance]:
+    """Showers kept in the cache; a stand-in, whatever the other data of a run are."""
+    version = (_VERSION, *transport.version())
+    of = Geant4Chunk(dataset, settings.highest)
+    chunks = Chunks(geant4_chunk, of, settings.showers, _PER_CHUNK, seed, version)
+    parts = run_chunks(chunks, workers=workers, progress=progress, label="Geant4 showers")
+    made = {"dataset": dataset, "showers": settings.showers, "highest": settings.highest, "seed": seed}
+    source = Provenance("stand-in", calochallenge.NAME, GEANT4, generator=made)
+    return _table(
+        dataset, {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    ), source
+
+
+def _check(showers: int, highest: int) -> None:
+    if showers < 1000 or not 8 <= highest <= 22:
+        got = f"{showers}, {highest}"
+        raise InputError(f"at least 1000 showers and a highest power from 8 to 22 expected: got {got}")
 
 
 def _cut(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from femtobarn.errors import InputError
 from femtobarn.generator_loop import Distance, Learner, fit_generator
@@ -25,19 +25,21 @@ from femtobarn.systems.calo_challenge.sample import Geant4Sample, Samples, Showe
 ModelName = Literal["dream", "diffusion", "inn", "vae", "gan"]
 STARTS = {
     "from-noise": "flow from noise",
+    "from-noise-paired": "flow from noise, paired",
     "from-gflash": "flow from GFLASH",
-}  #: flow matching alike but for the start, as it is called in tables
+    "from-gflash-paired": "flow from GFLASH, paired",
+}  #: flow matching alike but for the start and its pairing, as it is called in tables
 
 
 @dataclass(frozen=True)
 class Hybrid:
-    """Flow matching that starts from GFLASH, beside the same that starts from noise."""
+    """Flow matching from noise and from GFLASH, each with random and with paired starts."""
 
     target: Literal["geant4", "data"] = "geant4"
     """Showers from Geant4, or those that all other models are trained on."""
     geant4: Geant4Sample = field(default_factory=Geant4Sample)
     starts: int = 4
-    """GFLASH showers made for each training shower."""
+    """Starts drawn for each training shower: GFLASH showers, or noise."""
     network: Dream = field(default_factory=Dream)
 
 
@@ -48,7 +50,7 @@ class Study:
     models: tuple[ModelName, ...] = ("diffusion", "dream", "inn", "vae", "gan")
     """Generators, that of the longest training first."""
     hybrids: bool = True
-    """Also compare the two starts of flow matching."""
+    """Also compare the two starts of flow matching, each with and without pairs."""
     seeds: tuple[int, ...] = (1,)
     """Seeds of the initial weights, batches and noise."""
     knots: int = 15
@@ -78,7 +80,8 @@ class Study:
     def parts(self) -> list["Part"]:
         """Every training of the study."""
         names = (*self.models, *(STARTS if self.hybrids else ()))
-        return [Part(name, seed) for name in names for seed in self.seeds]
+        titles = {name: STARTS.get(name) or getattr(self, name).title for name in names}
+        return [Part(name, seed, titles[name]) for name in names for seed in self.seeds]
 
     def of(self, part: "Part") -> Any:
         """Sizes and training of a part."""
@@ -90,6 +93,8 @@ class Part(NamedTuple):
 
     model: str
     seed: int
+    title: str = ""
+    """As it is called in tables."""
 
     @property
     def name(self) -> str:
@@ -99,12 +104,22 @@ class Part(NamedTuple):
     @property
     def labels(self) -> dict[str, str]:
         """Its place in tables."""
-        return {"model": STARTS.get(self.model) or Study().of(self).title}
+        return {"model": self.title}
 
     @property
     def is_hybrid(self) -> bool:
         """Whether it belongs to the comparison of starts."""
         return self.model in STARTS
+
+    @property
+    def from_gflash(self) -> bool:
+        """Whether it starts from GFLASH showers."""
+        return self.model.startswith("from-gflash")
+
+    @property
+    def is_paired(self) -> bool:
+        """Whether each start is one that is like its shower."""
+        return self.model.endswith("-paired")
 
 
 def build(part: Part, settings: Any, kept: Mapping[str, Any]) -> nn.Module:
@@ -119,40 +134,55 @@ MODELS = Models(Part, lambda part: type(Study().of(part)), build)
 def learner(part: Part, study: Study, train: Batch, voxels: VoxelGeometry) -> Learner:
     """Networks and optimisers of a part; its weights depend on the seed and the training showers alone.
 
-    For ``from-gflash`` these have a column "start", see `with_starts`.
+    For those from GFLASH these have a column "start", see `with_starts`.
     """
     torch.manual_seed(part.seed)
     settings = study.of(part)
     units = Preprocessing(voxels, knots=study.knots, coloured=study.coloured and settings.coloured)
     units.learn(train["energies"], train["showers"], generator=torch.Generator().manual_seed(part.seed))
     generator = _generator(part, settings, units)
-    if part.model == "from-gflash":
+    if part.from_gflash:
         noise = torch.Generator().manual_seed(part.seed)
         generator.source.learn(train["energies"], train["start"], generator=noise)  # type: ignore[union-attr, operator]
     found: Learner = settings.learner(generator)
     return found
 
 
-def with_starts(train: ShowerTable, *, starts: int, seed: int) -> Batch:
-    """The training showers so many times, each time with another GFLASH shower, one that is `alike`, to start from."""
-    noise, begins = torch.Generator().manual_seed(seed), list[torch.Tensor]()
+def with_starts(train: ShowerTable, *, starts: int, paired: bool, seed: int) -> Batch:
+    """The training showers so many times, each time with another GFLASH shower of the same energy to start from.
+
+    Paired, it is one that is `alike`: the logarithms of ``1 + E / threshold`` in all voxels are compared.
+    """
+    noise, begins = torch.Generator().manual_seed(seed), list[Tensor]()
+    ends = _logarithms(train.showers, train.voxels)
     for _ in range(starts):
         made = gflash_showers(train.voxels.name, train.energies, noise)
-        rows = pairing.alike(train.energies, train.showers, made, threshold=train.voxels.threshold)
-        begins.append(made[rows])
-    repeated = train.take(torch.arange(len(train)).repeat(starts))
-    return repeated.batch | {"start": torch.cat(begins)}
+        if paired:
+            made = made[pairing.alike(train.energies, ends, _logarithms(made, train.voxels))]
+        begins.append(made)
+    return _repeated(train, starts) | {"start": torch.cat(begins)}
+
+
+def with_noise(train: ShowerTable, units: Preprocessing, *, starts: int, seed: int) -> Batch:
+    """The training showers so many times, each time with noise that is `alike` in network units to start from."""
+    random, begins = torch.Generator().manual_seed(seed), list[Tensor]()
+    for _ in range(starts):
+        ends = units.encode(**train.batch, generator=random).voxels
+        made = units.noise(len(train), generator=random).voxels
+        begins.append(made[pairing.alike(train.energies, ends, made)])
+    return _repeated(train, starts) | {"noise": torch.cat(begins)}
 
 
 def train_one(study: Study, data: Samples, folder: Path, part: Part, report: Report) -> Trained[Part]:
     """Train one generator; the check kept has the smallest FPD from the validation showers."""
-    split, course = data.of(part.is_hybrid), study.of(part).course
-    batch, voxels = split.train.batch, split.train.voxels
-    if part.is_hybrid:
-        batch = with_starts(split.train, starts=study.hybrid.starts, seed=part.seed)
-    if part.model == "from-noise":  # the same showers in the same order
-        batch.pop("start")
+    split, course, voxels = data.of(part.is_hybrid), study.of(part).course, data.main.train.voxels
+    how: dict[str, Any] = {"starts": study.hybrid.starts, "seed": part.seed}
+    batch = _repeated(split.train, study.hybrid.starts) if part.is_hybrid else split.train.batch
+    if part.from_gflash:
+        batch = with_starts(split.train, paired=part.is_paired, **how)
     player = learner(part, study, batch, voxels)
+    if part.is_paired and not part.from_gflash:
+        batch = with_noise(split.train, player.generator.preprocessing, **how)
     validation = split.validation.first(study.check_showers)
     history = fit_generator(
         player,
@@ -193,8 +223,16 @@ def validation_fpd(train: Batch, validation: ShowerTable, *, seed: int, device: 
     return distance
 
 
+def _repeated(train: ShowerTable, times: int) -> Batch:
+    return train.take(torch.arange(len(train)).repeat(times)).batch
+
+
+def _logarithms(showers: Tensor, voxels: VoxelGeometry) -> Tensor:
+    return (showers / voxels.threshold).log1p()
+
+
 def _generator(part: Part, settings: Any, units: Preprocessing) -> nn.Module:
-    if part.model != "from-gflash":
+    if not part.from_gflash:
         generator: nn.Module = settings.generator(units)
         return generator
     source = Preprocessing(units.geometry, knots=units.knots)
