@@ -65,7 +65,7 @@ HEADLINES = {
         *(
             tuple({"model": model} for model in side)
             for side in (
-                ("CaloDREAM", "BoloGAN", "CaloDiffusion", "CaloVAE+INN", "CaloINN"),
+                ("flow matching", "BoloGAN", "diffusion", "CaloVAE+INN", "CaloINN"),
                 ("marginals", "training showers"),
             )
         ),

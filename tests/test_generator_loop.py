@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from femtobarn.engine import Descent
 from femtobarn.errors import InputError
 from femtobarn.generator_loop import Course, fit_generator, pace
 
@@ -92,3 +93,18 @@ def test_a_training_does_not_go_on_under_other_settings(
 def test_a_constant_rate_is_followed_further(tmp_path: Path) -> None:
     _fit(tmp_path)
     assert [row["epoch"] for row in _fit(tmp_path, epochs=3)] == [1, 2, 3]
+
+
+def test_the_loss_of_a_descent_is_that_of_the_module() -> None:
+    class Square(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.x = nn.Parameter(torch.tensor(3.0))
+
+        def loss(self, batch: dict[str, Tensor], *, generator: torch.Generator) -> Tensor:
+            return self.x.square()
+
+    player = Descent(Square(), lr=0.1)
+    losses = [float(player.step({}, generator=torch.Generator())["loss"]) for _ in range(100)]
+    assert losses[0] == 9
+    assert losses[-1] < 0.1

@@ -1,6 +1,8 @@
 """Showers from a few formulas, for tests: quick, and with knobs that spoil them."""
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from femtobarn.physics.voxels import VoxelGeometry, geometry
 
@@ -27,6 +29,18 @@ def toy_showers(
         part = slice(start, start + 1000)
         showers[part] = _deposits(voxels, energies[part], g, scale, width)
     return energies.astype(np.float32), showers
+
+
+def sparse_showers(count: int, seed: int = 0, name: str = "1-photons") -> dict[str, Tensor]:
+    """Columns "energies" and "showers" in MeV: a response of 0.9 and many empty voxels and layers."""
+    random, shape = np.random.default_rng(seed), geometry(name)
+    energies = 2.0 ** random.integers(8, 23, count)
+    voxels = random.exponential(1, (count, shape.voxels)) ** 3 * (random.random((count, shape.voxels)) < 0.2)
+    voxels *= (random.random((count, len(shape.layers))) < 0.8)[:, shape.layer]
+    voxels[:, 5] += 1e-3
+    voxels *= (0.9 * energies * random.uniform(0.9, 1.1, count) / voxels.sum(axis=1))[:, None]
+    voxels[voxels < shape.threshold] = 0
+    return {"energies": torch.from_numpy(energies), "showers": torch.from_numpy(voxels.astype(np.float32))}
 
 
 def _deposits(

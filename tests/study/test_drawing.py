@@ -57,6 +57,14 @@ def test_lines_look_as_asked_for_on_all_axes(run: Run) -> None:
                 assert {"color": line.get_color(), "linestyle": line.get_linestyle()} == look
 
 
+def test_data_of_another_kind_than_the_run_are_labelled_as_such(run: Run) -> None:
+    with drawing(run, "mass", title="Mass", caption="Of jets.", section="Jets", kind="stand-in") as d:
+        d.drawn["jets"] = {"mass": [1.0]}
+    (figure,) = run.figures()
+    assert "stand-in" in figure.svg.read_text()
+    assert "real data" not in figure.svg.read_text()
+
+
 def _draw_what_fails(run: Run) -> None:
     with drawing(run, "fails", title="t", caption="c", section="s") as d:
         d.drawn["x"] = {"a": [1]}

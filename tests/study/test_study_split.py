@@ -33,6 +33,25 @@ def test_every_event_is_in_one_of_the_three() -> None:
     assert not np.array_equal(split.test.values, other.test.values)
 
 
+def test_a_test_sample_of_its_own_is_left_as_it_is() -> None:
+    own = _Numbers(np.arange(1000, 1050))
+    split = cut(_Numbers(np.arange(1000)), _MADE, validation=0.2, test=own, seed=1)
+    assert split.test is own
+    assert split.sizes == {"train": 800, "validation": 200, "test": 50}
+    both = np.concatenate([split.train.values, split.validation.values])
+    assert sorted(both.tolist()) == list(range(1000))
+    with pytest.raises(InputError, match="too few events"):
+        cut(_Numbers(np.arange(1000)), _MADE, validation=0.2, test=_Numbers(np.arange(9)), seed=1)
+
+
+@pytest.mark.parametrize(("count", "validation", "test"), [(30_000, 0.12, 0.34), (1000, 0.1, 0.7)])
+def test_each_share_is_cut_as_asked(count: int, validation: float, test: float) -> None:
+    """Also where 1 minus the shares falls just below a whole number in floating point."""
+    split = cut(_Numbers(np.arange(count)), _MADE, validation=validation, test=test, seed=1)
+    wanted = {"validation": round(count * validation), "test": round(count * test)}
+    assert split.sizes == {"train": count - sum(wanted.values()), **wanted}
+
+
 def test_too_few_events_and_unfit_shares_are_one_line() -> None:
     with pytest.raises(InputError, match="too few jets to train, validate and test: 40"):
         cut(_Numbers(np.arange(40)), _MADE, validation=0.2, test=0.2, seed=1, what="jets")

@@ -43,24 +43,32 @@ def seconds_each(
     return found
 
 
-def draw_learning(run: Run, trained: Sequence[Trained[Any]], *, quality: str) -> None:
-    """The validation distance of each generator after each check of its training, in seconds of training."""
+def draw_learning(
+    run: Run, trained: Sequence[Trained[Any]], *, quality: str, name: str = "learning", **figure: Any
+) -> None:
+    """The validation distance of each generator after each check of its training, in seconds of training.
+
+    Args:
+        run: Where the figure is saved.
+        trained: Generators with a history.
+        quality: The distance in words.
+        name: Of the figure.
+        figure: More arguments of `drawing`.
+    """
     caption = (
         f"{quality} of the averaged weights after each check, against the time spent in training. "
         "Black: the check whose weights were kept."
     )
-    with drawing(
-        run, "learning", title=f"{quality} while training", caption=caption, section="Training",
-        by="model", legend={},
-    ) as d:  # fmt: skip
+    given: dict[str, Any] = {"section": "Training", "by": "model", "legend": {}} | figure
+    with drawing(run, name, title=f"{quality} while training", caption=caption, **given) as d:
         for each in trained:
-            columns = {name: np.array([row[name] for row in each.history]) for name in _BOOKKEEPING}
+            columns = {what: np.array([row[what] for row in each.history]) for what in _BOOKKEEPING}
             best = int(np.argmin(columns["distance"] + columns["error"]))
             shown = columns["distance"].clip(min=_LEAST)
             d.ax.plot(columns["seconds"], shown, marker=".", label=each.part.name)
             d.ax.plot(columns["seconds"][best], shown[best], "o", color="black", markersize=4)
             d.drawn[each.part.name] = {
-                name: columns[name] for name in ("seconds", "epoch", "distance", "error")
+                what: columns[what] for what in ("seconds", "epoch", "distance", "error")
             }
         d.ax.set(xlabel="seconds of training", ylabel=quality, yscale="log")
 

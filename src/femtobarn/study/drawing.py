@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from femtobarn import plots
-from femtobarn.runs import Run
+from femtobarn.runs import DataKind, Run
 
 
 @dataclass
@@ -48,6 +48,7 @@ def drawing(
     text: str = "",
     legend: Mapping[str, Any] | None = None,
     lines: Sequence[Mapping[str, Any]] = (),
+    kind: DataKind | None = None,
     **subplots: Any,
 ) -> Iterator[Drawing]:
     """Axes to draw on; afterwards the figure gets its legend and label and is saved with the numbers drawn.
@@ -65,6 +66,7 @@ def drawing(
         legend: Arguments of the first Axes' legend; `{}` for the usual one, None for none.
         lines: Looks of the lines in the order in which they are drawn, such as ``{"color": "0.5", "linestyle": "--"}``,
             all with the same keys; the usual colours if there are none.
+        kind: Kind of the data drawn, where it is not that of the run.
         subplots: Arguments of `pyplot.subplots`.
 
     Example:
@@ -83,7 +85,7 @@ def drawing(
             if made.drawn or made.table is not None:
                 if legend is not None:
                     made.ax.legend(**{"fontsize": 8} | dict(legend))
-                plots.label(made.ax, run.kind, text=text)
+                plots.label(made.ax, kind or run.kind, text=text)
                 data = made.table if made.table is not None else plots.long_form(made.drawn, name=by)
                 run.save_figure(name, figure, title=title, caption=caption, section=section, data=data)
         finally:

@@ -59,7 +59,7 @@ def cut(
     provenance: Provenance,
     *,
     validation: float,
-    test: float,
+    test: float | S,
     seed: int | Sequence[int],
     least: int = 10,
     what: str = "events",
@@ -69,7 +69,7 @@ def cut(
     Args:
         sample: Independent events; for events that belong together see `femtobarn.data.split.split_by_group`.
         provenance: Where they come from.
-        validation, test: Shares of the events, see `check_shares`.
+        validation, test: Shares of the events, see `check_shares`; or a test sample of its own.
         seed: Another seed gives another order; several numbers are one seed.
         least: Fewest events that each of the three needs.
         what: The events as the message calls them.
@@ -78,9 +78,11 @@ def cut(
         InputError: One of the three has fewer than `least`.
     """
     count = len(sample)
-    ends = [int(count * share) for share in (1 - validation - test, 1 - test)]
+    kept = int(count * test) if isinstance(test, float) else 0
+    ends = [count - kept - int(count * validation), count - kept]
     rows = np.split(np.random.default_rng(seed).permutation(count), ends)
-    if min(map(len, rows)) < least:
+    train, checked, rest = (sample.take(each) for each in rows)
+    split = Split(train, checked, rest if isinstance(test, float) else test, provenance)
+    if min(split.sizes.values()) < least:
         raise InputError(f"too few {what} to train, validate and test: {count}")
-    train, checked, tested = (sample.take(each) for each in rows)
-    return Split(train, checked, tested, provenance)
+    return split

@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from femtobarn.nn.shower_generators import read_out
 from femtobarn.physics.energy_split import join, split
 from femtobarn.physics.voxels import VoxelGeometry
-from femtobarn.systems.calo_challenge.preprocessing import read_out
 
 _NEAREST = 50  # training showers, at least, that a number is drawn from
 

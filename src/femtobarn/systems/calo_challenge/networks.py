@@ -1,259 +1,270 @@
-"""Networks of flows and diffusion: voxels at a time, under a condition, to as many numbers.
+"""Sizes and training of each generator: settings that build it, and the learner that trains it."""
 
-All are called as ``net(voxels, time, condition)``. `FlatNet` knows nothing of the geometry, `TokenNet` sees
-patches of neighbouring voxels, `GridNet` a cylinder of cells.
-"""
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
 
-import itertools
-from collections.abc import Sequence
+from torch import nn
 
-import numpy as np
-import torch
-from jaxtyping import Float, Int
-from torch import Tensor, nn
-from torch.nn import functional as F
-
-from femtobarn.nn.modulated import DiTBlock, ModulatedMlp
-from femtobarn.nn.unet_3d import UNet3d
-from femtobarn.physics.voxels import VoxelGeometry, VoxelLayer
-from femtobarn.systems.calo_challenge.model import Context
+from femtobarn.engine import Descent
+from femtobarn.errors import InputError
+from femtobarn.generator_loop import Learner
+from femtobarn.nn import shower_generators as nets
+from femtobarn.nn.shower_generators import Preprocessing, Start
+from femtobarn.systems.calo_challenge.adversarial import Adversarial
 
 
-class FlatNet(nn.Module):
-    """All numbers as one vector through residual blocks, which then steer a little network for each number.
+@dataclass(frozen=True)
+class Course:
+    """How a generator is trained, and how its checkpoints are chosen."""
 
-    The little networks have weights of their own, one input and one hidden layer; so each number can have the
-    distribution it needs without a width of the large network for each.
+    epochs: int = 10
+    """Passes over the training showers."""
+    batch: int = 128
+    """Showers a step."""
+    lr: float = 1e-3
+    """Largest learning rate of the generator."""
+    weight_decay: float = 0.0
+    """Decoupled weight decay (AdamW)."""
+    clip: float = 1.0
+    """Largest norm of the gradient of the generator."""
+    check: int = 1
+    """Epochs from one measurement on the validation showers, and one checkpoint, to the next."""
+    ema: float = 0.999
+    """Decay a step of the averaged weights, which are those kept and measured; 0 keeps the last weights."""
+    schedule: Literal["constant", "cosine"] = "cosine"
+    """How the learning rates change from step to step."""
+    warmup: float = 0.02
+    """Share of the steps over which the learning rates rise from zero."""
 
-    Args:
-        numbers, condition: How many there are.
-        width, blocks: Of the residual blocks.
-        each: Hidden width of the network of one number.
-        context: Width of the vector of time and condition.
-    """
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch", "check"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least 1: got {getattr(self, name)}")
+        if not (0 <= self.ema < 1 and 0 <= self.warmup < 1):
+            raise InputError(f"ema and warmup in [0, 1) expected: got {self.ema}, {self.warmup}")
+        if not (self.lr > 0 and self.clip > 0):
+            raise InputError(f"lr and clip above 0 expected: got {self.lr}, {self.clip}")
 
-    def __init__(
-        self,
-        numbers: int,
-        condition: int,
-        *,
-        width: int = 512,
-        blocks: int = 4,
-        each: int = 4,
-        context: int = 128,
-    ) -> None:
-        super().__init__()
-        self.context = Context(condition, context)
-        self.steer = ModulatedMlp(
-            numbers + condition, numbers * each, context=context, width=width, blocks=blocks
-        )
-        self.inward = nn.Parameter(torch.randn(numbers, each))
-        self.middle = nn.Parameter(torch.randn(numbers, each))
-        self.outward = nn.Parameter(torch.zeros(numbers, each))
-
-    def forward(
-        self,
-        x: Float[Tensor, "shower number"],
-        time: Float[Tensor, "shower"],
-        condition: Float[Tensor, "shower condition"],
-    ) -> Float[Tensor, "shower number"]:
-        """As many numbers as there are in `x`; all 0 before any training."""
-        steered = self.steer(torch.cat((x, condition), dim=1), self.context(time, condition))
-        hidden = self.inward * x.unsqueeze(2) + self.middle + steered.view(*x.shape, -1)
-        return (F.silu(hidden) * self.outward).sum(dim=2)
-
-
-class TokenNet(nn.Module):
-    """Transformer on patches of voxels: the shape network of CaloDREAM (arXiv:2405.09629).
-
-    Args:
-        geometry: Of the voxels.
-        condition: Numbers of the condition.
-        patch: Layers, slices and rings of a patch; at the edges, and in layers with fewer, patches are smaller.
-        width, depth, heads, ratio: Of the transformer blocks, see `nn.modulated.DiTBlock`.
-    """
-
-    cells: Tensor
-    place: Tensor
-    centres: Tensor
-
-    def __init__(
-        self,
-        geometry: VoxelGeometry,
-        condition: int,
-        *,
-        patch: Sequence[int] = (3, 16, 1),
-        width: int = 480,
-        depth: int = 6,
-        heads: int = 6,
-        ratio: int = 4,
-    ) -> None:
-        super().__init__()
-        cells = torch.from_numpy(patches(geometry, patch))
-        self.register_buffer("cells", cells.clamp(min=0), persistent=False)
-        self.register_buffer("filled", cells >= 0, persistent=False)
-        order = torch.zeros(geometry.voxels, dtype=torch.long)
-        order[cells[cells >= 0]] = torch.arange(cells.numel()).view_as(cells)[cells >= 0]
-        self.register_buffer("place", order, persistent=False)
-        self.register_buffer("centres", _centres(geometry, cells), persistent=False)
-        self.frequencies = nn.Linear(3, width // 2)
-        self.entrance = nn.Linear(cells.shape[1], width)
-        self.context = Context(condition, width, features=256)
-        self.blocks = nn.ModuleList(
-            DiTBlock(width, context=width, heads=heads, ratio=ratio) for _ in range(depth)
-        )
-        self.norm = nn.LayerNorm(width, elementwise_affine=False)
-        self.modulation, self.exit = nn.Linear(width, 2 * width), nn.Linear(width, cells.shape[1])
-        for layer in (self.modulation, self.exit):
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
-
-    def forward(
-        self,
-        x: Float[Tensor, "shower voxel"],
-        time: Float[Tensor, "shower"],
-        condition: Float[Tensor, "shower condition"],
-    ) -> Float[Tensor, "shower voxel"]:
-        """A number for each voxel."""
-        context = self.context(time, condition)
-        phase = self.frequencies(self.centres)
-        tokens = torch.where(self.filled, x[:, self.cells], 0.0)  # type: ignore[arg-type]
-        h = self.entrance(tokens) + torch.cat((phase.sin(), phase.cos()), dim=1)
-        for block in self.blocks:
-            h = block(h, context)
-        scale, shift = (part.unsqueeze(1) for part in self.modulation(F.silu(context)).chunk(2, dim=1))
-        return self.exit(self.norm(h) * (1 + scale) + shift).flatten(1)[:, self.place]
-
-
-class GridNet(nn.Module):
-    """U-Net on a cylinder (layer, azimuth, ring) with circular convolutions: the network of CaloDiffusion.
-
-    Layers of unlike rings are mapped to common ones by learned linear maps that start as copies, and back by
-    their pseudo-inverses (arXiv:2308.03876, section III C); layers without slices are the same in all.
-
-    Args:
-        geometry: Of the voxels.
-        condition: Numbers of the condition.
-        channels, blocks: Of the U-Net.
-        fold: Neighbouring rings that become channels of one cell: a coarser, cheaper grid.
-        context: Width of the vector of time and condition.
-    """
-
-    images: Tensor
-
-    def __init__(
-        self,
-        geometry: VoxelGeometry,
-        condition: int,
-        *,
-        channels: Sequence[int] = (32, 32, 64, 32),
-        blocks: int = 2,
-        fold: int = 1,
-        context: int = 128,
-    ) -> None:
-        super().__init__()
-        layers = geometry.layers
-        self.shapes = [(layer.slices, layer.rings) for layer in layers]
-        self.slices = max(layer.slices for layer in layers)
-        self.fold = fold
-        self.regular = len({layer[1:] for layer in layers}) == 1
-        maps = [_to_common_rings(layer, layers) for layer in layers]
-        self.rings = len(maps[0])
-        if not self.regular:
-            self.inward = nn.ParameterList(m.T.contiguous() for m in maps)
-            self.outward = nn.ParameterList(torch.linalg.pinv(m).T.contiguous() for m in maps)
-        self.register_buffer("images", self._images(len(layers)), persistent=False)
-        self.context = Context(condition, context)
-        self.network = UNet3d(
-            fold + len(self.images), fold, channels=channels, context=context, blocks=blocks
+    def descent(self, trained: nn.Module, *, generator: nn.Module | None = None) -> Learner:
+        """One objective, the loss of `trained`; `generator` is the part of it that is kept, all if None."""
+        return Descent(
+            trained, lr=self.lr, weight_decay=self.weight_decay, clip=self.clip, generator=generator
         )
 
-    def forward(
-        self,
-        x: Float[Tensor, "shower voxel"],
-        time: Float[Tensor, "shower"],
-        condition: Float[Tensor, "shower condition"],
-    ) -> Float[Tensor, "shower voxel"]:
-        """A number for each voxel."""
-        grid = self._folded(self._grid(x))
-        images = self.images.expand(len(x), -1, -1, -1, -1)
-        out = self.network(torch.cat((grid, images), dim=1), self.context(time, condition))
-        return self._voxels(self._unfolded(out))
 
-    def _grid(self, x: Tensor) -> Tensor:
-        if self.regular:
-            return x.view(len(x), len(self.shapes), self.slices, self.rings)
-        parts = torch.split(x, [slices * rings for slices, rings in self.shapes], dim=1)
-        layers = [
-            (part.reshape(len(x), *shape) @ inward).expand(-1, self.slices, -1)
-            for part, shape, inward in zip(parts, self.shapes, self.inward, strict=True)
-        ]
-        return torch.stack(layers, dim=1)
+@dataclass(frozen=True)
+class Vae:
+    """Sizes and training of CaloVAE+INN."""
 
-    def _voxels(self, grid: Tensor) -> Tensor:
-        if self.regular:
-            return grid.flatten(1)
-        layers = [
-            (layer if slices > 1 else layer.mean(dim=1, keepdim=True)) @ outward
-            for layer, (slices, _), outward in zip(grid.unbind(1), self.shapes, self.outward, strict=True)
-        ]
-        return torch.cat([layer.flatten(1) for layer in layers], dim=1)
+    title: ClassVar[str] = "CaloVAE+INN"
+    coloured: ClassVar[bool] = False
+    latent: int = 50
+    """Numbers between encoder and decoder."""
+    hidden: tuple[int, ...] = (1500, 1000, 500)
+    """Widths of the encoder, and in reverse of the decoder."""
+    beta: float = 1.0
+    """Weight of the divergence of the latent numbers from normal noise."""
+    flow_blocks: int = 18
+    """Coupling blocks of the flow of latent numbers and energy split."""
+    flow_width: int = 32
+    """Width of the networks of that flow."""
+    flow_bins: int = 10
+    """Bins of a spline of that flow."""
+    course: Course = field(default_factory=Course)
 
-    def _folded(self, grid: Tensor) -> Tensor:
-        grid = F.pad(grid, (0, -self.rings % self.fold))
-        return grid.view(*grid.shape[:3], -1, self.fold).permute(0, 4, 1, 2, 3)
-
-    def _unfolded(self, cells: Tensor) -> Tensor:
-        return cells.permute(0, 2, 3, 4, 1).flatten(3)[..., : self.rings]
-
-    def _images(self, layers: int) -> Tensor:
-        """Depth and radius of each cell from -1 to 1; in unlike layers also cosine and sine of its azimuth."""
-        rings = -(-self.rings // self.fold)
-        azimuth = torch.arange(self.slices) * (2 * torch.pi / self.slices)
-        axes = torch.linspace(-1, 1, layers), azimuth, torch.linspace(-1, 1, rings)
-        depth, angle, radius = torch.meshgrid(*axes, indexing="ij")
-        images = (depth, radius) if self.regular else (depth, radius, angle.cos(), angle.sin())
-        return torch.stack(images)
-
-
-def patches(geometry: VoxelGeometry, patch: Sequence[int]) -> Int[np.ndarray, "token cell"]:
-    """Voxels of each patch of (layers, slices, rings), -1 where a patch has fewer.
-
-    A patch holds several layers only where they are cut alike.
-    """
-    depth, width, height = patch
-    tokens: list[np.ndarray] = []
-    for _, alike in itertools.groupby(range(len(geometry.layers)), lambda n: geometry.layers[n][1:]):
-        places = list(alike)
-        shape = geometry.layers[places[0]].slices, geometry.layers[places[0]].rings
-        block = np.stack(
-            [np.arange(geometry.spans[n].start, geometry.spans[n].stop).reshape(shape) for n in places]
+    def generator(self, units: Preprocessing) -> nets.CaloVae:
+        """The untrained generator."""
+        return nets.CaloVae(
+            units,
+            latent=self.latent,
+            hidden=self.hidden,
+            flow_blocks=self.flow_blocks,
+            flow_width=self.flow_width,
+            flow_bins=self.flow_bins,
         )
-        steps = (range(0, size, step) for size, step in zip(block.shape, patch, strict=True))
-        tokens += [
-            block[z : z + depth, a : a + width, r : r + height].ravel()
-            for z, a, r in itertools.product(*steps)
-        ]
-    most = max(map(len, tokens))
-    return np.stack([np.pad(token, (0, most - len(token)), constant_values=-1) for token in tokens])
+
+    def learner(self, generator: nets.CaloVae) -> Learner:
+        """The generator in training, with its encoder."""
+        training = nets.CaloVaeTraining(generator, hidden=self.hidden, beta=self.beta)
+        return self.course.descent(training, generator=generator)
 
 
-def _centres(geometry: VoxelGeometry, cells: Tensor) -> Tensor:
-    """Depth, azimuth and radius of the middle of each patch, each about from -pi to pi."""
-    known = (cells >= 0).double()
-    radius = np.log1p(geometry.radius)  # rings of irregular layers widen outwards
-    axes = [
-        2 * np.pi * geometry.layer / max(len(geometry.layers) - 1, 1) - np.pi,
-        geometry.alpha,
-        2 * np.pi * radius / radius.max() - np.pi,
-    ]
-    place = torch.from_numpy(np.stack(axes))[:, cells.clamp(min=0)]
-    return ((place * known).sum(dim=2) / known.sum(dim=1)).T.float()
+@dataclass(frozen=True)
+class Gan:
+    """Sizes and training of BoloGAN."""
+
+    title: ClassVar[str] = "BoloGAN"
+    coloured: ClassVar[bool] = False
+    noise: int = 50
+    """Random numbers that the generator starts from."""
+    hidden: tuple[int, ...] = (50, 100, 200)
+    """Widths of the generator."""
+    critic: int | None = None
+    """Width of the three layers of the critic; as many as voxels if none is given."""
+    critic_steps: int = 5
+    """Steps of the critic for one of the generator; each takes its part of a batch."""
+    penalty: float = 10.0
+    """Weight of the gradient penalty."""
+    flow_blocks: int = 6
+    """Coupling blocks of the flow of the energy split."""
+    flow_width: int = 32
+    """Width of the networks of that flow."""
+    course: Course = field(default_factory=Course)
+
+    def generator(self, units: Preprocessing) -> nets.BoloGan:
+        """The untrained generator."""
+        return nets.BoloGan(
+            units,
+            noise=self.noise,
+            hidden=self.hidden,
+            flow_blocks=self.flow_blocks,
+            flow_width=self.flow_width,
+        )
+
+    def learner(self, generator: nets.BoloGan) -> Learner:
+        """The generator in training, with its critic."""
+        critic = nets.Critic(generator.preprocessing.geometry.voxels, 1 + generator.split, width=self.critic)
+        steps = {"lr": self.course.lr, "penalty": self.penalty}
+        return Adversarial(generator, critic, critic_steps=self.critic_steps, **steps)
 
 
-def _to_common_rings(layer: VoxelLayer, layers: Sequence[VoxelLayer]) -> Tensor:
-    """Which rings between all edges of all layers lie in which ring of this one, as 0 and 1."""
-    edges = np.unique(np.concatenate([each.r_edges for each in layers]))
-    middle, own = (edges[1:] + edges[:-1]) / 2, np.asarray(layer.r_edges)
-    inside = (middle[:, None] > own[:-1]) & (middle[:, None] < own[1:])
-    return torch.from_numpy(inside.astype(np.float32))
+@dataclass(frozen=True)
+class Inn:
+    """Sizes and training of CaloINN."""
+
+    title: ClassVar[str] = "CaloINN"
+    coloured: ClassVar[bool] = False
+    blocks: int = 12
+    """Coupling blocks."""
+    bins: int = 10
+    """Bins of a spline."""
+    bound: float = 18.0
+    """Largest absolute value that the splines change."""
+    width: int = 256
+    """Width of the networks in the blocks."""
+    layers: int = 4
+    """Linear layers of a network in a block."""
+    energy_blocks: int = 0
+    """Coupling blocks of a flow of the energy split alone; 0, as published: one flow for split and voxels."""
+    energy_width: int = 32
+    """Width of the networks of the flow of the energy split."""
+    course: Course = field(default_factory=Course)
+
+    def generator(self, units: Preprocessing) -> nets.CaloInn:
+        """The untrained generator."""
+        return nets.CaloInn(
+            units,
+            blocks=self.blocks,
+            bins=self.bins,
+            bound=self.bound,
+            width=self.width,
+            layers=self.layers,
+            energy_blocks=self.energy_blocks,
+            energy_width=self.energy_width,
+        )
+
+    def learner(self, generator: nn.Module) -> Learner:
+        """The generator in training."""
+        return self.course.descent(generator)
+
+
+@dataclass(frozen=True)
+class Diffusion:
+    """Sizes and training of diffusion: CaloDiffusion, or the same with one vector of voxels."""
+
+    coloured: ClassVar[bool] = True
+    energy_width: int = 256
+    """Width of the network of the energy split."""
+    energy_blocks: int = 5
+    """Residual blocks of the network of the energy split."""
+    shape: Literal["grid", "flat"] = "grid"
+    """Voxels as a cylinder of cells in a U-Net, or as one vector."""
+    width: int = 512
+    """Width of the network of the voxels as one vector."""
+    depth: int = 4
+    """Blocks of the network of the voxels as one vector."""
+    channels: tuple[int, ...] = (32, 32, 64, 32)
+    """Channels of the U-Net, at its entrance and at each level."""
+    blocks: int = 2
+    """ResNet blocks at each level of the U-Net."""
+    fold: int = 1
+    """Neighbouring rings in one cell of the U-Net."""
+    steps: int = 400
+    """Steps of the sampler."""
+    course: Course = field(default_factory=Course)
+
+    @property
+    def title(self) -> str:
+        """In tables: as published only with the published network."""
+        return "CaloDiffusion" if self.shape == "grid" else "diffusion"
+
+    def generator(self, units: Preprocessing) -> nets.CaloDiffusion:
+        """The untrained generator."""
+        geometry, numbers = units.geometry, len(units.geometry.layers)
+        energy = nets.FlatNet(numbers, 1, width=self.energy_width, blocks=self.energy_blocks)
+        shape = (
+            nets.GridNet(geometry, 1 + numbers, channels=self.channels, blocks=self.blocks, fold=self.fold)
+            if self.shape == "grid"
+            else nets.FlatNet(geometry.voxels, 1 + numbers, width=self.width, blocks=self.depth)
+        )
+        return nets.CaloDiffusion(units, energy, shape, steps=self.steps)
+
+    def learner(self, generator: nn.Module) -> Learner:
+        """The generator in training."""
+        return self.course.descent(generator)
+
+
+@dataclass(frozen=True)
+class Dream:
+    """Sizes and training of flow matching: CaloDREAM, or the same with residual networks."""
+
+    coloured: ClassVar[bool] = True
+    energy: Literal["flat", "transformer"] = "transformer"
+    """Energy split at once by one network, or one u after another."""
+    shape: Literal["flat", "tokens"] = "tokens"
+    """Voxels as one vector, or as patches in a transformer."""
+    width: int = 480
+    """Width of the network of the voxels."""
+    depth: int = 6
+    """Blocks of the network of the voxels."""
+    heads: int = 6
+    """Attention heads of the transformer of the voxels."""
+    ratio: int = 4
+    """Hidden over outer width of the MLPs in the transformer of the voxels."""
+    patch: tuple[int, int, int] = (3, 16, 1)
+    """Layers, slices and rings of a patch."""
+    energy_width: int = 512
+    """Width of the network of the energy split."""
+    energy_depth: int = 4
+    """Blocks of the network of the energy split."""
+    steps: int = 50
+    """Midpoint steps of each flow."""
+    course: Course = field(default_factory=Course)
+
+    @property
+    def title(self) -> str:
+        """In tables: as published only with the published networks."""
+        published = self.energy == "transformer" and self.shape == "tokens"
+        return "CaloDREAM" if published else "flow matching"
+
+    def generator(
+        self, units: Preprocessing, *, start: Start | None = None, source: Preprocessing | None = None
+    ) -> nets.CaloDream:
+        """The untrained generator; for `start` and `source` see `nn.shower_generators.CaloDream`."""
+        geometry, numbers = units.geometry, len(units.geometry.layers)
+        energy = (
+            nets.EnergyTransformer(numbers, flow_width=self.energy_width, flow_blocks=self.energy_depth)
+            if self.energy == "transformer"
+            else nets.FlatNet(numbers, 1, width=self.energy_width, blocks=self.energy_depth)
+        )
+        sizes = {"width": self.width, "depth": self.depth, "heads": self.heads, "ratio": self.ratio}
+        shape = (
+            nets.TokenNet(geometry, 1 + numbers, patch=self.patch, **sizes)
+            if self.shape == "tokens"
+            else nets.FlatNet(geometry.voxels, 1 + numbers, width=self.width, blocks=self.depth)
+        )
+        return nets.CaloDream(units, energy, shape, steps=self.steps, start=start, source=source)
+
+    def learner(self, generator: nn.Module) -> Learner:
+        """The generator in training."""
+        return self.course.descent(generator)

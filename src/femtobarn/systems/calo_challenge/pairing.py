@@ -1,4 +1,4 @@
-"""Which GFLASH shower is to become which wanted shower: those that are alike, as far as one can have it for all."""
+"""Which start becomes which wanted shower: optimal transport between those of one incident energy."""
 
 import numpy as np
 import torch
@@ -11,28 +11,25 @@ _MOST = 1000  # showers paired at once; the time rises as the cube
 
 def alike(
     energies: Float[Tensor, "shower"],
-    showers: Float[Tensor, "shower voxel"],
-    starts: Float[Tensor, "shower voxel"],
-    *,
-    threshold: float,
+    ends: Float[Tensor, "shower number"],
+    begins: Float[Tensor, "shower number"],
 ) -> Int[Tensor, "shower"]:
-    """For each shower the row of its start: another one for each, the sum of squared distances being the least.
+    """For each end the row of its start: another one for each, the sum of squared distances being the least.
 
-    The distance is that of the logarithms of ``1 + E / threshold`` in all voxels. Showers of one incident energy are
-    paired with one another, or neighbours in energy where it is continuous. Starts are thus drawn as often as they
-    would be by chance, and the map is short (optimal transport of batches, arXiv:2302.00482).
+    Showers of one incident energy are paired with one another, or neighbours in energy where it is continuous. Starts
+    are thus drawn as often as they would be by chance, and the map is short (optimal transport of batches,
+    arXiv:2302.00482).
 
     Args:
-        energies: Of the incident particles, of the shower and of the start in the same row.
-        showers, starts: MeV.
-        threshold: Of the readout, MeV.
+        energies: Of the incident particles, of the end and of the start in the same row.
+        ends, begins: Numbers whose differences count.
     """
     order = energies.argsort(stable=True)
     rows = torch.empty_like(order)
     for group in _groups(energies[order]):
         some = order[torch.from_numpy(group)]
-        ends, begins = ((x[some] / threshold).log1p().double() for x in (showers, starts))
-        wanted, start = linear_sum_assignment(torch.cdist(ends, begins).square().numpy())
+        distance = torch.cdist(ends[some].double(), begins[some].double())
+        wanted, start = linear_sum_assignment(distance.square().numpy())
         rows[some[torch.from_numpy(wanted)]] = some[torch.from_numpy(start)]
     return rows
 

@@ -1,31 +1,37 @@
 """Settings, presets and the steps of a run: load, train, evaluate, predict."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
+import numpy as np
+import torch
+
+from femtobarn.data.source import stream
+from femtobarn.datasets import calochallenge
 from femtobarn.datasets.calochallenge import PUBLISHED_SETS
 from femtobarn.errors import InputError
-from femtobarn.parts import Report, run_parts
-from femtobarn.runs import DataKind, Result, Run
-from femtobarn.systems.calo_challenge import evaluation, figures, predictions, study
-from femtobarn.systems.calo_challenge.descent import Course
-from femtobarn.systems.calo_challenge.evaluation import BASELINE, SOURCE, TRUTH, Evaluation, Outcome, Task
-from femtobarn.systems.calo_challenge.published import published
-from femtobarn.systems.calo_challenge.sample import Data, Dataset, Split, cut, geant4_showers, load_split
-from femtobarn.systems.calo_challenge.study import (
-    Diffusion,
-    Dream,
-    Gan,
-    Hybrid,
-    Inn,
-    Part,
-    Study,
-    Trained,
-    Vae,
+from femtobarn.nn.shower_generators import generate
+from femtobarn.parts import run_parts
+from femtobarn.runs import Result, Run, read_published
+from femtobarn.study import Split, Trained
+from femtobarn.systems.calo_challenge import figures, judge, study
+from femtobarn.systems.calo_challenge.judge import BASELINE, SOURCE, TRUTH, Evaluation, Outcome, Task
+from femtobarn.systems.calo_challenge.networks import Course, Diffusion, Dream, Gan, Inn, Vae
+from femtobarn.systems.calo_challenge.sample import (
+    GEANT4,
+    Data,
+    Dataset,
+    Samples,
+    ShowerTable,
+    geant4_split,
+    load_split,
 )
+from femtobarn.systems.calo_challenge.study import MODELS, Hybrid, Part, Study
+
+_ROWS = 10_000  # made and written together
 
 
 @dataclass(frozen=True)
@@ -43,13 +49,6 @@ class Config:
     def __post_init__(self) -> None:
         if self.workers < 1:
             raise InputError(f"workers must be at least 1: got {self.workers}")
-
-
-class Splits(NamedTuple):
-    """The showers of a run, and those that the two starts of flow matching are compared on."""
-
-    main: Split
-    hybrid: Split
 
 
 _COMPACT = Dream(
@@ -84,6 +83,14 @@ _DEMO = Config(
 )  # fmt: skip
 
 
+_GEANT4 = replace(
+    _DEMO,
+    data=Data(engine="geant4", highest=14),
+    study=replace(_DEMO.study, seeds=(1, 2, 3), hybrid=replace(_DEMO.study.hybrid, target="data", starts=4)),
+    seed=11,  # of showers that no choice of a setting has seen: 1, 2 and 3 were looked at
+)
+
+
 def _published_sizes(dataset: Dataset) -> Config:
     """Sizes and trainings as published, on the published files."""
     known, first = PUBLISHED_SETS[dataset], dataset.startswith("1")
@@ -95,8 +102,8 @@ def _published_sizes(dataset: Dataset) -> Config:
     return Config(
         data=Data(
             dataset,
-            tuple(map(Path, known.train)),
-            tuple(map(Path, known.test)),
+            path=tuple(map(Path, known.train)),
+            reference=tuple(map(Path, known.test)),
             showers=known.showers * len(known.train),
             validation=0.1,
         ),
@@ -153,77 +160,58 @@ PRESETS = {
             gan=Gan(noise=8, hidden=(16, 32), critic=32, flow_blocks=2, flow_width=8, course=_SHORT),
             hybrid=Hybrid(target="data", starts=1, network=_FLAT),
         ),
-        evaluation=Evaluation(showers=300, batches=(1, 10), repeats=2, neighbours=200, epochs=10, layers=1),
+        evaluation=Evaluation(showers=300, batches=(1, 10), repeats=2, neighbours=200, epochs=10),
         workers=1,
     ),
     "demo": _DEMO,
     "paper": _published_sizes("2"),
+    "geant4": _GEANT4,
     "paper-1-photons": _published_sizes("1-photons"),
     "paper-1-pions": _published_sizes("1-pions"),
     "paper-3": _published_sizes("3"),
 }
 
-PUBLISHED = published()
+PUBLISHED = read_published(__package__)
+"""FPD and AUC have names of their own: the estimator and the network of the challenge differ from ours."""
 
 
-def load(config: Config, run: Run, *, progress: bool = True) -> Splits:
-    """The showers of the run; records where they come from."""
-    main = load_split(config.data, seed=config.seed, workers=config.workers, progress=progress)
-    run.set_data(main.provenance)
-    hybrid, settings = main, config.study.hybrid
-    if config.study.hybrids and settings.target == "geant4":
-        showers = geant4_showers(
-            config.data, settings.geant4, seed=config.seed, workers=config.workers, progress=progress
-        )
-        parts = cut(showers, (config.data.validation, config.data.test), seed=config.seed)
-        hybrid = Split(parts[0], parts[1], parts[2], main.provenance)
-    for name, split in (("main", main), ("hybrid", hybrid)):
-        sizes = {part: len(getattr(split, part)["energies"]) for part in ("train", "validation", "test")}
-        run.log(event="data", of=name, **sizes)
-    return Splits(main, hybrid)
+def load(config: Config, *, progress: bool) -> Samples:
+    """The showers of the run."""
+    how: dict[str, Any] = {"seed": config.seed, "workers": config.workers, "progress": progress}
+    main, hybrid = load_split(config.data, **how), config.study.hybrid
+    if config.study.hybrids and hybrid.target == "geant4":
+        return Samples(main, geant4_split(config.data, hybrid.geant4, **how))
+    return Samples(main, main)
 
 
-def train(config: Config, data: Splits, run: Run, *, progress: bool = True) -> list[Trained]:
-    """Train every generator of the study that the run has not trained yet."""
-    parts = config.study.parts()
-    run_parts(
-        functools.partial(_train, config, data, run.folder / "work"),
-        parts,
-        name=lambda part: part.name,
-        title="training",
-        workers=config.workers,
-        progress=progress,
+def train(config: Config, data: Samples, run: Run, *, progress: bool) -> list[Trained[Part]]:
+    """Every generator of the study."""
+    task = functools.partial(study.train_one, config.study, data, run.folder / "work")
+    return MODELS.train(
+        run, config.study.parts(), task, settings=config.study.of, workers=config.workers, progress=progress
     )
-    return [study.load_part(run.folder / "work" / part.name) for part in parts]
 
 
 def evaluate(
-    config: Config, data: Splits, trained: Sequence[Trained], run: Run, *, progress: bool = True
+    config: Config, data: Samples, trained: Sequence[Trained[Part]], run: Run, *, progress: bool
 ) -> list[Result]:
     """Every generator and the baselines against the test showers: results, and the figures of the report."""
-    work, kind = run.folder / "work", data.main.provenance.kind
+    work, showers = run.folder / "work", config.evaluation.showers
+    judged = functools.partial(_judged, config, work=work, progress=progress)
     main = [each for each in trained if not each.part.is_hybrid]
-    hybrid = [each for each in trained if each.part.is_hybrid]
-    found = _judge(config, data.main, main, (TRUTH, BASELINE), work / "main", progress=progress)
-    results = evaluation.results(found, main, data.main.test, data=kind)
-    figures.draw_all(
-        run,
-        results,
-        found,
-        main,
-        data.main.test,
-        dataset=config.data.dataset,
-        layers=config.evaluation.layers,
-        data=kind,
-    )
-    if hybrid:
-        compared = _judge(config, data.hybrid, hybrid, (TRUTH, SOURCE), work / "hybrid", progress=progress)
-        suffix = ", two starts"
-        results += evaluation.results(compared, hybrid, data.hybrid.test, data=kind, suffix=suffix)
-        figures.draw_hybrid(
-            run, compared, hybrid, data.hybrid.test, dataset=config.data.dataset, data=_kind(config, kind)
-        )
-    return results
+    starts = [each for each in trained if each.part.is_hybrid]
+    # GFLASH is a rival where Geant4 is simulated in the same calorimeter, and the truth where it makes the showers.
+    rivals = (TRUTH, BASELINE, SOURCE) if data.provenance.source == GEANT4 else (TRUTH, BASELINE)
+    test, found = data.main.test.first(showers), judged(data.main, main, rivals, "main")
+    table = judge.results(found, main, n=len(test))
+    figures.draw_all(run, table, found, main, test)
+    if starts:
+        test, found = data.starts.test.first(showers), judged(data.starts, starts, (TRUTH, SOURCE), "hybrid")
+        kind = data.starts.provenance.kind
+        compared = judge.results(found, starts, n=len(test)) + judge.gains(found, n=len(test))
+        table += [replace(each, name=f"{each.name}, two starts", data=kind) for each in compared]
+        figures.draw_starts(run, found, starts, test, kind=kind)
+    return table
 
 
 def predict(
@@ -234,57 +222,38 @@ def predict(
     model: str | None = None,
     progress: bool = True,  # noqa: ARG001, part of the protocol
 ) -> Path:
-    """A generated shower for every incident energy of the user's files, see ``predictions``.
+    """A generated shower for every incident energy of the user's files, in the layout of the challenge.
 
-    Args:
-        run: A finished run.
-        files: Files in the layout of the challenge, or one folder of such.
-        output: HDF5 file to write, in the same layout.
-        model: Name of a trained generator, such as ``inn-seed1``; if not given, the one with the smallest FPD on
-            the validation showers.
-        progress: Not used.
+    The showers of the files are not looked at. Without a name the generator with the smallest FPD on the validation
+    showers is taken, which is none of the two starts.
     """
-    return predictions.write(study.choose(run, model), files, output, seed=run.record["seed"])
+    generator = MODELS.choose(run, model, among=lambda part: not part.is_hybrid).model
+    source = calochallenge.open_showers(files, generator.preprocessing.geometry.name)
+    noise = torch.Generator().manual_seed(run.record["seed"])
+
+    def pieces() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for part in stream(source, ["energies"], rows=_ROWS):
+            made = generate(generator, torch.from_numpy(part["energies"]), generator=noise)
+            yield part["energies"], made.numpy()
+
+    calochallenge.write_pieces(output, pieces())
+    return output
 
 
-def _kind(config: Config, kind: DataKind) -> DataKind:
-    return kind if config.study.hybrid.target == "data" else "stand-in"
-
-
-def _train(config: Config, data: Splits, work: Path, part: Part, report: Report) -> None:
-    split = data.hybrid if part.is_hybrid else data.main
-    study.fit(
-        part,
-        split.train,
-        split.validation,
-        dataset=config.data.dataset,
-        study=config.study,
-        folder=work / part.name,
-        report=report,
-    )
-
-
-def _judge(
+def _judged(
     config: Config,
-    data: Split,
-    trained: Sequence[Trained],
+    data: Split[ShowerTable],
+    trained: Sequence[Trained[Part]],
     baselines: Sequence[str],
-    folder: Path,
+    folder: str,
     *,
+    work: Path,
     progress: bool,
 ) -> list[Outcome]:
-    tasks = [Task(each.part.name, folder.parent / each.part.name, False) for each in trained]
-    tasks += [Task(name, folder / name.replace(" ", "-"), True) for name in baselines]
-    work = functools.partial(
-        evaluation.judge,
-        train=data.train,
-        test=data.test,
-        dataset=config.data.dataset,
-        settings=config.evaluation,
-        seed=config.seed,
-    )
+    tasks = [Task(each.part.name, work / each.part.name) for each in trained]
+    tasks += [Task(name, work / folder / name.replace(" ", "-")) for name in baselines]
     return run_parts(
-        work,
+        functools.partial(judge.judge, data=data, settings=config.evaluation, seed=config.seed),
         tasks,
         name=lambda task: task.name,
         title="judging",

@@ -3,25 +3,27 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import torch
+from jaxtyping import Float32, Float64
 from torch import Tensor
 
-from femtobarn.data.checksums import checksum
-from femtobarn.data.source import Source
 from femtobarn.datasets import calochallenge
 from femtobarn.datasets.calochallenge import PUBLISHED_SETS
 from femtobarn.errors import InputError
+from femtobarn.nn.shower_generators import Batch
+from femtobarn.physics.voxels import VoxelGeometry, geometry
 from femtobarn.runs import Provenance
 from femtobarn.simulate.chunks import Arrays, Chunks, run_chunks
 from femtobarn.simulate.geant4 import transport
 from femtobarn.simulate.showers.sample import shower_sample, showers
-from femtobarn.systems.calo_challenge.model import Batch
+from femtobarn.study import Split, check_shares, cut
 
 Dataset = Literal["1-photons", "1-pions", "2", "3"]
 
+GEANT4 = "Geant4"  #: source of showers that it made here
 _PER_CHUNK = 50
 _VERSION = 1  # raise it when the same settings give other Geant4 showers
 
@@ -32,8 +34,12 @@ class Data:
 
     dataset: Dataset = "1-photons"
     """Geometry and particle."""
+    engine: Literal["gflash", "geant4"] = "gflash"
+    """Simulation that makes the showers, where no files are given."""
+    highest: int = 14
+    """Incident energies of Geant4 showers are 2^8 MeV to two to this power, in equal parts; 14 is 16 GeV."""
     path: tuple[Path, ...] = ()
-    """Files in the layout of the challenge to train on; GFLASH if none are given."""
+    """Files in the layout of the challenge to train on."""
     reference: tuple[Path, ...] = ()
     """Files to judge by; if none are given, part of the showers above."""
     showers: int = 30_000
@@ -44,11 +50,8 @@ class Data:
     """Share of the showers kept for the results, where there are no files to judge by."""
 
     def __post_init__(self) -> None:
-        if not (0 < self.test < 1 and 0 < self.validation < 1 and self.test + self.validation < 1):
-            got = f"{self.validation}, {self.test}"
-            raise InputError(f"shares in (0, 1) that leave some showers to train on expected: got {got}")
-        if self.showers < 1000:
-            raise InputError(f"at least 1000 showers are needed: got {self.showers}")
+        check_shares(self.validation, self.test)
+        _check(self.showers, self.highest)
 
 
 @dataclass(frozen=True)
@@ -61,66 +64,90 @@ class Geant4Sample:
     """Incident energies are 2^8 MeV to two to this power, in equal parts; 12 is 4 GeV."""
 
     def __post_init__(self) -> None:
-        if self.showers < 1000 or not 8 <= self.highest <= 22:
-            raise InputError(f"at least 1000 showers and a highest power from 8 to 22 expected: got {self}")
+        _check(self.showers, self.highest)
 
 
-class Split(NamedTuple):
-    """Three samples without a common shower."""
+@dataclass(frozen=True)
+class ShowerTable:
+    """Showers in the voxels of a calorimeter, a row each; MeV."""
 
-    train: Batch
-    validation: Batch
-    test: Batch
-    provenance: Provenance
+    voxels: VoxelGeometry
+    energies: Float64[Tensor, "shower"]
+    """Of the incident particles."""
+    showers: Float32[Tensor, "shower voxel"]
+
+    def __len__(self) -> int:
+        return len(self.energies)
+
+    def take(self, rows: Tensor | np.ndarray | slice) -> "ShowerTable":
+        """These showers."""
+        index = rows if isinstance(rows, slice) else torch.as_tensor(rows)
+        return ShowerTable(self.voxels, self.energies[index], self.showers[index])
+
+    def first(self, count: int) -> "ShowerTable":
+        """The first showers, at most so many."""
+        return self.take(slice(count))
+
+    @property
+    def batch(self) -> Batch:
+        """As generators are trained on them."""
+        return {"energies": self.energies, "showers": self.showers}
+
+    @property
+    def arrays(self) -> tuple[Float64[np.ndarray, "shower"], Float32[np.ndarray, "shower voxel"]]:
+        """As metrics take them."""
+        return self.energies.numpy(), self.showers.numpy()
 
 
-def load_split(data: Data, *, seed: int, workers: int, progress: bool) -> Split:
+@dataclass(frozen=True)
+class Samples:
+    """The showers of a run, and those that the two starts of flow matching are compared on."""
+
+    main: Split[ShowerTable]
+    starts: Split[ShowerTable]
+
+    def of(self, is_hybrid: bool) -> Split[ShowerTable]:
+        """The showers of a part of the study."""
+        return self.starts if is_hybrid else self.main
+
+    @property
+    def provenance(self) -> Provenance:
+        """Where the showers of the generators come from."""
+        return self.main.provenance
+
+    @property
+    def sizes(self) -> dict[str, dict[str, int]]:
+        """Showers of each sample."""
+        return {"main": self.main.sizes, "starts": self.starts.sizes}
+
+
+def load_split(data: Data, *, seed: int, workers: int, progress: bool) -> Split[ShowerTable]:
     """Showers of a run, shuffled by the seed and cut into three.
 
     Raises:
         InputError: A file cannot be read or is of another data set, or there are too few showers.
     """
-    everything, provenance = _load(data, seed=seed, workers=workers, progress=progress)
-    if data.reference:
-        test = read_showers(calochallenge.open_showers(data.reference, data.dataset), limit=data.showers)
-        train, validation = cut(everything, (data.validation,), seed=seed)
-    else:
-        train, validation, test = cut(everything, (data.validation, data.test), seed=seed)
-    return Split(train, validation, test, provenance)
+    found, provenance = _load(data, seed=seed, workers=workers, progress=progress)
+    test = read_showers(data.reference, data) if data.reference else data.test
+    return _cut(found, provenance, data, test=test, seed=seed)
 
 
-def cut(everything: Batch, shares: Sequence[float], *, seed: int) -> list[Batch]:
-    """What the shares leave over, then a part for each share, of showers in random order.
-
-    Raises:
-        InputError: A part is too small to be judged.
-    """
-    count = len(everything["energies"])
-    sizes = [int(count * share) for share in shares]
-    sizes = [count - sum(sizes), *sizes]
-    if min(sizes) < 200:  # FPD needs them
-        raise InputError(f"too few showers to train, validate and test: {count}")
-    order = torch.from_numpy(np.random.default_rng(seed).permutation(count))
-    return [{name: x[rows] for name, x in everything.items()} for rows in torch.split(order, sizes)]
+def read_showers(files: Sequence[Path], data: Data) -> ShowerTable:
+    """The showers of some files, at most as many as the settings ask for."""
+    source = calochallenge.open_showers(files, data.dataset)
+    return _table(data.dataset, source.read(["energies", "showers"], 0, min(data.showers, len(source))))
 
 
-def read_showers(source: Source, *, limit: int | None = None) -> Batch:
-    """Energies and showers of a source as tensors."""
-    stop = len(source) if limit is None else min(limit, len(source))
-    return _tensors(source.read(["energies", "showers"], 0, stop))
-
-
-def geant4_showers(data: Data, settings: Geant4Sample, *, seed: int, workers: int, progress: bool) -> Batch:
-    """Showers of the data set's particle from Geant4, kept in the cache.
+def geant4_split(
+    data: Data, settings: Geant4Sample, *, seed: int, workers: int, progress: bool
+) -> Split[ShowerTable]:
+    """Showers of the data set's particle from Geant4, cut as the other data.
 
     Raises:
         MissingExtraError: calzone is not installed.
     """
-    version = (_VERSION, *transport.version())
-    of = Geant4Chunk(data.dataset, settings.highest)
-    chunks = Chunks(geant4_chunk, of, settings.showers, _PER_CHUNK, seed, version)
-    parts = run_chunks(chunks, workers=workers, progress=progress, label="Geant4 showers")
-    return _tensors({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+    how: dict[str, Any] = {"seed": seed, "workers": workers, "progress": progress}
+    return _cut(*_geant4(data.dataset, settings, **how), data, test=data.test, seed=seed)
 
 
 @dataclass(frozen=True)
@@ -146,16 +173,45 @@ def gflash_showers(dataset: str, energies: Tensor, generator: torch.Generator) -
     return torch.from_numpy(made).to(energies.device)
 
 
-def _load(data: Data, *, seed: int, workers: int, progress: bool) -> tuple[Batch, Provenance]:
+def _load(data: Data, *, seed: int, workers: int, progress: bool) -> tuple[ShowerTable, Provenance]:
     if data.path:
-        found = read_showers(calochallenge.open_showers(data.path, data.dataset), limit=data.showers)
-        both = (*data.path, *data.reference)
-        files = {str(path): checksum(path) for path in both if path.is_file()}
-        return found, Provenance("real", known_as(data), ", ".join(map(str, both)), files)
+        files = (*data.path, *data.reference)
+        return read_showers(data.path, data), Provenance.of_files(known_as(data), files)
+    if data.engine == "geant4":
+        wanted = Geant4Sample(data.showers, data.highest)
+        return _geant4(data.dataset, wanted, seed=seed, workers=workers, progress=progress)
     settings = {"dataset": data.dataset, "showers": data.showers, "seed": seed}
     energies, made = shower_sample(data.dataset, data.showers, seed=seed, workers=workers, progress=progress)
     source = Provenance("stand-in", calochallenge.NAME, "GFLASH parametrisation", generator=settings)
-    return _tensors({"energies": energies, "showers": made}), source
+    return _table(data.dataset, {"energies": energies, "showers": made}), source
+
+
+def _geant4(
+    dataset: Dataset, settings: Geant4Sample, *, seed: int, workers: int, progress: bool
+) -> tuple[ShowerTable, Provenance]:
+    """Showers kept in the cache; a stand-in, whatever the other data of a run are."""
+    version = (_VERSION, *transport.version())
+    of = Geant4Chunk(dataset, settings.highest)
+    chunks = Chunks(geant4_chunk, of, settings.showers, _PER_CHUNK, seed, version)
+    parts = run_chunks(chunks, workers=workers, progress=progress, label="Geant4 showers")
+    made = {"dataset": dataset, "showers": settings.showers, "highest": settings.highest, "seed": seed}
+    source = Provenance("stand-in", calochallenge.NAME, GEANT4, generator=made)
+    return _table(
+        dataset, {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    ), source
+
+
+def _check(showers: int, highest: int) -> None:
+    if showers < 1000 or not 8 <= highest <= 22:
+        got = f"{showers}, {highest}"
+        raise InputError(f"at least 1000 showers and a highest power from 8 to 22 expected: got {got}")
+
+
+def _cut(
+    table: ShowerTable, source: Provenance, data: Data, *, test: float | ShowerTable, seed: int
+) -> Split[ShowerTable]:
+    least = 200  # FPD needs them
+    return cut(table, source, validation=data.validation, test=test, seed=seed, least=least, what="showers")
 
 
 def known_as(data: Data) -> str:
@@ -165,8 +221,9 @@ def known_as(data: Data) -> str:
     return f"CaloChallenge {data.dataset}" if names == (known.train, known.test) else "own showers"
 
 
-def _tensors(arrays: Arrays) -> Batch:
-    return {
-        name: torch.from_numpy(np.ascontiguousarray(arrays[name], dtype=kind))
+def _table(dataset: Dataset, arrays: Arrays) -> ShowerTable:
+    energies, showers = (
+        torch.from_numpy(np.ascontiguousarray(arrays[name], dtype=kind))
         for name, kind in (("energies", np.float64), ("showers", np.float32))
-    }
+    )
+    return ShowerTable(geometry(dataset), energies, showers)

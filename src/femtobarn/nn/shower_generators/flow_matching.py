@@ -12,10 +12,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from femtobarn.nn.flow_matching import follow, matching_loss, unit_velocity
-from femtobarn.systems.calo_challenge.energy_transformer import EnergyTransformer
-from femtobarn.systems.calo_challenge.model import Batch
-from femtobarn.systems.calo_challenge.networks import FlatNet
-from femtobarn.systems.calo_challenge.preprocessing import Encoded, Preprocessing
+from femtobarn.nn.shower_generators.energy_transformer import EnergyTransformer
+from femtobarn.nn.shower_generators.flat_net import FlatNet
+from femtobarn.nn.shower_generators.preprocessing import Encoded, Preprocessing
+from femtobarn.nn.shower_generators.showers import Batch
 
 #: Showers in MeV to start from, of incident energies and the noise.
 Start = Callable[[Tensor, torch.Generator], Tensor]
@@ -48,10 +48,14 @@ class CaloDream(nn.Module):
         self.steps, self.start, self.source = steps, start, source
 
     def loss(self, batch: Batch, *, generator: torch.Generator) -> Float[Tensor, ""]:
-        """Flow-matching loss of both networks; a batch with a column "start" starts from these showers."""
+        """Flow-matching loss of both networks.
+
+        A column "start" of the batch holds showers to start from, a column "noise" voxels in network units.
+        """
         units, energies = self.preprocessing, batch["energies"]
         end = units.encode(energies, batch["showers"], generator=generator)
         begin = self._begin(energies, batch.get("start"), generator)
+        begin = begin._replace(voxels=batch.get("noise", begin.voxels))
         energy = units.condition(energies)
         condition = torch.cat((energy, end.layers), dim=1)
         shape = matching_loss(

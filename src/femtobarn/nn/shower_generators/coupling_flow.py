@@ -4,9 +4,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from femtobarn.nn.shower_generators.preprocessing import Preprocessing
+from femtobarn.nn.shower_generators.showers import Batch
 from femtobarn.nn.spline_flow import SplineFlow
-from femtobarn.systems.calo_challenge.model import Batch
-from femtobarn.systems.calo_challenge.preprocessing import Preprocessing
 
 
 class CaloInn(nn.Module):

@@ -17,9 +17,7 @@ import torch
 from jaxtyping import Float, Float32
 from torch import Tensor, nn
 
-from femtobarn.physics.energy_split import join, join_layers, layer_energies, split_layers
-from femtobarn.physics.voxels import VoxelGeometry
-from femtobarn.systems.calo_challenge.tables import (
+from femtobarn.nn.shower_generators.tables import (
     GRID,
     censored,
     hat_weights,
@@ -27,6 +25,8 @@ from femtobarn.systems.calo_challenge.tables import (
     quantiles,
     standard,
 )
+from femtobarn.physics.energy_split import join, join_layers, layer_energies, split_layers
+from femtobarn.physics.voxels import VoxelGeometry
 
 _BELOW, _SPREAD = -0.8, 0.15  # log10 of the energy of an empty layer over the threshold, mean and deviation
 _LEAST = 1e-9  # distance of u from 0 and 1 at which its logit ends
@@ -116,11 +116,16 @@ class Preprocessing(nn.Module):
         *,
         generator: torch.Generator,
     ) -> Encoded:
-        """Network units of showers in MeV; what is empty is filled at random."""
+        """Network units of showers in MeV; what is empty is filled at random.
+
+        A voxel of a layer without energy says nothing, wherever its cut: it is a plain normal number.
+        """
         showers = read_out(showers, self.geometry.threshold)
         logits = self._logits(energies.double(), showers, generator).unsqueeze(-1)
         layers = interpolated(logits, self._layer_values(energies), GRID.to(logits.device)).squeeze(-1)
-        cut, slope = self._voxel_table(layer_energies(showers, self.geometry))
+        seen = layer_energies(showers, self.geometry)
+        cut, slope = self._voxel_table(seen)
+        cut = torch.where(self._to_voxels(seen) > 0, cut, -_LOWEST)  # so far above that it cuts nothing
         height = self._logarithms(showers)
         chance = torch.rand(height.shape, generator=generator, device=height.device).double()
         below = torch.special.ndtri((chance * torch.special.ndtr(cut)).clamp(min=1e-30))

@@ -5,8 +5,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from femtobarn.nn.denoising import ddim, denoised, denoising_loss
-from femtobarn.systems.calo_challenge.model import Batch
-from femtobarn.systems.calo_challenge.preprocessing import Preprocessing
+from femtobarn.nn.shower_generators.preprocessing import Preprocessing
+from femtobarn.nn.shower_generators.showers import Batch
 
 
 class CaloDiffusion(nn.Module):

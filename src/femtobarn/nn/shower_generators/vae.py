@@ -5,9 +5,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from femtobarn.nn.shower_generators.preprocessing import Preprocessing, read_out
+from femtobarn.nn.shower_generators.showers import Batch, normal, perceptron
 from femtobarn.nn.spline_flow import SplineFlow
-from femtobarn.systems.calo_challenge.model import Batch, normal, perceptron
-from femtobarn.systems.calo_challenge.preprocessing import Preprocessing, read_out
 
 _EMPTY = -50.0  # in network units: far below any threshold
 

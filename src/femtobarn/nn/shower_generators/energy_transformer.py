@@ -5,8 +5,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from femtobarn.nn.flow_matching import follow, matching_loss
-from femtobarn.systems.calo_challenge.model import normal
-from femtobarn.systems.calo_challenge.networks import FlatNet
+from femtobarn.nn.shower_generators.flat_net import FlatNet
+from femtobarn.nn.shower_generators.showers import normal
 
 
 class EnergyTransformer(nn.Module):

@@ -1,37 +1,21 @@
-"""What all generators share: how showers are asked for, and the context that steers their networks.
+"""How showers are asked for, whichever generator makes them.
 
-A generator is a module with ``preprocessing`` and two methods: ``loss(batch, generator)``, what its training makes
-small, and ``sample(energies, generator)``, showers in MeV before the threshold. `generate` is how it is used.
+A generator is a module with ``preprocessing``, its units, and ``sample(energies, generator)``, showers in MeV before
+the threshold of the readout; most have ``loss(batch, generator)``, what their training makes small.
 """
 
 import itertools
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from femtobarn.errors import InputError
-from femtobarn.nn.time_features import TimeFeatures
-from femtobarn.systems.calo_challenge.preprocessing import Preprocessing, read_out
+from femtobarn.nn.shower_generators.preprocessing import read_out
 
 #: Columns of some showers: "energies" (shower), "showers" (shower, voxel), both MeV; for some also "start".
 Batch = dict[str, Tensor]
-
-
-class Generator(Protocol):
-    """What the rest of the system asks of a generator."""
-
-    preprocessing: Preprocessing
-
-    def loss(self, batch: Batch, *, generator: torch.Generator) -> Tensor:
-        """What the training makes small, a scalar."""
-        ...
-
-    def sample(self, energies: Tensor, *, generator: torch.Generator) -> Tensor:
-        """Showers in MeV of particles of these energies, before the threshold of the readout."""
-        ...
 
 
 @torch.no_grad()
@@ -65,21 +49,6 @@ def generate(
     ]
     model.train(was_training)
     return torch.cat(made) if made else torch.zeros(0, geometry.voxels)
-
-
-class Context(nn.Module):
-    """One vector of a time (or noise level) and a condition: what the networks of flows are steered by."""
-
-    def __init__(self, condition: int, width: int, *, features: int = 64) -> None:
-        super().__init__()
-        self.time = nn.Sequential(TimeFeatures(features, highest=100.0), nn.Linear(features, width))
-        self.condition = nn.Sequential(nn.Linear(condition, width), nn.SiLU(), nn.Linear(width, width))
-
-    def forward(
-        self, time: Float[Tensor, "shower"], condition: Float[Tensor, "shower condition"]
-    ) -> Float[Tensor, "shower width"]:
-        """The context of each shower."""
-        return F.silu(self.time(time) + self.condition(condition))
 
 
 def normal(*shape: int, generator: torch.Generator) -> Tensor:
