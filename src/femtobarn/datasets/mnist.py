@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
+from femtobarn.data.atomic import write_whole
 from femtobarn.data.source import InMemory
 from femtobarn.errors import InputError, require
 
@@ -81,7 +82,8 @@ def write_idx(path: str | Path, array: UInt8[np.ndarray, "..."]) -> None:
     """Write bytes as an IDX file, packed if the name ends with .gz."""
     head = bytes((0, 0, _UNSIGNED_BYTES, array.ndim)) + np.array(array.shape, ">u4").tobytes()
     content = head + np.ascontiguousarray(array).tobytes()
-    Path(path).write_bytes(gzip.compress(content) if Path(path).suffix == ".gz" else content)
+    packed = gzip.compress(content) if Path(path).suffix == ".gz" else content
+    write_whole(Path(path), lambda unfinished: unfinished.write_bytes(packed))
 
 
 def stand_in() -> InMemory:

@@ -14,6 +14,7 @@ from jaxtyping import Float32, Int64, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
+from femtobarn.data.atomic import write_whole
 from femtobarn.data.source import Arrays, InMemory
 from femtobarn.errors import InputError
 
@@ -62,10 +63,12 @@ def write_images(
             f"expected a digit for each of {len(image)} images, got {len(label)} labels from {set(label.tolist())}"
         )
     y = np.where(label == 0, 10, label).astype(np.uint8)[:, None]
-    try:
-        savemat(path, {"X": image.transpose(2, 3, 1, 0), "y": y}, do_compression=True)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}") from error
+
+    def write(unfinished: Path) -> None:
+        with unfinished.open("wb") as file:
+            savemat(file, {"X": image.transpose(2, 3, 1, 0), "y": y}, do_compression=True)
+
+    write_whole(Path(path), write)
 
 
 def stand_in(count: int, *, seed: int) -> InMemory:

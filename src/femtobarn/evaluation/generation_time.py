@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from femtobarn.data.atomic import write_whole
 from femtobarn.errors import InputError
 
 BATCHES = (1, 100, 10_000)  #: sizes of the challenge (arXiv:2410.21611)
@@ -81,7 +82,8 @@ def generation_time(
 
 def write_costs(path: str | Path, costs: Mapping[str, GenerationCost]) -> None:
     """Write what generators cost, by the name of their file without ending, for ``evaluate showers --costs``."""
-    Path(path).write_text(json.dumps({name: asdict(cost) for name, cost in costs.items()}, indent=1) + "\n")
+    text = json.dumps({name: asdict(cost) for name, cost in costs.items()}, indent=1) + "\n"
+    write_whole(Path(path), lambda unfinished: unfinished.write_text(text, encoding="utf-8"))
 
 
 def read_costs(path: str | Path) -> dict[str, GenerationCost]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int64, Integer
 
+from femtobarn.data.atomic import write_whole
 from femtobarn.errors import InputError
 from femtobarn.hardware import integer_nodes
 from femtobarn.hardware.fixed_point import FixedPoint
@@ -127,8 +128,12 @@ class IntegerModel:
         arrays: dict[str, np.ndarray] = {}
         records = [_record(node, f"{place}", arrays) for place, node in enumerate(self.nodes)]
         text = json.dumps({"format": FORMAT, "nodes": records})
-        with Path(path).open("wb") as file:
-            np.savez_compressed(file, model=np.array(text), **arrays)  # type: ignore[arg-type]
+
+        def write(unfinished: Path) -> None:
+            with unfinished.open("wb") as file:
+                np.savez_compressed(file, model=np.array(text), **arrays)  # type: ignore[arg-type]
+
+        write_whole(Path(path), write)
 
     @classmethod
     def load(cls, path: str | Path) -> "IntegerModel":

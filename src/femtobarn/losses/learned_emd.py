@@ -1,6 +1,7 @@
 """Earth mover's distance between wafers estimated by a convolutional network (arXiv:2306.04712)."""
 
 import copy
+import io
 import pickle
 import zipfile
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from torch.func import functional_call
 from torch.nn import functional
 from torch.optim.swa_utils import update_bn
 
+from femtobarn.data.atomic import write_whole
 from femtobarn.errors import InputError
 from femtobarn.losses._shares import shares
 from femtobarn.losses._types import result_type
@@ -255,7 +257,9 @@ def train_emd_net(
 
 def save_emd_net(net: EmdNet, path: Path) -> None:
     """Write a network's hyper-parameters and weights to a file that holds plain tensors and numbers only."""
-    torch.save({"format": 1, "settings": net.settings, "weights": net.state_dict()}, path)
+    content = io.BytesIO()
+    torch.save({"format": 1, "settings": net.settings, "weights": net.state_dict()}, content)
+    write_whole(path, lambda unfinished: unfinished.write_bytes(content.getbuffer()))
 
 
 def load_emd_net(path: Path) -> EmdNet:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from femtobarn.data.atomic import writing as writing_place
 from femtobarn.errors import InputError
 
 _ADVICE = "choose another with --out"
+_NAME = re.compile(r"\w[\w.+-]*(/\w[\w.+-]*)*")
 
 
 def own_path(folder: Path, name: str | Path) -> Path:
@@ -31,6 +33,20 @@ def own_path(folder: Path, name: str | Path) -> Path:
         if path.exists() and not (path.is_file() or path.is_dir()):
             raise InputError(f"{path} is neither a file nor a folder: take it out of the run")
     return path
+
+
+def own_folder(folder: Path, name: str | Path) -> Path:
+    """A folder in a run folder, made if need be; see `own_path`."""
+    path = own_path(folder, name)
+    with writing(folder):
+        path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def check_name(name: str) -> None:
+    """Names become files: keep them inside the run folder and easy to type."""
+    if not _NAME.fullmatch(name):
+        raise InputError(f"a name in a run is letters, digits and . + - _ / inside, got {name!r}")
 
 
 def write_atomically(path: Path, content: bytes) -> None:

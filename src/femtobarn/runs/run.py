@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import secrets
 import shlex
 import sys
@@ -15,15 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
-from femtobarn.errors import InputError, nearest, printable
-from femtobarn.runs import machine
+from femtobarn.errors import InputError, nearest
+from femtobarn.runs import figures, machine
 from femtobarn.runs.files import (
+    check_name,
+    own_folder,
     own_path,
     plain,
     read_json,
     reading,
     restored,
-    write_atomically,
     write_json,
     writing,
 )
@@ -45,8 +45,6 @@ from femtobarn.settings import check_machine, to_dict
 
 if TYPE_CHECKING:
     import matplotlib.figure
-
-_NAME = re.compile(r"\w[\w.+-]*(/\w[\w.+-]*)*")
 
 
 class Run:
@@ -81,7 +79,7 @@ class Run:
         Raises:
             InputError: The folder cannot be written, or a setting asks for what this machine does not have.
         """
-        _check_name(system)
+        check_name(system)
         check_machine({"seed": seed})
         check_machine(settings)
         folder = _new_folder(root / system)
@@ -247,36 +245,19 @@ class Run:
             section: Heading of the report under which it stands.
             data: The columns drawn, of one length.
         """
-        _check_name(name)
+        check_name(name)
         table, drawing = csv_text(data), figure if isinstance(figure, bytes) else svg_bytes(figure)
-        self._folder(Path("figures", name).parent)
-        write_atomically(self._path(f"figures/{name}.csv"), table.encode())
-        write_atomically(self._path(f"figures/{name}.svg"), drawing)
         texts = {"title": title, "caption": caption, "section": section}
-        entry = {"name": name, **{key: printable(text) for key, text in texts.items()}}
-        index = {old["name"]: old for old in self._figure_index()} | {name: entry}
-        write_json(self._path("figures/index.json"), list(index.values()))
+        figures.save(self.folder, name, drawing=drawing, table=table, texts=texts)
 
     def figures(self) -> list[Figure]:
         """The stored figures in the order in which they were first saved."""
-        found = []
-        for entry in self._figure_index():
-            with reading(self._path("figures/index.json")):
-                name = entry["name"]
-                _check_name(name)  # a foreign index must not lead outside the folder
-                if not all(isinstance(text, str) for text in entry.values()):
-                    raise TypeError(f"the texts of {name} are no texts")
-                folder = self.folder / "figures"
-                figure = Figure(**entry, svg=folder / f"{name}.svg", csv=folder / f"{name}.csv")
-            for path in (figure.svg, figure.csv):
-                self._path(path.relative_to(self.folder))
-            found.append(figure)
-        return found
+        return figures.stored(self.folder)
 
     def work(self, name: str) -> Path:
         """Folder for the products of one part of the run, as "train/seed-0"; it is made if need be."""
-        _check_name(name)
-        return self._folder(f"work/{name}")
+        check_name(name)
+        return own_folder(self.folder, f"work/{name}")
 
     def mark_done(self, name: str, payload: Mapping[str, Any]) -> None:
         """Record that a part is finished, with the data that a resumed run needs."""
@@ -284,7 +265,7 @@ class Run:
 
     def done(self, name: str) -> dict[str, Any] | None:
         """What `mark_done` recorded for a part, or None if it is not finished."""
-        _check_name(name)
+        check_name(name)
         path = self._path(f"work/{name}/done.json")
         if not path.exists():
             return None
@@ -323,20 +304,6 @@ class Run:
     def _path(self, name: str | Path) -> Path:
         return own_path(self.folder, name)
 
-    def _folder(self, name: str | Path) -> Path:
-        folder = self._path(name)
-        with writing(self.folder):
-            folder.mkdir(parents=True, exist_ok=True)
-        return folder
-
-    def _figure_index(self) -> list[dict[str, Any]]:
-        path = self._path("figures/index.json")
-        if not path.exists():
-            return []
-        content = read_json(path)
-        with reading(path):
-            return [dict(entry, name=entry["name"]) for entry in content]
-
     def _numbers(self, part: str, kind: type[N]) -> list[N]:
         path = self._path("results.json")
         if not path.exists():
@@ -360,9 +327,3 @@ def _new_folder(parent: Path) -> Path:
                 raise
         else:
             return folder
-
-
-def _check_name(name: str) -> None:
-    """Names become files: keep them inside the run folder and easy to type."""
-    if not _NAME.fullmatch(name):
-        raise InputError(f"a name in a run is letters, digits and . + - _ / inside, got {name!r}")
