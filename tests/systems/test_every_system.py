@@ -168,7 +168,9 @@ def test_predict_answers_to_a_users_file(
     system: recipes.System, tiny_run: TinyRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """`users_file(folder)` of the system's own test file writes the file."""
-    module = importlib.import_module(f"test_{system.package.rpartition('.')[2]}")
+    name = f"test_{system.package.rpartition('.')[2]}"
+    assert Path(__file__).with_name(f"{name}.py").exists(), f"tests/systems/{name}.py is to give users_file"
+    module = importlib.import_module(name)
     file, run = module.users_file(tmp_path), tiny_run(system.name)
     before, inside = file.read_bytes(), _state(run.folder)
     for output in ("one.h5", "two.h5"):
