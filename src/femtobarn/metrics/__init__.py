@@ -17,6 +17,7 @@ from femtobarn.metrics.fpnd import RealActivations, fpnd, load_fpnd
 from femtobarn.metrics.frechet import FeatureMoments, feature_moments, fpd, fpd_robust, frechet_distance
 from femtobarn.metrics.kernel import KernelMoments, kpd
 from femtobarn.metrics.prdc import Prdc, prdc
+from femtobarn.metrics.repeated import RepeatedRowsWarning
 from femtobarn.metrics.roc import (
     SignalEfficiency,
     accuracy,
@@ -48,6 +49,7 @@ __all__ = [
     "Profile",
     "Rate",
     "RealActivations",
+    "RepeatedRowsWarning",
     "Schedule",
     "Separability",
     "SignalEfficiency",
