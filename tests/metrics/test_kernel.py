@@ -10,6 +10,8 @@ from scipy.stats import kstest, ortho_group
 
 from femtobarn.errors import InputError
 from femtobarn.metrics import KernelMoments, kpd, max_scale
+from femtobarn.metrics._block_gram import BlockGram, deviations
+from femtobarn.metrics._blocks import null_spread
 
 
 def all_pairs(x: np.ndarray, y: np.ndarray, degree: int) -> float:
@@ -132,3 +134,23 @@ def test_bad_input_is_refused_in_one_line(call, message: str) -> None:
     with pytest.raises(InputError, match=message) as error:
         call()
     assert "\n" not in str(error.value)
+
+
+def test_the_null_error_of_one_sample_is_known_as_well_as_its_blocks_tell() -> None:
+    """Its square is right on average; that of one sample scatters, the less the more blocks there are."""
+    draw, n, values, errors = np.random.default_rng(11), 400, [], {20: [], 100: []}
+    for _ in range(300):
+        z = draw.normal(size=(2 * n, 2)) / 4
+        kernel = (z @ z.T / 2 + 1) ** 4
+        within = [(part.sum() - np.trace(part)) / (n * (n - 1)) for part in (kernel[:n, :n], kernel[n:, n:])]
+        values.append(sum(within) - 2 * kernel[:n, n:].mean())
+        for blocks, found in errors.items():
+            rows = np.full(blocks, n // blocks)
+            sums = kernel[:n, :n].reshape(blocks, n // blocks, blocks, n // blocks).sum(axis=(1, 3))
+            gram = BlockGram(sums, np.zeros(blocks), rows)
+            found.append(null_spread(deviations(gram), rows, n))
+    for found in errors.values():
+        assert np.sqrt(np.mean(np.square(found))) == pytest.approx(np.std(values), rel=0.2)
+    few, many = (np.std(found) / np.mean(found) for found in errors.values())
+    assert 0.18 < few < 0.4
+    assert many < 0.7 * few

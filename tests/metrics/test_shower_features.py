@@ -149,3 +149,20 @@ def test_showers_of_another_geometry_are_refused() -> None:
         features(np.ones(2), np.ones((2, 367)), geometry("1-photons"))
     with pytest.raises((InputError, TypeError)):
         features(np.ones(3), np.ones((2, 368)), geometry("1-photons"))
+
+
+@pytest.mark.parametrize("name", ["1-photons", "2"])
+def test_the_centre_of_one_voxel_is_exactly_there(name: str) -> None:
+    """Whatever its energy, which a sum of products would round."""
+    voxels = geometry(name)
+    chosen = np.arange(0, voxels.voxels, 7)
+    showers = np.zeros((len(chosen), voxels.voxels), np.float32)
+    showers[np.arange(len(chosen)), chosen] = np.random.default_rng(1).uniform(1, 1e5, len(chosen))
+    found = moments(np.full(len(chosen), 1e5), showers, voxels)
+    layer = voxels.layer[chosen]
+    rows = np.arange(len(chosen))
+    np.testing.assert_array_equal(found.r[rows, layer], voxels.radius[chosen])
+    np.testing.assert_array_equal(found.x[rows, layer], voxels.x[chosen])
+    np.testing.assert_array_equal(found.y[rows, layer], voxels.y[chosen])
+    assert not found.width_r.any()
+    assert not found.width_x.any()

@@ -18,6 +18,7 @@ from femtobarn.metrics.frechet import FeatureMoments, feature_moments, fpd, fpd_
 from femtobarn.metrics.invariance import invariance_score
 from femtobarn.metrics.kernel import KernelMoments, kpd
 from femtobarn.metrics.prdc import Prdc, prdc
+from femtobarn.metrics.repeated import RepeatedRowsWarning
 from femtobarn.metrics.roc import (
     SignalEfficiency,
     accuracy,
@@ -49,6 +50,7 @@ __all__ = [
     "Profile",
     "Rate",
     "RealActivations",
+    "RepeatedRowsWarning",
     "Schedule",
     "Separability",
     "SignalEfficiency",

@@ -9,6 +9,7 @@ from femtobarn.errors import InputError
 from femtobarn.metrics._blocks import by_block, check_blocks, jackknife, null_spread
 from femtobarn.metrics._samples import Rows, rows, two_samples
 from femtobarn.metrics.estimate import Estimate
+from femtobarn.metrics.repeated import warn_of_repeated_rows
 from femtobarn.metrics.scaling import positive, robust_scale
 
 Vector = Float64[np.ndarray, " feature"]
@@ -38,8 +39,14 @@ def fpd(
 
     Raises:
         InputError: Not a table, not finite, different features, fewer than two rows per block or than features.
+
+    Warns:
+        RepeatedRowsWarning: A sample of continuous features was drawn with replacement.
     """
-    return feature_moments(real, blocks=blocks).value(feature_moments(generated, blocks=blocks), scale=scale)
+    moments = feature_moments(real, blocks=blocks), feature_moments(generated, blocks=blocks)
+    for sample, name in ((real, "real"), (generated, "generated")):
+        warn_of_repeated_rows(rows(sample, name, least=0), name)
+    return moments[0].value(moments[1], scale=scale)
 
 
 def fpd_robust(real: Rows, generated: Rows, *, blocks: int = 100) -> Estimate:

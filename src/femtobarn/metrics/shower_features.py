@@ -143,19 +143,24 @@ def _measure(
     for i in range(showers.shape[0]):
         for layer in range(len(ends) - 1):
             hits, total, sum_x, sum_y, sum_r = 0, 0.0, 0.0, 0.0, 0.0
+            first = (
+                0  # positions are taken from the first voxel, so that a centre of one voxel is exactly there
+            )
             for j in range(ends[layer], ends[layer + 1]):
                 energy = float(showers[i, j])
                 if energy >= threshold and energy > 0:
+                    if hits == 0:
+                        first = j
                     hit[hits] = j
                     hits += 1
                     total += energy
-                    sum_x += energy * x[j]
-                    sum_y += energy * y[j]
-                    sum_r += energy * r[j]
+                    sum_x += energy * (x[j] - x[first])
+                    sum_y += energy * (y[j] - y[first])
+                    sum_r += energy * (r[j] - r[first])
             found[7, i, layer] = 1 - hits / (ends[layer + 1] - ends[layer])
             if hits == 0:
                 continue
-            x0, y0, r0 = sum_x / total, sum_y / total, sum_r / total
+            x0, y0, r0 = x[first] + sum_x / total, y[first] + sum_y / total, r[first] + sum_r / total
             sum_x, sum_y, sum_r = 0.0, 0.0, 0.0
             for j in hit[:hits]:
                 energy = float(showers[i, j])

@@ -10,6 +10,8 @@ from jaxtyping import Bool, Float, Float64
 from femtobarn.physics._padded import zero_padded
 from femtobarn.physics.vectors import cartesian, invariant_mass
 
+_AT_ONCE = 2048  # jets
+
 
 def massless(
     particles: Float[np.ndarray, "jet particle 3"], mask: Bool[np.ndarray, "jet particle"]
@@ -33,7 +35,14 @@ def jet_momentum(
     Raises:
         InputError: A real particle is not finite.
     """
-    return massless(particles, mask).sum(axis=1)
+    clean = zero_padded(particles, mask)
+    whole = np.empty((len(clean), 4))
+    # In pieces that stay in the cache; the momenta of all particles would take longer to write than to compute.
+    for start in range(0, len(clean), _AT_ONCE):
+        eta, phi, pt = (np.ascontiguousarray(clean[start : start + _AT_ONCE, :, k]) for k in range(3))
+        for k, size in enumerate((np.cosh(eta), np.cos(phi), np.sin(phi), np.sinh(eta))):
+            whole[start : start + _AT_ONCE, k] = np.multiply(size, pt, out=size).sum(axis=1)
+    return whole
 
 
 def relative_mass(

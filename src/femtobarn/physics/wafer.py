@@ -3,7 +3,7 @@
 Cell ``c = 16 R + 4 r + k`` lies in rhombus ``R`` (0, 1, 2), row ``r`` and column ``k`` (0 to 3). The
 length unit of this module is the pitch of a *sensor* cell; a trigger cell joins four of them, so
 neighbouring trigger cells are 2 apart. The rule below reproduces the hard-coded points of the code
-published with arXiv:2306.04712 to 1.1e-5 cm, and the offsets of the three rhombi are exact
+published with arXiv:2306.04712 to 1.42e-5 cm, and the offsets of the three rhombi are exact
 multiples of the pitch.
 """
 

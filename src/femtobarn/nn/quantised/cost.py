@@ -20,10 +20,9 @@ def ebops(model: nn.Module) -> Float[Tensor, ""]:
 
     The sum over all multiplications of (bits of the input) x (bits of the weight), plus the bits of every bias
     where it is added, plus the bits of the narrower operand of every residual sum. Bits are i + f, without the
-    sign, as in HGQ2 for SAT_SYM. HGQ2 takes i of a WRAP or SAT range from its upper end: a number whose largest
-    magnitude is a negative power of two, exactly -2^i, costs one bit more there than here. In training weights count
-    with the bits they had in the last forward pass, in `eval()` with those they need now. `exact_ebops` is the
-    number to quote.
+    sign; that is the count of HGQ2 for SAT_SYM, not for SAT, and for WRAP but where an extreme is exactly -2^i.
+    In training weights count with the bits they had in the last forward pass, in `eval()` with those they need now.
+    `exact_ebops` is the number to quote.
 
     Raises:
         InputError: A model without quantised layers.

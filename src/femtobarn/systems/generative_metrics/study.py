@@ -1,5 +1,6 @@
 """Scores of each distorted sample, computed side by side and kept as they get ready."""
 
+import warnings
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -58,7 +59,11 @@ def distorted(halves: Halves, name: str, study: Study, *, seed: int) -> JetSampl
 def score(halves: Halves, name: str, study: Study, *, seed: int) -> dict[str, Estimate]:
     """Every metric of the study for one distortion, against the first half."""
     real, generated = jet_sample(*halves.reference), distorted(halves, name, study, seed=seed)
-    scores = jet_scores(real, generated, settings=study.scoring, seed=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", metrics.RepeatedRowsWarning
+        )  # drawn so on purpose, and judged beside a control
+        scores = jet_scores(real, generated, settings=study.scoring, seed=seed)
     schedule = metrics.Schedule(epochs=study.epochs)
     if study.classifier:
         scores["AUC of EFPs"] = metrics.classifier_test(
