@@ -10,10 +10,12 @@ from femtobarn.nn.wafer_autoencoder import (
     HIDDEN,
     WEIGHT,
     Autoencoder,
+    BestChoice,
     BitEncoder,
     Decoder,
     Encoder,
     LargeDecoder,
+    RestDecoder,
     fixed_point,
     normalise,
     transmitted_sum,
@@ -129,3 +131,26 @@ def test_training_of_bits_starts_where_the_chip_s_encoder_is(charge: torch.Tenso
     assert torch.equal(bits(charge), encoder(charge))
     coarse = BitEncoder(encoder, charge, fraction=1, weight_fraction=1).eval()
     assert not torch.equal(coarse(charge), encoder(charge))
+
+
+@pytest.mark.parametrize("cells", [4, 14])
+def test_the_rest_of_the_sum_goes_to_the_cells_that_were_not_sent(charge: torch.Tensor, cells: int) -> None:
+    torch.manual_seed(0)
+    model = Autoencoder(BestChoice(cells), RestDecoder())
+    shares, total = model.encoder.encode(charge)
+    assert ((shares > 0).sum(1) <= cells).all()
+    image = model(charge, *_conditions(charge))
+    sent, rest = shares > 0, (2 * torch.frexp(total)[0] - shares.sum(1)).clamp(min=0)
+    assert torch.equal(image[sent], shares[sent])
+    expected = (rest / (48 - sent.sum(1)))[:, None].expand(-1, 48)
+    torch.testing.assert_close(image[~sent], expected[~sent], msg="evenly, as long as it is not trained")
+    with torch.no_grad():
+        for p in model.parameters():
+            p.normal_(0, 0.3)
+    image = model(charge, *_conditions(charge))
+    assert torch.equal(image[sent], shares[sent])
+    torch.testing.assert_close(torch.where(sent, 0, image).sum(1), rest)
+    (image * torch.rand_like(image)).sum().backward()
+    for name, p in model.named_parameters():
+        assert p.grad is not None, name
+        assert p.grad.abs().sum() > 0, name

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from math import comb
 from pathlib import Path
 
 import h5py
@@ -29,7 +30,16 @@ from femtobarn.datasets import hgcal
 from femtobarn.engine import Training
 from femtobarn.errors import InputError
 from femtobarn.losses import EmdNet, emd
-from femtobarn.nn.wafer_autoencoder import BITS, Autoencoder, Decoder, Encoder, normalise
+from femtobarn.nn.wafer_autoencoder import (
+    BITS,
+    Autoencoder,
+    BestChoice,
+    Decoder,
+    Encoder,
+    RestDecoder,
+    normalise,
+    transmitted_sum,
+)
 from femtobarn.physics import wafer
 from femtobarn.runs import Run
 from femtobarn.simulate.toy_wafers import toy_wafers
@@ -75,6 +85,10 @@ def test_tiny_ends_with_results_figures_and_a_report(finished: Run) -> None:
         assert result.error is not None
         assert 0 < result.error < 0.5
     assert means["repeater"].value < means["best choice"].value < means["super trigger cells"].value
+    decoded = [means[method].value for method in conventional.BEST_CHOICE[1:]]
+    assert means["repeater"].value < min(decoded)
+    assert max(decoded) < means["best choice"].value, "a decoder knows what is left of the sum"
+    assert means["best choice, trained decoder"].value < means["best choice, rest spread evenly"].value
     assert {f.name for f in finished.figures()} >= {
         "frontier",
         "wafers",
@@ -307,15 +321,18 @@ def test_two_runs_started_at_once_do_not_meet(tmp_path: Path) -> None:
     assert _numbers(one) == _numbers(two)
 
 
+ORDERING = replace(
+    recipe.PRESETS["demo"],
+    data=Data(engine="analytic", wafers=20_000),
+    study=study.Study(other_losses=("sinkhorn", "learned"), large_decoder=False),
+    train=Training(epochs=12, lr=8e-3, batch=100),
+)
+
+
 @pytest.fixture(scope="module")
 def ordering(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str, int], float]:
     """Mean test EMD of every training of a study with three seeds on the analytic stand-in."""
-    config = replace(
-        recipe.PRESETS["demo"],
-        data=Data(engine="analytic", wafers=20_000),
-        study=study.Study(other_losses=("sinkhorn", "learned"), large_decoder=False),
-        train=Training(epochs=12, lr=8e-3, batch=100),
-    )
+    config = ORDERING
     run = recipes.start(SYSTEM, config, preset="demo", root=tmp_path_factory.mktemp("ordering"))
     recipes.carry_out(SYSTEM, run, progress=False)
     split = load_split(config.data, seed=config.seed, workers=1, progress=False)
@@ -338,6 +355,23 @@ def _mean(values: dict[tuple[str, str, int], float], method: str, links: str) ->
 def test_exact_emd_trains_better_than_mse(ordering: dict[tuple[str, str, int], float]) -> None:
     for links in ("2", "3", "4", "5"):
         assert _mean(ordering, "exact EMD", links)[0] < 0.9 * _mean(ordering, "MSE", links)[0]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_no_encoder_arrives_as_well_as_best_choice_with_a_decoder(
+    ordering: dict[tuple[str, str, int], float],
+) -> None:
+    """The goal is the opposite; as long as this holds no page may claim a gain over best choice."""
+    split = load_split(ORDERING.data, seed=ORDERING.seed, workers=1, progress=False)
+    fixed = judge.conventional_outcomes(split.test, ORDERING.study.links)
+    for links in ("2", "3", "4", "5"):
+        best = {o.labels["method"]: float(np.nanmean(o.emd)) for o in fixed if o.labels["e-links"] == links}
+        decoder, error = _mean(ordering, "best choice, trained decoder", links)
+        best["best choice, trained decoder"] = decoder
+        assert decoder < best["best choice, rest spread evenly"] - 2 * error
+        ours, spread = _mean(ordering, "exact EMD", links)
+        assert ours > min(best[method] for method in conventional.BEST_CHOICE) + 2 * np.hypot(error, spread)
 
 
 @pytest.mark.slow
@@ -469,6 +503,55 @@ def test_best_choice_fits_the_frame_and_one_more_cell_would_not(charge: torch.Te
         assert conventional.best_choice(charge.numpy(), cells=cells).bits.max() <= 32 * links
         assert conventional.best_choice(charge.numpy(), cells=cells + 1).bits.max() > 32 * links
         assert conventional.HEADER_BITS + 16 * BITS[links] <= 32 * links
+
+
+def test_the_rest_of_the_sum_is_spread_evenly(charge: torch.Tensor) -> None:
+    q = charge.numpy()
+    kept, bits = conventional.best_choice(q, cells=6)
+    arrived, same_bits = conventional.best_choice_spread(q, cells=6)
+    np.testing.assert_array_equal(bits, same_bits)
+    np.testing.assert_array_equal(arrived[kept > 0], kept[kept > 0])
+    total = transmitted_sum(charge.sum(1)).numpy()
+    np.testing.assert_array_equal(conventional.transmitted_sum(q), total)
+    np.testing.assert_allclose(arrived.sum(1), np.maximum(total, kept.sum(1)), rtol=1e-5)
+    rest = np.where(kept > 0, np.nan, arrived)
+    full = (kept > 0).sum(1) == 6  # no cell is sent empty
+    np.testing.assert_allclose(np.nanmin(rest[full], 1), np.nanmax(rest[full], 1))
+
+
+def test_logarithmic_shares_fill_the_frame(charge: torch.Tensor) -> None:
+    q = charge.numpy()
+    for links, (cells, bits, step) in conventional.LOGARITHMIC.items():
+        arrived, sent = conventional.logarithmic_choice(q, cells=cells, bits=bits, step=step)
+        more = conventional.logarithmic_choice(q, cells=cells + 1, bits=bits, step=step)
+        assert sent.max() <= 32 * links < more.bits.max()
+        assert comb(48, cells) <= 2 ** (sent[0] - conventional.HEADER_BITS - bits * cells)
+        total = conventional.transmitted_sum(q)
+        largest, order = -np.sort(-q, axis=1)[:, :cells], np.argsort(-q, axis=1, kind="stable")[:, :cells]
+        share = np.take_along_axis(arrived, order, axis=1) / total[:, None]
+        levels = -np.log2(share) / step
+        np.testing.assert_allclose(levels, np.rint(levels), atol=1e-3)
+        assert len(np.unique(np.rint(levels))) <= 2**bits
+        inside = (largest / total[:, None] <= 1) & (np.rint(levels) < 2**bits - 1)
+        assert inside.mean() > 0.5
+        error = np.log2(np.take_along_axis(arrived, order, axis=1)[inside] / largest[inside])
+        assert np.abs(error).max() < 0.5 * step + 1e-4
+
+
+def test_best_choice_before_a_decoder_is_that_of_the_chip(charge: torch.Tensor) -> None:
+    for cells in conventional.CELLS_SENT.values():
+        model = Autoencoder(BestChoice(cells), RestDecoder())
+        shares, _ = model.encoder.encode(charge)
+        kept, _ = conventional.best_choice(charge.numpy(), cells=cells)
+        np.testing.assert_array_equal(shares * (charge.sum(1) / normalise(charge).sum(1))[:, None], kept)
+        eta = torch.full((len(charge),), 2.0)
+        image = model(charge, eta, 4.5 * eta).detach().numpy()
+        spread, _ = conventional.best_choice_spread(charge.numpy(), cells=cells)
+        whole = (kept > 0).sum(1) == cells
+        unit = image.sum(1, keepdims=True)
+        np.testing.assert_allclose(
+            (image / unit)[whole], (spread / spread.sum(1, keepdims=True))[whole], atol=1e-6
+        )
 
 
 def test_best_choice_keeps_the_largest(charge: torch.Tensor) -> None:

@@ -4,8 +4,9 @@ An encoder has ``encode(charge)``, which gives the `Codes` that travel; a decode
 """
 
 from femtobarn.nn.wafer_autoencoder.autoencoder import Autoencoder
+from femtobarn.nn.wafer_autoencoder.best_choice import BestChoice
 from femtobarn.nn.wafer_autoencoder.bit_encoder import BitEncoder, fixed_point
-from femtobarn.nn.wafer_autoencoder.decoders import Decoder, LargeDecoder
+from femtobarn.nn.wafer_autoencoder.decoders import Decoder, LargeDecoder, RestDecoder
 from femtobarn.nn.wafer_autoencoder.encoder import (
     BITS,
     CODES,
@@ -25,11 +26,13 @@ __all__ = [
     "INPUT",
     "WEIGHT",
     "Autoencoder",
+    "BestChoice",
     "BitEncoder",
     "Codes",
     "Decoder",
     "Encoder",
     "LargeDecoder",
+    "RestDecoder",
     "fixed_point",
     "normalise",
     "transmitted_sum",

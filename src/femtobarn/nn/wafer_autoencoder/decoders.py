@@ -40,21 +40,44 @@ class Decoder(nn.Module):
         return self.out(image).flatten(1)[:, self.cells].sigmoid()
 
 
-class LargeDecoder(nn.Module):
-    """A residual network that also looks at the transmitted sum, the layer and eta.
+class Residual(nn.Module):
+    """A residual network of what was sent, the transmitted sum, the layer and eta; 48 numbers come out.
 
     Only the encoder has to fit on the detector; the decoder runs on FPGAs or in software where a few hundred
-    thousand weights cost nothing. It ends in a softmax: a normalised image is all that is left to find.
+    thousand weights cost nothing.
     """
 
-    def __init__(self, *, width: int = 256, blocks: int = 3) -> None:
+    def __init__(self, codes: int, *, width: int = 256, blocks: int = 3) -> None:
         super().__init__()
-        self.inward = nn.Linear(CODES + 3, width)
+        self.inward = nn.Linear(codes + 3, width)
         self.blocks = nn.ModuleList(
             nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
             for _ in range(blocks)
         )
         self.outward = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, wafer.CELLS))
+
+    def forward(
+        self,
+        code: Float[Tensor, "wafer code"],
+        total: Float[Tensor, "wafer"],
+        eta: Float[Tensor, "wafer"],
+        layer: Float[Tensor, "wafer"],
+    ) -> Float[Tensor, "wafer 48"]:
+        """A number for each cell, of any size."""
+        condition = torch.stack((total.log1p() / 10, eta.abs() / 3, layer / 28), dim=1)
+        x = self.inward(torch.cat((code, condition), dim=1))
+        for block in self.blocks:
+            x = x + block(x)
+        logits: Tensor = self.outward(x)
+        return logits
+
+
+class LargeDecoder(nn.Module):
+    """A `Residual` network that ends in a softmax: a normalised image is all that is left to find."""
+
+    def __init__(self, *, width: int = 256, blocks: int = 3) -> None:
+        super().__init__()
+        self.network = Residual(CODES, width=width, blocks=blocks)
 
     def forward(
         self,
@@ -64,8 +87,34 @@ class LargeDecoder(nn.Module):
         layer: Float[Tensor, "wafer"],
     ) -> Float[Tensor, "wafer 48"]:
         """Image of each wafer in the encoder's normalisation; its sum follows from the transmitted one."""
-        condition = torch.stack((total.log1p() / 10, eta.abs() / 3, layer / 28), dim=1)
-        x = self.inward(torch.cat((code, condition), dim=1))
-        for block in self.blocks:
-            x = x + block(x)
-        return self.outward(x).softmax(dim=-1) * (2 * torch.frexp(total)[0])[:, None]
+        return self.network(code, total, eta, layer).softmax(dim=-1) * _normalised(total)
+
+
+class RestDecoder(nn.Module):
+    """Keeps the cells that were sent and lets a `Residual` network share out the rest of the sum among the others.
+
+    Without any training the rest is spread evenly.
+    """
+
+    def __init__(self, *, width: int = 256, blocks: int = 3) -> None:
+        super().__init__()
+        self.network = Residual(wafer.CELLS, width=width, blocks=blocks)
+        nn.init.zeros_(self.network.outward[1].weight)  # type: ignore[arg-type]
+        nn.init.zeros_(self.network.outward[1].bias)  # type: ignore[arg-type]
+
+    def forward(
+        self,
+        code: Float[Tensor, "wafer 48"],
+        total: Float[Tensor, "wafer"],
+        eta: Float[Tensor, "wafer"],
+        layer: Float[Tensor, "wafer"],
+    ) -> Float[Tensor, "wafer 48"]:
+        """Image of each wafer in the encoder's normalisation, from the shares sent; zero where a cell was not."""
+        logits = self.network(code, total, eta, layer)
+        rest = (_normalised(total) - code.sum(dim=-1, keepdim=True)).clamp(min=0)
+        return code + rest * torch.where(code > 0, -torch.inf, logits).softmax(dim=-1)
+
+
+def _normalised(total: Float[Tensor, "wafer"]) -> Float[Tensor, "wafer 1"]:
+    """The sum divided by the power of two at or below it: that of a normalised image."""
+    return (2 * torch.frexp(total)[0])[:, None]

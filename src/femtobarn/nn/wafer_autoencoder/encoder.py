@@ -25,8 +25,8 @@ OUTPUT_FRACTION = 8  #: unsigned 9 bits with 1 integer bit: 0 to 2 in steps of 1
 class Codes(NamedTuple):
     """What the detector sends for one wafer and bunch crossing."""
 
-    values: Float[Tensor, "wafer 16"]
-    """Encoder outputs, multiples of the code's step in the range 0 to 2."""
+    values: Float[Tensor, "wafer code"]
+    """Outputs of an encoder: 16 multiples of the code's step in the range 0 to 2, or the shares of 48 cells."""
     total: Float[Tensor, "wafer"]
     """Sum of the charges, in CALQ counts, as transmitted (8 bits: five of exponent, three of mantissa)."""
 
@@ -36,12 +36,15 @@ def normalise(charge: Float[Tensor, "wafer 48"]) -> Float[Tensor, "wafer 48"]:
 
     An empty wafer stays zero. The exponent is taken from the binary representation, so the division is exact.
     """
-    total = charge.sum(dim=-1, keepdim=True)
-    exponent = torch.frexp(total.clamp(min=1.0))[1] - 1
-    return torch.ldexp(charge, -exponent)
+    return torch.ldexp(charge, -leading_bit(charge))
 
 
-def transmitted_sum(total: Float[Tensor, "wafer"]) -> Float[Tensor, "wafer"]:
+def leading_bit(charge: Float[Tensor, "wafer 48"]) -> Int[Tensor, "wafer 1"]:
+    """Exponent of the power of two at or below the sum of each wafer; 0 for an empty one."""
+    return torch.frexp(charge.sum(dim=-1, keepdim=True).clamp(min=1.0))[1] - 1
+
+
+def transmitted_sum(total: Float[Tensor, "*wafer"]) -> Float[Tensor, "*wafer"]:
     """The sum as eight bits can carry it: the leading one and three bits after it, the rest cut off."""
     mantissa, exponent = torch.frexp(total)
     return torch.ldexp(torch.floor(mantissa * 16) / 16, exponent)

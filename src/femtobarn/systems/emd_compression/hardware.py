@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import Float64
 
+from femtobarn.errors import InputError
 from femtobarn.hardware.integer_model import IntegerModel
 from femtobarn.hardware.network_export import Exported, export_network
 from femtobarn.nn.wafer_autoencoder import fixed_point, normalise
@@ -123,20 +124,16 @@ def export(
 ) -> Exported:
     """Write one encoder of the run, compare it with the integer model on wafers, and write a page about it.
 
-    Args:
-        run: A finished run.
-        split: Its wafers.
-        folder: Where the files go.
-        to: "verilog" or "onnx"; hls4ml takes no convolution here.
-        config: Settings of the run: wafers to simulate, and how the Verilog is written.
-        model: Name of a part, such as ``emd-5links-published-seed1-beta1e-06``; if not given, the one with the
-            smallest validation EMD, among those with trained bits if there are any.
+    Without a name it is the encoder with the smallest validation EMD, among those with trained bits if there are
+    any. The target is "verilog" or "onnx"; hls4ml takes no convolution here.
 
     Raises:
-        InputError: The run has no such part, it computes in floating point, or the target has no form for it.
+        InputError: The run has no such encoder, it computes in floating point, or the target has no form for it.
         MissingExtraError: A package of the extra "hardware" is missing.
     """
     trained = autoencoder(run, model, bits_first=True)
+    if trained.part.decoder == "best-choice":
+        raise InputError(f"{trained.part.name} has no trained encoder to export")
     net, integers = fixed_point(trained.model.encoder)
     exported = export_network(
         net,
@@ -158,16 +155,13 @@ def export(
 def _quality(run: Run, trained: Trained[Part]) -> list[Result]:
     """Test EMD of encoders at the same rate, if the run has results; that of validation in any case."""
     own: dict[str, Any] = {"unit": "cell", "split": "validation", "labels": {"method": trained.part.name}}
-    links = str(trained.part.links)
+    links, stored = trained.part.links, run.results()
+    written = [r for r in stored if r.name == NAME and r.labels["quantity"] == _EMD]
     return [
         Result("mean EMD", trained.validation, **own),
-        *(r for r in run.results() if r.name == "mean EMD" and r.labels.get("e-links") in (links, "")),
-        *(r for r in run.results() if r.name == NAME and _is_emd(r, links)),
+        *(r for r in stored if r.name == "mean EMD" and r.labels.get("e-links") in (str(links), "")),
+        *(r for r in written if r.labels["encoder"].startswith(f"{links} e-links")),
     ]
-
-
-def _is_emd(result: Result, links: str) -> bool:
-    return result.labels["encoder"].startswith(f"{links} e-links") and result.labels["quantity"] == _EMD
 
 
 def _integers(folder: Path) -> IntegerModel:

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 
 from femtobarn.losses import emd
-from femtobarn.nn.wafer_autoencoder import BITS
+from femtobarn.nn.wafer_autoencoder import BITS, CODES
 from femtobarn.physics import wafer
 from femtobarn.runs import Result
 from femtobarn.study import Trained, Value, by_name, draws_of_units, gain, grouped, row
@@ -52,7 +52,10 @@ def exact_emd(
 def learned_outcome(trained: Trained[Part], test: Wafers) -> Outcome:
     """A trained autoencoder on the test wafers."""
     decoded = decode(trained.model, test)
-    bits = float(conventional.HEADER_BITS + 16 * BITS[trained.part.links])
+    links = trained.part.links
+    bits = float(conventional.HEADER_BITS + CODES * BITS[links])
+    if trained.part.decoder == "best-choice":
+        bits = float(conventional.best_choice_bits(conventional.CELLS_SENT[links]))
     return Outcome(trained.part.labels, trained.part.seed, bits, decoded, exact_emd(test.charge, decoded))
 
 
@@ -65,10 +68,16 @@ def conventional_outcomes(test: Wafers, links: Sequence[int]) -> list[Outcome]:
     }
     outcomes = [_conventional(name, "", sent, test) for name, sent in fixed.items()]
     for n in links:
-        best = conventional.best_choice(test.charge, cells=conventional.CELLS_SENT[n])
-        summed = conventional.super_trigger_cells(test.charge, size=4 if n == 5 else 16)
-        outcomes.append(_conventional("best choice", str(n), best, test))
-        outcomes.append(_conventional("super trigger cells", str(n), summed, test))
+        cells, logarithmic = conventional.CELLS_SENT[n], conventional.LOGARITHMIC[n]
+        sent = {
+            conventional.BEST_CHOICE[0]: conventional.best_choice(test.charge, cells=cells),
+            conventional.BEST_CHOICE[1]: conventional.best_choice_spread(test.charge, cells=cells),
+            conventional.BEST_CHOICE[2]: conventional.logarithmic_choice(
+                test.charge, **logarithmic._asdict()
+            ),
+            "super trigger cells": conventional.super_trigger_cells(test.charge, size=4 if n == 5 else 16),
+        }
+        outcomes += [_conventional(name, str(n), each, test) for name, each in sent.items()]
     return outcomes
 
 
@@ -99,15 +108,10 @@ def results(outcomes: Sequence[Outcome], test: Wafers) -> list[Result]:
 
 
 def ratios(outcomes: Sequence[Outcome], test: Wafers, *, pairs: Sequence[tuple[str, str]]) -> list[Result]:
-    """Ratio of mean EMDs of two methods at each rate they share, wafer by wafer, and seed by seed if both have seeds.
-
-    Args:
-        outcomes: All outcomes.
-        test: The test wafers.
-        pairs: Methods, each with the method it is compared with.
-    """
+    """Ratio of mean EMDs of the methods of each pair at each rate they share, seed by seed if both have seeds."""
     draws = draws_of_units(test.group, count=_BOOTSTRAPS, seed=0)
     groups, table = by_labels(outcomes), []
+    common: dict[str, Any] = {"n": len(test), "sample": _SAMPLE, "of_mean": True}
     for method, reference in pairs:
         for (_, links), mine in ((key, same) for key, same in groups.items() if key[0] == method):
             theirs = {each.seed: each for each in groups.get((reference, links), ())}
@@ -118,17 +122,7 @@ def ratios(outcomes: Sequence[Outcome], test: Wafers, *, pairs: Sequence[tuple[s
             seeds = [each.seed for each, _ in matched if each.seed is not None]
             labels = {"method": method, "relative to": reference, "e-links": links}
             values = gain(_mean_emd, matched, draws, ratio=True)
-            table.append(
-                row(
-                    "ratio of mean EMD",
-                    values,
-                    labels,
-                    seeds=seeds,
-                    n=len(test),
-                    sample=_SAMPLE,
-                    of_mean=True,
-                )
-            )
+            table.append(row("ratio of mean EMD", values, labels, seeds=seeds, **common))
     return table
 
 
@@ -213,8 +207,9 @@ def _core(q: np.ndarray) -> np.ndarray:
 
 def pairs(parts: Iterable[Part]) -> list[tuple[str, str]]:
     """Which method's mean EMD is set against which other's."""
-    first, *others = dict.fromkeys(part.labels["method"] for part in parts)
+    trained = dict.fromkeys(part.labels["method"] for part in parts)
+    first, *others = [method for method in trained if method not in conventional.BEST_CHOICE]
     large = [method for method in others if "decoder" in method]
     found = [(first, "MSE")] if "MSE" in others else []
     found += [(method, first) for method in others if method != "MSE"]
-    return found + [(method, "best choice") for method in (first, *large)]
+    return found + [(method, best) for method in (first, *large) for best in conventional.BEST_CHOICE]

@@ -76,7 +76,8 @@ def evaluate(
         results += learned_emd.results(learned)
     if config.quantiser == "hgq":
         results += _trained_bits(config, data, trained, outcomes, run, progress=progress)
-    best = min(plain, key=lambda each: (each.validation, each.part.name)).part
+    learnt = [each for each in plain if each.part.decoder != "best-choice"]
+    best = min(learnt, key=lambda each: (each.validation, each.part.name)).part
     display = next(each for each in outcomes if (each.labels, each.seed) == (best.labels, best.seed))
     links = config.study.other_links if config.study.other_losses else max(config.study.links)
     figures.draw_all(run, results, outcomes, plain, test, display=display, links=links, learned=learned)
@@ -110,15 +111,8 @@ def predict(
     """Codes, decoded charges and EMD of every wafer in the user's files, empty ones left out.
 
     The file holds ``codes`` uint16 (n, 16) as sent (float32 from a floating-point encoder), ``sum``, the
-    transmitted sum, ``decoded`` (n, 48) in CALQ counts, and ``emd`` in sensor-cell pitches.
-
-    Args:
-        run: A finished run.
-        files: Files or folders in one of the formats of ``datasets.hgcal``.
-        output: HDF5 file to write.
-        model: Name of one of the trained models, such as ``emd-5links-large-seed1``; if not given, the one with
-            the smallest validation EMD.
-        progress: Show a bar.
+    transmitted sum, ``decoded`` (n, 48) in CALQ counts, and ``emd`` in sensor-cell pitches. Files and folders are
+    in one of the formats of ``datasets.hgcal``; without a name the model is that of `training.autoencoder`.
     """
     trained = training.autoencoder(run, model)
     return write_predictions(

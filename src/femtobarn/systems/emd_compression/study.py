@@ -7,11 +7,12 @@ from femtobarn.engine import Training
 from femtobarn.errors import InputError
 from femtobarn.nn.wafer_autoencoder import BITS
 from femtobarn.study import Writing
+from femtobarn.systems.emd_compression.conventional import BEST_CHOICE
 from femtobarn.systems.emd_compression.learned_emd import LearnedEmd
 from femtobarn.systems.emd_compression.objectives import parse, title
 from femtobarn.systems.emd_compression.sample import Data
 
-DecoderName = Literal["published", "large"]
+DecoderName = Literal["published", "large", "best-choice"]  # the last has no encoder to train
 
 
 class Part(NamedTuple):
@@ -19,7 +20,7 @@ class Part(NamedTuple):
 
     loss: str
     links: int  # 0 for the learned EMD
-    decoder: str
+    decoder: DecoderName | Literal["none"]
     seed: int
     beta: float = 0.0  # price of an effective bit operation; 0 for the chip's formats
     further: bool = False  # goes on from `start`
@@ -36,6 +37,8 @@ class Part(NamedTuple):
     @property
     def labels(self) -> dict[str, str]:
         """Its place in tables; parts that differ by their seed only have the same labels."""
+        if self.decoder == "best-choice":
+            return {"method": BEST_CHOICE[-1], "e-links": str(self.links)}
         method = title(self.loss) + (", large decoder" if self.decoder == "large" else "")
         if self.further:
             method += f", trained bits (beta {self.beta:g})" if self.beta else ", trained as long as bits"
@@ -66,8 +69,10 @@ class Study:
     """Rates as numbers of e-links: 2, 3, 4, 5 give 3, 5, 7, 9 bits for each of the 16 codes."""
     large_decoder: bool = True
     """Train also the large decoder, with the first loss, at every rate."""
+    best_choice_decoder: bool = True
+    """Train also a decoder of that size after best choice, with the first loss, at every rate."""
     large_lr: float = 0.2
-    """Learning rate of the large decoder, relative to that of the encoder."""
+    """Learning rate of the large decoders, relative to that of the encoder."""
     other_losses: tuple[str, ...] = ("sinkhorn", "sliced", "learned", "telescope")
     """Losses trained at one rate only."""
     other_links: int = 5
@@ -90,9 +95,11 @@ class Study:
         """All autoencoders of the study, those of the first seed first."""
         plain = [(loss, links, "published") for loss in self.losses for links in self.links]
         other = [(loss, self.other_links, "published") for loss in self.other_losses]
-        large = [(self.losses[0], links, "large") for links in self.links if self.large_decoder]
+        wanted = {"large": self.large_decoder, "best-choice": self.best_choice_decoder}
+        decoders = [name for name, is_wanted in wanted.items() if is_wanted]
+        large = [(self.losses[0], links, name) for name in decoders for links in self.links]
         chosen = dict.fromkeys(plain + other + large)
-        return [Part(*each, seed) for seed in self.seeds for each in chosen]
+        return [Part(*each, seed) for seed in self.seeds for each in chosen]  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,21 @@ from femtobarn.engine import Objective, TensorTable, fit
 from femtobarn.errors import InputError
 from femtobarn.losses import EmdNet
 from femtobarn.nn.quantised import CostedLoss
-from femtobarn.nn.wafer_autoencoder import BITS, Autoencoder, BitEncoder, Decoder, Encoder, LargeDecoder
+from femtobarn.nn.wafer_autoencoder import (
+    BITS,
+    Autoencoder,
+    BestChoice,
+    BitEncoder,
+    Decoder,
+    Encoder,
+    LargeDecoder,
+    RestDecoder,
+)
 from femtobarn.parts import Report
 from femtobarn.runs import Run
 from femtobarn.study import Models, Split, Trained
 from femtobarn.systems.emd_compression import learned_emd
+from femtobarn.systems.emd_compression.conventional import CELLS_SENT
 from femtobarn.systems.emd_compression.objectives import CompressionLoss, mean_emd
 from femtobarn.systems.emd_compression.sample import Wafers
 from femtobarn.systems.emd_compression.study import LEARNED_EMD, Config, Part, Study
@@ -30,6 +40,8 @@ def build(part: Part, settings: Any, _: Mapping[str, Any]) -> nn.Module:
     if not part.links:
         return EmdNet()
     torch.manual_seed(part.seed)
+    if part.decoder == "best-choice":
+        return Autoencoder(BestChoice(CELLS_SENT[part.links]), RestDecoder())
     encoder = Encoder(bits=BITS[part.links] if settings.quantised else None)
     decoder = Decoder() if part.decoder == "published" else LargeDecoder()
     if part.beta:  # ranges are in its weights, so that it may be made from any wafers
@@ -76,7 +88,7 @@ def train_one(config: Config, data: Split[Wafers], work: Path, part: Part, repor
         seed=part.seed,
         folder=work / part.name,
         validate=validate,
-        lr_scale={"decoder": config.study.large_lr} if part.decoder == "large" else None,
+        lr_scale={"decoder": config.study.large_lr} if part.decoder != "published" else None,
         report=lambda row: report(int(row["epoch"]) + 1, settings.epochs, f"{what} {row['validation']:.3f}"),
         progress=False,
     )
@@ -102,17 +114,18 @@ def decode(model: Autoencoder, wafers: Wafers, *, chunk: int = 10_000) -> Float[
 
 
 def autoencoder(run: Run, name: str | None, *, bits_first: bool = False) -> Trained[Part]:
-    """The autoencoder of that name; without one, that with the smallest validation EMD.
+    """The autoencoder of that name; without one, that with the smallest validation EMD whose encoder was trained.
 
-    Args:
-        run: A run whose training is done.
-        name: Of a part.
-        bits_first: Choose among those with trained bits, if there are any.
+    With `bits_first` it is one of those with trained bits, if there are any.
 
     Raises:
         InputError: The run holds no trained part, none of that name, or it is the learned EMD.
     """
-    found = MODELS.choose(run, name, among=lambda part: (part.links > 0) + (bits_first and part.beta > 0))
+
+    def rank(part: Part) -> int:
+        return (part.decoder in ("published", "large")) + (bits_first and part.beta > 0)
+
+    found = MODELS.choose(run, name, among=rank)
     if not isinstance(found.model, Autoencoder):
         raise InputError(f"{found.part.name} is a distance, not an autoencoder: name another of {run.folder}")
     return found
