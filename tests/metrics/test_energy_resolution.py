@@ -23,6 +23,22 @@ def test_exact_widths_give_the_terms(terms: tuple[float, float, float]) -> None:
     assert fit.chi2 < 1e-2
 
 
+def test_without_noise_the_other_terms_are_better_known() -> None:
+    """Seven bins of one decade do not tell the noise term from the others."""
+    energy = np.geomspace(6, 44, 7)
+    width = np.sqrt(0.2**2 / energy + 0.02**2)
+    free, fixed = (
+        fit_resolution(energy, width, 0.05 * width, noise=noise, generator=np.random.default_rng(0))
+        for noise in (True, False)
+    )
+    np.testing.assert_allclose(fixed[:3], (0.2, 0.0, 0.02), atol=2e-3)
+    assert fixed.noise == fixed.noise_error == 0
+    assert fixed.degrees == free.degrees + 1
+    assert fixed.stochastic_error < 0.7 * free.stochastic_error
+    with pytest.raises(InputError, match="two points"):
+        fit_resolution(energy[:1], width[:1], width[:1], noise=False, generator=np.random.default_rng(0))
+
+
 def test_errors_cover_the_terms() -> None:
     generator = np.random.default_rng(1)
     true, pulls, chi2 = (0.2, 0.3, 0.02), [], []

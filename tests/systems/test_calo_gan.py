@@ -18,10 +18,10 @@ from femtobarn.datasets.clic import Showers
 from femtobarn.errors import InputError
 from femtobarn.generator_loop import Course
 from femtobarn.runs import Provenance, Run
-from femtobarn.study import Split
+from femtobarn.study import Split, Trained
 from femtobarn.systems.calo_gan import recipe, training
 from femtobarn.systems.calo_gan.networks import Gan
-from femtobarn.systems.calo_gan.sample import Data
+from femtobarn.systems.calo_gan.sample import Data, load_split
 
 pytest.importorskip("calzone", reason="Geant4 comes with the extra showers")
 
@@ -49,6 +49,8 @@ def test_tiny_ends_with_results_figures_and_a_report(finished: Run) -> None:
     assert set(table["AUC against Geant4"]) == {("3-D GAN",), ("mean shower",)}
     assert table["AUC against Geant4"]["mean shower",].value > 0.9
     assert all(r.n == 12 and r.data == "stand-in" for r in table["AUC against Geant4"].values())
+    tried = table["mismatch with the validation showers"]
+    assert set(tried) == {("0.001", "0.3"), ("0.0003", "0.3")}
     figures = {figure.name for figure in finished.figures()}
     assert figures == {"gan-profiles", "gan-response", "gan-shower", "learning", "losses"}
     assert "mean shower" in (finished.folder / "report.html").read_text()
@@ -64,13 +66,35 @@ def test_a_stopped_training_goes_on_to_the_same_weights(tmp_path: Path) -> None:
             if stop and done == 1:
                 raise KeyboardInterrupt
 
-        return training.train_one(settings, split, folder, training.Part(3), report).model.state_dict()
+        return training.train_one(
+            settings, split, folder, training.Part(1e-3, 0.3, 3), report
+        ).model.state_dict()
 
     whole = train(tmp_path / "whole", stop=False)
     with pytest.raises(KeyboardInterrupt):
         train(tmp_path / "stopped", stop=True)
     for key, value in train(tmp_path / "stopped", stop=False).items():
         torch.testing.assert_close(value, whole[key], rtol=1e-5, atol=1e-6)
+
+
+def test_settings_are_chosen_on_validation_by_the_first_seed() -> None:
+    """A later seed of the chosen settings may do badly or well: it is judged, it does not choose."""
+    parts = [(1e-3, 0.3, 1), (5e-4, 0.3, 1), (1e-3, 0.3, 2)]
+    trained = [
+        Trained(training.Part(*part), None, [], validation)
+        for part, validation in zip(parts, (0.2, 0.3, 0.9), strict=True)
+    ]
+    assert training.chosen(trained) == [trained[0], trained[2]]
+
+
+def test_another_sample_has_other_showers() -> None:
+    one, two, again = (
+        load_split(Data(showers=20, energy=(0.5, 0.6), sample=sample), inclined=False, seed=1, workers=1)
+        for sample in (1, 2, 1)
+    )
+    energies = [set(split.test.columns["energy"]) for split in (one, two, again)]
+    assert not energies[0] & energies[1]
+    assert energies[0] == energies[2]
 
 
 def test_predict_makes_a_shower_for_each_of_a_users_file(finished: Run, tmp_path: Path) -> None:
@@ -174,7 +198,7 @@ def test_two_hundred_steps_do_not_diverge_and_the_sum_rises_with_energy(power: f
         power=power, weights=(6.0, 0.2, 0.0, 0.1), course=Course(epochs=10, batch=8, ema=0.0),
     )  # fmt: skip
     split = Split(showers, showers, showers, Provenance("stand-in", "clic", "blobs"))
-    trained = training.train_one(settings, split, tmp_path, training.Part(1), lambda *_: None)
+    trained = training.train_one(settings, split, tmp_path, training.Part(1e-3, 0.85, 1), lambda *_: None)
     assert all(np.isfinite(list(row.values())).all() for row in trained.history)
     energy = torch.tensor([5.0, 15.0, 30.0, 50.0]).repeat_interleave(20)
     made = settings.cells_of(trained.model, energy, torch.full_like(energy, math.pi / 2), seed=0)

@@ -21,6 +21,7 @@ from femtobarn.datasets import clic
 from femtobarn.datasets.clic import Showers
 from femtobarn.engine import Training
 from femtobarn.errors import InputError
+from femtobarn.evaluation.energy_response import response
 from femtobarn.nn.cell_networks import Output
 from femtobarn.physics.calorimeter_cells import SAMPLING_WEIGHTS, shower_angle
 from femtobarn.runs import Run
@@ -65,8 +66,9 @@ def test_tiny_ends_with_results_figures_and_a_report(finished: Run) -> None:
     }  # fmt: skip
     assert all(0 <= r.value <= 1 and r.n == 36 and r.data == "stand-in" for r in table["AUC"].values())
     assert table["AUC"]["e⁻ or π⁻", "BDT on shapes", "CLIC"].value > 0.9, "two calorimeters tell these apart"
-    widths = table["width over that of the weighted layer sum"]
-    assert widths["e⁻", "weighted layer sum"].value == 1
+    widths = table["width over that of software compensation"]
+    assert widths["e⁻", "software compensation"].value == 1
+    assert ("e⁻", "weighted layer sum") in widths
     assert {species for species, _ in widths} == {"e⁻", "π⁻"}
     figures = {figure.name for figure in finished.figures()}
     assert figures == {
@@ -79,7 +81,7 @@ def test_tiny_ends_with_results_figures_and_a_report(finished: Run) -> None:
 def test_numbers_of_a_fixed_seed_are_remembered(finished: Run) -> None:
     """A change in a shared part that moves the system is to be seen, and explained in its commit."""
     stored = json.loads((Path(__file__).parent / "calo_reconstruction_tiny.json").read_text())
-    names = ("AUC", "width over that of the weighted layer sum")
+    names = ("AUC", "width over that of software compensation")
     found = {
         f"{r.name}: {', '.join(r.labels.values())}": r.value for r in finished.results() if r.name in names
     }
@@ -321,15 +323,50 @@ def test_response_finds_bias_and_width() -> None:
     generator = np.random.default_rng(0)
     true = generator.uniform(5, 50, 20_000)
     found = true * (1.02 + 0.2 / np.sqrt(true) * generator.normal(size=len(true)))
-    seen = energy_measurement.response(true, found, (5, 10, 20, 50))
+    seen = response(true, found, (5, 10, 20, 50))
     np.testing.assert_allclose(seen.bias, 0.02, atol=0.01)
     np.testing.assert_allclose(seen.width, 0.2 / np.sqrt(seen.energy), rtol=0.1)
     fit = energy_measurement.fit(seen)
     assert fit is not None
+    assert fit.noise == 0
+    assert fit.stochastic == pytest.approx(0.2, rel=0.1)
     draws = draws_of_units(np.arange(len(true)), count=20, seed=0)
     ((ratio, error),) = energy_measurement.width_ratios(true, [true + 0.5 * (found - true)], found, draws)
     assert ratio == pytest.approx(0.5, abs=0.02)
     assert 0 < error < 0.02
+
+
+@pytest.mark.parametrize(("scale", "offset"), [(0.5, 0.0), (1.0, 1.0), (0.5, 8.0), (3.0, -2.0)])
+def test_scale_offset_and_shrinkage_are_no_gain(scale: float, offset: float) -> None:
+    """An estimate that keeps to the middle of the energies has small residuals and knows no more."""
+    generator = np.random.default_rng(0)
+    true = np.exp(generator.uniform(np.log(5), np.log(50), 5000))
+    found = true + 0.3 * np.sqrt(true) * generator.normal(size=len(true))
+    draws = draws_of_units(np.arange(len(true)), count=2, seed=0)
+    ((ratio, _),) = energy_measurement.width_ratios(true, [scale * found + offset], found, draws)
+    assert ratio == pytest.approx(1, abs=0.03)
+    seen = response(true, scale * found + offset, (5, 10, 20, 50))
+    np.testing.assert_allclose(seen.width, 0.3 / np.sqrt(seen.energy), rtol=0.1)
+
+
+def test_an_estimate_that_does_not_know_the_energy_has_no_resolution() -> None:
+    generator = np.random.default_rng(0)
+    true = generator.uniform(5, 50, 5000)
+    blind, best = 27 + generator.normal(size=len(true)), true + generator.normal(size=len(true))
+    draws = draws_of_units(np.arange(len(true)), count=2, seed=0)
+    ((ratio, _),) = energy_measurement.width_ratios(true, [blind], best, draws)
+    assert ratio > 10
+
+
+def test_the_network_starts_from_the_compensation_that_it_is_compared_with() -> None:
+    split = load_split(TINY.data, ("e-pi",), seed=1, workers=1, progress=False)
+    scale, window = calibration(split), TINY.data.window
+    train, test = (of_task(each, "e-pi", TINY.data) for each in (split.train, split.test))
+    kept = {"window": window, "calibration": list(scale)}
+    model = study.network(study.Part("dnn", "e-pi", "clic", 1), TINY.study, kept).eval()
+    model.begin([train.table(window)[rows] for rows in train.table(window).batches(50)])
+    found = baselines.compensated(train.showers, test.showers, window=window, calibration=scale)
+    np.testing.assert_allclose(study.outputs(model, test.table(window)).energy, found, rtol=1e-3)
 
 
 @pytest.mark.slow
@@ -347,10 +384,10 @@ def test_files_in_the_published_layout_are_trained_on(lcd_file: Path, tmp_path: 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_five_epochs_measure_pions_of_20_to_100_gev_better_than_the_linear_estimates(tmp_path: Path) -> None:
+def test_five_epochs_measure_particles_of_20_to_100_gev_as_well_as_asked(tmp_path: Path) -> None:
     """At other energies than the demo's, for which its settings were chosen; 540 s of one core to simulate.
 
-    Electrons are measured no better there, see the README.
+    Pions 5 % better than by the linear estimate, electrons no more than 5 % worse.
     """
     demo = recipe.PRESETS["demo"]
     dense = replace(demo.study.dnn, train=replace(demo.study.dnn.train, epochs=5))
@@ -363,10 +400,11 @@ def test_five_epochs_measure_pions_of_20_to_100_gev_better_than_the_linear_estim
     widths = {
         tuple(r.labels.values()): r.value
         for r in recipes.carry_out(SYSTEM, run, progress=False)
-        if r.name == "width over that of the weighted layer sum"
+        if r.name == energy_measurement.WIDTH
     }
-    assert widths["π⁻", "DNN"] < 0.95
-    assert widths["π⁻", "DNN"] < 0.95 * widths["π⁻", "linear in ECAL and HCAL"]
+    linear = "linear in ECAL and HCAL"
+    assert widths["π⁻", "DNN"] < 0.95 * widths["π⁻", linear]
+    assert widths["e⁻", "DNN"] < 1.05 * widths["e⁻", linear]
 
 
 Table = dict[str, dict[tuple[str, ...], tuple[float, float]]]
@@ -384,11 +422,25 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Table:
 
 @pytest.mark.slow
 @pytest.mark.timeout(5400)
-def test_googlenet_beats_the_trees_where_they_leave_something_to_gain(demo: Table) -> None:
-    for task, errors in (("γ or π⁰", 2), ("e⁻ or γ", 3)):
-        value, error = demo["gain in AUC over the BDT"][task, "GoogLeNet", "CLIC"]
-        assert value > errors * error, task
-    assert demo["gain in AUC over the BDT"]["γ or π⁰", "CNN", "CLIC"][0] > -0.01
+def test_googlenet_beats_the_trees_at_photons_and_is_no_worse_at_electrons(demo: Table) -> None:
+    """Against trees that are told the energies of the layers, as the networks are."""
+    gains = demo["gain in AUC over the BDT told the layers"]
+    value, error = gains["γ or π⁰", "GoogLeNet", "CLIC"]
+    assert value > 2 * error
+    value, error = gains["e⁻ or γ", "GoogLeNet", "CLIC"]
+    assert value > -2 * error
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(5400)
+def test_cells_tell_photons_from_pions_as_well_as_shapes_at_10_to_30_gev(demo: Table) -> None:
+    table = demo["AUC in a region"]
+    for words in ("10-20 GeV", "20-30 GeV"):
+        cells, *shapes = (
+            table["γ or π⁰", method, "CLIC", words][0]
+            for method in ("CNN", "BDT on shapes", "BDT on shapes and layers")
+        )
+        assert cells > max(shapes) - 0.01 > 0.6, words
 
 
 @pytest.mark.slow
@@ -402,12 +454,13 @@ def test_electrons_and_charged_pions_are_told_apart(demo: Table) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(5400)
 def test_the_energy_of_hadrons_is_measured_better_than_by_the_best_linear_estimate(demo: Table) -> None:
-    """And that of electrons as well, though the network does not know the species."""
-    widths = demo["width over that of the weighted layer sum"]
-    value, error = widths["π⁻", "CNN"]
-    assert value < 1 - error
-    value, error = widths["e⁻", "CNN"]
-    assert value < 1.05 + 2 * error
+    """And that of all species as well as by software compensation, from which the networks start."""
+    widths = demo[energy_measurement.WIDTH]
+    (value, error), (linear, _) = (widths["π⁻", method] for method in ("CNN", "weighted layer sum"))
+    assert value < linear - error
+    for species in ("π⁻", "e⁻"):
+        value, error = widths[species, "CNN"]
+        assert value < 1.05 + 2 * error, species
 
 
 @pytest.mark.slow

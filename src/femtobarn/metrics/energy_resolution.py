@@ -22,7 +22,7 @@ class ResolutionFit(NamedTuple):
     constant_error: float
     chi2: float
     degrees: int
-    """Points minus three."""
+    """Points minus fitted terms."""
 
     def __call__(self, energy: Float[np.ndarray, "_"]) -> Float[np.ndarray, "_"]:
         """The fitted sigma / E."""
@@ -35,10 +35,11 @@ def fit_resolution(
     width: Float[np.ndarray, "point"],
     error: Float[np.ndarray, "point"],
     *,
+    noise: bool = True,
     toys: int = 300,
     generator: np.random.Generator,
 ) -> ResolutionFit:
-    """Fit of the three terms to relative widths; no term is negative.
+    """Fit of the terms to relative widths; no term is negative.
 
     Least squares of the squared widths, in which the terms squared are linear. Errors are standard deviations over
     toys in which each width moves by its own error: a term that the fit leaves at 0 has one too.
@@ -47,32 +48,36 @@ def fit_resolution(
         energy: GeV.
         width: sigma / E at each energy.
         error: Of the widths.
+        noise: Fit the noise term; without it b is 0, as in a simulation without noise.
         toys: Fits behind the errors.
         generator: Of the toys.
 
     Raises:
-        InputError: Fewer than three points, or values that are not positive and finite.
+        InputError: Fewer points than terms, or values that are not positive and finite.
     """
     values = np.stack((energy, width, error)).astype(np.float64)
-    if values.shape[1] < 3:
-        raise InputError(f"three points or more are needed for three terms, got {values.shape[1]}")
+    terms = 3 if noise else 2
+    if values.shape[1] < terms:
+        count = {2: "two", 3: "three"}[terms]
+        raise InputError(f"{count} points or more are needed for {count} terms, got {values.shape[1]}")
     if not (np.isfinite(values).all() and (values > 0).all()):
         raise InputError("expected energies, widths and errors that are finite and above 0")
     energy, width, error = values
-    best = _terms(energy, width, error)
+    best = _terms(energy, width, error, noise)
     moved = width + error * generator.normal(size=(toys, len(width)))
-    spread = np.std([_terms(energy, np.abs(each), error) for each in moved], axis=0, ddof=1)
+    spread = np.std([_terms(energy, np.abs(each), error, noise) for each in moved], axis=0, ddof=1)
     a, b, c, a_error, b_error, c_error = np.concatenate((best, spread)).tolist()
-    fit = ResolutionFit(a, b, c, a_error, b_error, c_error, 0.0, len(energy) - 3)
+    fit = ResolutionFit(a, b, c, a_error, b_error, c_error, 0.0, len(energy) - terms)
     return fit._replace(chi2=float((((width - fit(energy)) / error) ** 2).sum()))
 
 
-def _terms(energy: np.ndarray, width: np.ndarray, error: np.ndarray) -> np.ndarray:
+def _terms(energy: np.ndarray, width: np.ndarray, error: np.ndarray, noise: bool) -> np.ndarray:
     from scipy.optimize import nnls
 
     weight = 1 / (2 * width * error)
-    design = np.stack((1 / energy, 1 / energy**2, np.ones_like(energy)), axis=1)
+    design = np.stack((1 / energy, noise / energy**2, np.ones_like(energy)), axis=1)
     scale = (design * weight[:, None]).max(axis=0)  # the columns differ by orders of magnitude
+    scale = np.where(scale > 0, scale, 1.0)
     squares, _ = nnls(design * weight[:, None] / scale, width**2 * weight)
     root: np.ndarray = np.sqrt(squares / scale)
     return root

@@ -1,5 +1,6 @@
 """Generated electron showers beside those of Geant4: profiles, moments, response, spectra, a classifier."""
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,8 +15,9 @@ from femtobarn.metrics.estimate import Estimate
 from femtobarn.nn.shower_gans import NORMAL
 from femtobarn.physics.calorimeter_cells import FEATURES, HCAL, HIT, features, shower_angle
 from femtobarn.runs import Result
-from femtobarn.study import row
+from femtobarn.study import Trained, grouped, row
 from femtobarn.systems.calo_gan.networks import Gan, angles
+from femtobarn.systems.calo_gan.training import Part
 
 AXES = ("x", "y", "depth")
 #: Of these the classifier sees those of the ECAL alone.
@@ -94,26 +96,45 @@ def tell_apart(real: Images, own: Images, *, seed: int, null_trainings: int) -> 
     )
 
 
-def results(samples: dict[str, Images], real: Images, *, seed: int, null_trainings: int) -> list[Result]:
+def results(
+    samples: Mapping[str, Sequence[Images]],
+    real: Images,
+    *,
+    seeds: Sequence[int],
+    seed: int,
+    null_trainings: int,
+) -> list[Result]:
     """Errors of profiles, moments, response and number of cells, and the classifier's AUC, by method.
 
     Args:
-        samples: Showers by the method that made them, each with the energies of `real`.
+        samples: Showers by the method that made them, one sample for each training; energies are those of `real`.
         real: Test showers of Geant4.
+        seeds: Of the trainings, where a method has several.
         seed: Of the classifier.
         null_trainings: Behind its null.
     """
     table, auc = list[Result](), "AUC against Geant4"
-    for name, images in samples.items():
-        labels, n = {"method": name}, len(images.ecal)
-        table += [row(key, [(value, 0)], labels, n=n) for key, value in differences(images, real).items()]
-        apart = tell_apart(real, images, seed=seed, null_trainings=null_trainings)
-        value = apart.value, apart.error
-        table.append(row(auc, [value], labels, n=n, sample="classified showers"))
-        if np.isfinite(apart.null):
-            null = [(apart.null, apart.null_error)]
+    for name, made in samples.items():
+        labels, n, used = {"method": name}, len(real.ecal), seeds if len(made) > 1 else ()
+        measured = [differences(images, real) for images in made]
+        for key in measured[0]:
+            table.append(row(key, [(each[key], 0) for each in measured], labels, seeds=used, n=n))
+        apart = [tell_apart(real, images, seed=seed, null_trainings=null_trainings) for images in made]
+        values = [(each.value, each.error) for each in apart]
+        table.append(row(auc, values, labels, seeds=used, n=n, sample="classified showers"))
+        if np.isfinite(apart[0].null):
+            null = [(apart[0].null, apart[0].null_error)]
             table.append(row(auc, null, {"method": f"null of {name}"}, n=n, sample="pair to pair"))
     return sorted(table, key=lambda result: result.name, reverse=True)
+
+
+def tried(trained: Sequence[Trained[Part]]) -> list[Result]:
+    """Mismatch with the validation showers of all settings that were tried: by it those that are judged are chosen."""
+    return [
+        row("mismatch with the validation showers", [(each.validation, 0) for each in same], same[0].part.labels,
+            seeds=[each.part.seed for each in same], split="validation")
+        for same in grouped(trained, lambda each: each.part.settings).values()
+    ]  # fmt: skip
 
 
 def differences(images: Images, real: Images) -> dict[str, float]:

@@ -22,6 +22,9 @@ class Data:
     """Files in the published LCD layout, or folders of them; their electrons are used. None: they are simulated."""
     showers: int = 2000
     """Showers, at most."""
+    sample: int = 1
+    """Number of the simulated sample: another one has other showers. Settings that were found on the test showers of
+    one are judged on those of another."""
     energy: tuple[float, float] = (5.0, 50.0)
     """Range of the simulated energies, GeV."""
     spectrum: Literal["flat", "log"] = "log"
@@ -37,8 +40,10 @@ class Data:
 
     def __post_init__(self) -> None:
         check_shares(self.validation, self.test)
-        if self.showers < 20:
-            raise InputError(f"at least 20 showers are needed: got {self.showers}")
+        if self.showers < 20 or self.sample < 1:
+            raise InputError(
+                f"at least 20 showers and sample 1 are needed: got {self.showers}, {self.sample}"
+            )
 
 
 def load_split(
@@ -63,7 +68,8 @@ def load_split(
         rows = np.flatnonzero(showers.columns["pdg"] == PDG["e-"])
         showers = showers.take(np.random.default_rng(seed).permutation(rows)[: data.showers])
     else:
-        made: dict[str, Any] = {"energy": data.energy, "spectrum": data.spectrum, "seed": seed}
+        simulation = seed + 1_000_003 * (data.sample - 1)
+        made: dict[str, Any] = {"energy": data.energy, "spectrum": data.spectrum, "seed": simulation}
         angle = data.angle if inclined else 0.0
         showers = clic.stand_in("e-", data.showers, **made, angle=angle, workers=workers, progress=progress)
         settings = {"showers": data.showers, "angle": angle} | made | {"energy": list(data.energy)}

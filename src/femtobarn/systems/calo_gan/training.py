@@ -1,5 +1,6 @@
 """Training of the 3-D GAN: to one update of the discriminator one or two of the generator."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,23 +20,36 @@ from femtobarn.systems.calo_gan.networks import Gan, angles
 
 
 class Part(NamedTuple):
-    """One training."""
+    """One training: settings that are tried, and a seed."""
 
+    lr: float
+    power: float
     seed: int
 
     @property
     def name(self) -> str:
-        """Its folder, and its name for ``predict --model``, such as ``gan-seed1``."""
-        return f"gan-seed{self.seed}"
+        """Its folder, and its name for ``predict --model``, such as ``gan-lr0.001-power0.3-seed1``."""
+        return f"gan-lr{self.lr:g}-power{self.power:g}-seed{self.seed}"
+
+    @property
+    def settings(self) -> tuple[float, float]:
+        """What is tried: trainings that differ by their seed only have the same."""
+        return self.lr, self.power
 
     @property
     def labels(self) -> dict[str, str]:
         """Its place in tables."""
-        return {"method": Gan.title}
+        return {"learning rate": f"{self.lr:g}", "power": f"{self.power:g}"}
+
+
+def chosen(trained: Sequence[Trained[Part]]) -> list[Trained[Part]]:
+    """Trainings of the settings with the least mismatch with the validation showers; the first seed tries them all."""
+    first = [each for each in trained if each.part.seed == trained[0].part.seed]
+    best = min(first, key=lambda each: (each.validation, each.part)).part
+    return [each for each in trained if each.part.settings == best.settings]
 
 
 MODELS = Models(Part, lambda _: Gan, lambda _, settings, kept: settings.generator())  # noqa: ARG005
-
 WARM_RATE = 3e-3  #: learning rate of Adam before the players meet
 
 

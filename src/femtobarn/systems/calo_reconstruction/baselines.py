@@ -1,15 +1,17 @@
 """What the networks must beat: boosted trees on shower shapes, and sums of the cells with fitted weights."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64
+from jaxtyping import Float64
 
 from femtobarn.data.shower_table import ShowerTable
 from femtobarn.datasets.clic import Calibration, Showers
 from femtobarn.errors import require
 from femtobarn.parts import Report
+from femtobarn.physics import software_compensation
 from femtobarn.physics.calorimeter_cells import HCAL, HIT, SAMPLING_WEIGHTS, features
 from femtobarn.physics.resampling import Geometry, Resampling
 from femtobarn.study import Split, Trained
@@ -23,16 +25,22 @@ def shapes(
     showers: Showers, *, window: int, geometry: Geometry, calibration: Calibration
 ) -> Float64[np.ndarray, "shower feature"]:
     """Engineered features of the windows that the networks see, cells in GeV, and (reco eta, reco phi)."""
-    table, resampling = ShowerTable(showers, window=window), Resampling(window, geometry)
+    resampling, parts = Resampling(window, geometry), []
+    for ecal, hcal, direction in _in_gev(showers, window, calibration):
+        found = features(resampling(ecal).numpy(), hcal.numpy(), hit=HIT * calibration.ecal)
+        parts.append(np.concatenate((found, direction.double().numpy()), axis=1))
+    return np.concatenate(parts)
+
+
+def _in_gev(
+    showers: Showers, window: int, calibration: Calibration
+) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+    """Dense windows of ECAL and HCAL in calibrated GeV, and directions, some showers at a time."""
+    table = ShowerTable(showers, window=window)
     weights = torch.from_numpy(SAMPLING_WEIGHTS).float() * calibration.ecal
-    parts = []
     for rows in table.batches(ROWS):
         batch = table[rows]
-        ecal = resampling(batch["ecal"] * weights).numpy()
-        hcal = calibration.hcal * batch["hcal"].numpy()
-        found = features(ecal, hcal, hit=HIT * calibration.ecal)
-        parts.append(np.concatenate((found, batch["direction"].double().numpy()), axis=1))
-    return np.concatenate(parts)
+        yield batch["ecal"] * weights, calibration.hcal * batch["hcal"], batch["direction"]
 
 
 class Trees(NamedTuple):
@@ -121,6 +129,19 @@ class Linear(NamedTuple):
         return columns @ self.weights + self.constant
 
 
+def compensated(
+    train: Showers, showers: Showers, *, window: int, calibration: Calibration
+) -> Float64[np.ndarray, "shower"]:
+    """Energy by software compensation, a closed form fitted on other showers: what the networks start from."""
+    found, fitted = (
+        torch.cat([software_compensation.columns(*cells) for *cells, _ in _in_gev(each, window, calibration)])
+        for each in (showers, train)
+    )
+    energy, sums = (torch.from_numpy(each) for each in (train.columns["energy"], calibration.energy(train)))
+    weights = software_compensation.fit(fitted, sums, energy)
+    return calibration.energy(showers) + (found.double() @ weights).numpy()
+
+
 def fit_linear(
     columns: Float64[np.ndarray, "shower column"], energy: Float64[np.ndarray, "shower"]
 ) -> Linear:
@@ -147,7 +168,7 @@ def fit_layers(train: Showers, validation: Showers) -> Linear:
     for ridge in _RIDGES:
         moved = np.linalg.solve(square + ridge * np.eye(len(scale)), (design / scale).T @ away / len(energy))
         line = Linear(near + moved / scale, start.constant)
-        residual = fraction(line.energy(layer_sums(validation)), validation.columns["energy"])
+        residual = line.energy(layer_sums(validation)) / validation.columns["energy"] - 1
         found.append((float((residual**2).mean()), line))
     return min(found, key=lambda pair: pair[0])[1]
 
@@ -161,8 +182,3 @@ def sums(showers: Showers) -> Float64[np.ndarray, "shower 2"]:
 def layer_sums(showers: Showers) -> Float64[np.ndarray, "shower 85"]:
     """Energy of each layer in file units: the columns of the best linear estimate."""
     return np.concatenate(showers.layers(), axis=1)
-
-
-def fraction(value: Float[np.ndarray, "_"], of: Float[np.ndarray, "_"]) -> Float64[np.ndarray, "_"]:
-    """Relative residual."""
-    return (value - of) / of

@@ -1,38 +1,30 @@
 """How well the energy is measured: bias and resolution of each method on the same test showers."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Float64, Int
+from jaxtyping import Float64, Int
 
 from femtobarn.datasets.clic import Showers
+from femtobarn.evaluation.energy_response import Response, linearised, response
 from femtobarn.metrics.energy_resolution import ResolutionFit, fit_resolution
-from femtobarn.plots.resolution import central_width
 from femtobarn.runs import Result
 from femtobarn.study import Split, by_name, draws_of_units, gain, row
 from femtobarn.systems.calo_reconstruction import baselines
 from femtobarn.systems.calo_reconstruction.evaluation import Evaluation, Outcome
-from femtobarn.systems.calo_reconstruction.sample import SPECIES_TITLES, TASKS, Data, Selection, of_task
-
-LINEAR, LAYERS = "linear in ECAL and HCAL", "weighted layer sum"
-WIDTH, TERMS = (
-    "width over that of the weighted layer sum",
-    ("stochastic term a", "noise term b", "constant term c"),
+from femtobarn.systems.calo_reconstruction.sample import (
+    SPECIES_TITLES,
+    TASKS,
+    Data,
+    Selection,
+    calibration,
+    of_task,
 )
 
-
-class Response(NamedTuple):
-    """Relative residual of the energy in bins of the true one, for one species and method."""
-
-    energy: Float64[np.ndarray, "bin"]
-    """Mean true energy of the bin."""
-    bias: Float64[np.ndarray, "bin"]
-    bias_error: Float64[np.ndarray, "bin"]
-    width: Float64[np.ndarray, "bin"]
-    width_error: Float64[np.ndarray, "bin"]
-    entries: Int[np.ndarray, "bin"]
+LINEAR, LAYERS = "linear in ECAL and HCAL", "weighted layer sum"
+COMPENSATION, OWN_COMPENSATION = "software compensation", "software compensation, one species"
+WIDTH, TERMS = f"width over that of {COMPENSATION}", ("stochastic term a", "constant term c")
 
 
 class Estimates(NamedTuple):
@@ -49,9 +41,10 @@ class Estimates(NamedTuple):
 def energies(
     outcomes: Sequence[Outcome], tests: Mapping[str, Selection], split: Split[Showers], data: Data
 ) -> list[Estimates]:
-    """For each species the networks and trees of the first task that has it, and linear estimates of its own.
+    """For each species the networks and trees of the first task that has it, and estimates in closed form.
 
-    The linear estimates are fitted on training showers of that species alone, which the networks do not know.
+    Networks, trees and `COMPENSATION` are fitted on both species of the task, the others on this species alone:
+    they know what the networks do not.
     """
     first = {species: task for task in reversed(list(tests)) for species in TASKS[task][1:]}
     return [
@@ -75,50 +68,29 @@ def _of_species(
     for outcome in outcomes:
         if (outcome.part.task, outcome.part.geometry) == (task, "clic"):
             by_method.setdefault(outcome.part.method, []).append(outcome.energy[mine])
-    chosen = (of_task(sample, task, data) for sample in (split.train, split.validation))
-    train, validation = (each.showers.take(np.flatnonzero(each.of(species))) for each in chosen)
-    own = test.showers.take(np.flatnonzero(mine))
+    both, other = (of_task(sample, task, data) for sample in (split.train, split.validation))
+    train, validation = (each.showers.take(np.flatnonzero(each.of(species))) for each in (both, other))
+    own, scale = test.showers.take(np.flatnonzero(mine)), calibration(split)
     line = baselines.fit_linear(baselines.sums(train), train.columns["energy"])
     by_method[LINEAR] = [line.energy(baselines.sums(own))]
     by_method[LAYERS] = [baselines.fit_layers(train, validation).energy(baselines.layer_sums(own))]
+    for method, showers in ((COMPENSATION, both.showers), (OWN_COMPENSATION, train)):
+        found = baselines.compensated(showers, own, window=data.window, calibration=scale)
+        by_method[method] = [found]
     return test.energy[mine], by_method
 
 
-def response(
-    true: Float64[np.ndarray, "shower"],
-    found: Float[np.ndarray, "shower"],
-    edges: Sequence[float],
-    *,
-    least: int = 40,
-) -> Response:
-    """Median and width of the relative residual in bins of the true energy, with errors; thin bins are left out.
-
-    The width is half of the central 68 % over the median response, so that a low response is no gain; see
-    `femtobarn.plots.resolution.central_width`. At least `least` showers a bin.
-    """
-    columns = []
-    for low, high in pairwise(edges):
-        inside = (true >= low) & (true < high)
-        n = int(inside.sum())
-        if n < least:
-            continue
-        residual = np.sort(baselines.fraction(found[inside], true[inside]))
-        middle = float(np.median(residual))
-        width, error = (value / (1 + middle) for value in central_width(residual))
-        columns.append((true[inside].mean(), middle, 1.253 * width / np.sqrt(n), width, error, n))
-    table = np.array(columns).reshape(-1, 6).T
-    return Response(table[0], table[1], table[2], table[3], table[4], table[5].astype(np.int64))
-
-
 def fit(found: Response) -> ResolutionFit | None:
-    """The three terms, where there are bins enough."""
+    """Stochastic and constant term, where there are bins enough; the simulation has no noise."""
     if len(found.energy) < 3 or not ((found.width_error > 0) & (found.width > 0)).all():
         return None
-    return fit_resolution(found.energy, found.width, found.width_error, generator=np.random.default_rng(0))
+    return fit_resolution(
+        found.energy, found.width, found.width_error, noise=False, generator=np.random.default_rng(0)
+    )
 
 
 def results(estimates: Sequence[Estimates], settings: Evaluation) -> list[Result]:
-    """Width relative to the best linear estimate, terms of the resolution and largest bias.
+    """Width relative to software compensation, terms of the resolution and largest bias.
 
     Terms and bias are those of the first seed; the width is the mean over the seeds.
     """
@@ -128,30 +100,23 @@ def results(estimates: Sequence[Estimates], settings: Evaluation) -> list[Result
         for method, arrays in each.by_method.items():
             labels, n = {"species": SPECIES_TITLES[each.species], "method": method}, len(each.energy)
             binned = response(each.energy, arrays[0], settings.bins, least=settings.least)
-            values = width_ratios(each.energy, arrays, each.by_method[LAYERS][0], draws)
-            if method == LAYERS:
+            values = width_ratios(each.energy, arrays, each.by_method[COMPENSATION][0], draws)
+            if method == COMPENSATION:
                 values = [(1.0, 0.0)]
-            sample = "bootstrap of the test showers"
-            table.append(row(WIDTH, values, labels, n=n, sample=sample))
+            table.append(row(WIDTH, values, labels, n=n, sample="bootstrap of the showers", of_mean=True))
             table += [
                 row(name, [value], labels, n=n, unit=unit, sample=words)
-                for name, value, unit, words in (*_terms(binned), *_largest_bias(binned))
+                for name, value, unit, words in _of_response(binned)
             ]
     return by_name(table, [WIDTH, *TERMS, "largest bias"])
 
 
-_Row = tuple[str, tuple[float, float], str, str]  # name, value with error, unit, kind of error
-
-
-def _terms(binned: Response) -> Iterable[_Row]:
+def _of_response(binned: Response) -> Iterable[tuple[str, tuple[float, float], str, str]]:
+    """Name, value with error, unit and kind of error of each term and of the largest bias, where they are known."""
     terms = fit(binned)
     if terms is not None:
-        units = ("sqrt(GeV)", "GeV", "")
-        for name, value, error, unit in zip(TERMS, terms[:3], terms[3:6], units, strict=True):
-            yield name, (value, error), unit, "toys of the widths"
-
-
-def _largest_bias(binned: Response) -> Iterable[_Row]:
+        yield TERMS[0], (terms.stochastic, terms.stochastic_error), "sqrt(GeV)", "toys of the widths"
+        yield TERMS[1], (terms.constant, terms.constant_error), "", "toys of the widths"
     if len(binned.bias):
         worst = int(np.argmax(np.abs(binned.bias)))
         yield "largest bias", (float(binned.bias[worst]), float(binned.bias_error[worst])), "", "of a median"
@@ -163,10 +128,9 @@ def width_ratios(
     reference: Float64[np.ndarray, "shower"],
     draws: Sequence[Int[np.ndarray, "_"]],
 ) -> list[tuple[float, float]]:
-    """Central width of ``(found / median response - true) / sqrt(true)`` over that of the reference, and its error.
+    """Central width of the `linearised` residual times sqrt(E) over that of the reference, with bootstrap errors.
 
-    The residuals are divided by the square root, so that all energies count alike, and the energies by the median of
-    ``found / true``, so that a low response is no gain. The error is that of a bootstrap.
+    Times the square root, so that all energies count alike.
 
     Args:
         true: Energies, GeV.
@@ -174,13 +138,10 @@ def width_ratios(
         reference: Estimate to compare with.
         draws: Rows of the bootstrap, see `femtobarn.study.draws_of_units`.
     """
-    pairs = [(_residual(true, each), _residual(true, reference)) for each in found]
+    root = np.sqrt(true)
+    base = root * linearised(true, reference)
+    pairs = [(root * linearised(true, each), base) for each in found]
     return gain(lambda each, rows: _width(each[rows]), pairs, draws, ratio=True)
-
-
-def _residual(true: np.ndarray, found: np.ndarray) -> np.ndarray:
-    scaled: np.ndarray = (found / np.median(found / true) - true) / np.sqrt(true)
-    return scaled
 
 
 def _width(residual: np.ndarray) -> float:

@@ -113,14 +113,13 @@ def _time(
 ) -> Result:
     """Microseconds a shower: the median of single calls for a batch of one, else one call."""
     arguments = [batch[name] for name in ("ecal", "hcal", "sums", "direction")]
-    name, size = "time per shower", len(batch["ecal"])
+    size, words = len(batch["ecal"]), "95 % quantile - median"
     with torch.inference_mode():
         if size == 1:
             call = single_event_latency(lambda: model(*arguments), calls=calls)
-            spread = call.percentile_95 - call.median
-            return Result(
-                name, call.median, spread, "us", 1, labels=labels, error_kind="95 % quantile - median"
-            )
-        start = time.perf_counter()
-        model(*arguments)
-        return Result(name, 1e6 * (time.perf_counter() - start) / size, None, "us", size, labels=labels)
+            value = call.median, call.percentile_95 - call.median
+        else:
+            start = time.perf_counter()
+            model(*arguments)
+            value = 1e6 * (time.perf_counter() - start) / size, 0.0
+    return row("time per shower", [value], labels, n=size, unit="us", split="", sample=words)

@@ -10,6 +10,7 @@ from matplotlib.ticker import NullFormatter
 
 from femtobarn import plots
 from femtobarn.datasets.clic import Calibration, Showers
+from femtobarn.evaluation.energy_response import response
 from femtobarn.metrics.classifier_test import auc
 from femtobarn.metrics.roc import roc_curve
 from femtobarn.physics.calorimeter_cells import ECAL, ECAL_CELL, HCAL_CELL, ecal_depths, hcal_depths
@@ -199,15 +200,15 @@ def _resolution(run: Run, each: Estimates, settings: Evaluation) -> None:
     with drawing(
         run, f"resolution-{each.species}", section="Energy",
         title=f"Response and resolution: {SPECIES_TITLES[each.species]}",
-        caption="Median of the relative residual, and half of its central 68 % over the median response, in bins of "
-        "the true energy, with statistical errors and the fit of the three terms. Networks and trees are those that "
-        f"also tell {TASKS[each.task].title}; the linear estimates are fitted on this species alone.",
+        caption="Median of the relative residual, and half of its central 68 % after the response is made linear, in "
+        "bins of the true energy, with statistical errors and the fit of both terms. Networks, trees and software "
+        f"compensation are those that also tell {TASKS[each.task].title}; the others are fitted on this species alone.",
         by="method", text=SPECIES_TITLES[each.species], shape=(2, 1), size=(5.6, 5.6), sharex=True,
         height_ratios=(1, 1.6),
     ) as d:  # fmt: skip
         upper, lower = d.axes[:, 0]
         for place, (method, arrays) in enumerate(each.by_method.items()):
-            found = energy_measurement.response(each.energy, arrays[0], settings.bins, least=settings.least)
+            found = response(each.energy, arrays[0], settings.bins, least=settings.least)
             d.drawn[method] = found._asdict()
             if not len(found.energy):
                 continue
@@ -219,7 +220,7 @@ def _resolution(run: Run, each: Estimates, settings: Evaluation) -> None:
                 grid = np.geomspace(found.energy[0], found.energy[-1], 60)
                 lower.plot(grid, fit(grid), color=colour, linewidth=1)
                 label += f": {100 * fit.stochastic:.1f} %/√E"
-                label += f" ⊕ {1e3 * fit.noise:.0f} MeV/E ⊕ {100 * fit.constant:.1f} %"
+                label += f" ⊕ {100 * fit.constant:.1f} %"
             lower.errorbar(at, found.width, found.width_error, fmt=marker, color=colour, label=label)
         upper.axhline(0, color="0.4", linewidth=0.8)
         upper.set_ylabel("median of (Ê − E)/E")

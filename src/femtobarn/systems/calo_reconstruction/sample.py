@@ -145,15 +145,13 @@ def calibration(split: Split[Showers]) -> Calibration:
 def of_task(showers: Showers, task: str, data: Data) -> Selection:
     """The showers of a task that pass its cut."""
     pdg = showers.columns["pdg"]
-    signal, background = (PDG[name] for name in TASKS[task][1:])
-    mine = (pdg == signal) | (pdg == background)
+    mine = np.isin(pdg, [PDG[name] for name in TASKS[task][1:]])
     rows = np.flatnonzero(mine if task == "e-gamma" else mine & ~showers.columns["extra"])
     largest = data.photon_ratio if task == "gamma-pi0" else data.electron_ratio if task == "e-pi" else 0.0
     kept = rows
     if largest:
-        ecal, hcal = (part.sum(axis=1)[rows] for part in showers.layers())
-        kept = rows[(hcal < largest * ecal) & (ecal > 0)]
-    label = (pdg[kept] == signal).astype(np.int64)
+        kept = rows[hadronic_ratio(showers)[rows] < largest]
+    label = (pdg[kept] == PDG[TASKS[task].signal]).astype(np.int64)
     return Selection(showers.take(kept), label, len(kept) / max(len(rows), 1))
 
 

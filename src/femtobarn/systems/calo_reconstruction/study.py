@@ -188,8 +188,6 @@ def choose(run: Run, name: str | None) -> Trained[Part]:
 @torch.no_grad()
 def outputs(model: CellNetwork, table: ShowerTable) -> Output:
     """What a network says about all showers, float64 arrays."""
-    parts = []
-    for rows in table.batches(ROWS):
-        batch = table[rows]
-        parts.append(model(*(batch[name] for name in ("ecal", "hcal", "sums", "direction"))))
+    batches = (table[rows] for rows in table.batches(ROWS))
+    parts = [model(*(each[name] for name in ("ecal", "hcal", "sums", "direction"))) for each in batches]
     return Output(*(torch.cat(column).double() for column in zip(*parts, strict=True)))
