@@ -9,7 +9,7 @@ import pytest
 from matplotlib import pyplot
 
 from femtobarn.runs import Provenance, Run
-from femtobarn.study import Trained, draw_front, draw_rejection, draw_training, drawing
+from femtobarn.study import Trained, draw_against, draw_front, draw_rejection, draw_training, drawing, row
 
 
 class Part(NamedTuple):
@@ -101,3 +101,19 @@ def test_standard_figures(run: Run) -> None:
     assert len(_rows(run, "hardware")) == 2
     draw_training(run, trained[2:], ylabel="loss", caption="c", name="nothing")
     assert {figure.name for figure in run.figures()} == {"training", "roc", "hardware"}
+
+
+def test_results_are_drawn_against_one_of_their_labels(run: Run) -> None:
+    lines = {
+        method: [
+            row("accuracy", [(value, 0.1)], {"speed": speed})
+            for speed, value in zip("01", values, strict=True)
+        ]
+        for method, values in {"labels": (0.9, 0.6), "distilled": (0.9, 0.8)}.items()
+    }
+    words = {"xlabel": "speed", "ylabel": "accuracy", "caption": "c", "title": "t", "section": "s"}
+    draw_against(run, lines, label="speed", name="speeds", looks=[{}, {"linestyle": ":"}], **words)
+    drawn = [
+        (r["method"], *(float(r[name]) for name in ("speed", "value", "error"))) for r in _rows(run, "speeds")
+    ]
+    assert drawn[1:3] == [("labels", 1.0, 0.6, 0.1), ("distilled", 0.0, 0.9, 0.1)]

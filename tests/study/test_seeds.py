@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 from femtobarn.errors import InputError
-from femtobarn.study import by_name, draws_of_classes, draws_of_units, gain, grouped, over_seeds, row
+from femtobarn.study import (
+    bootstrapped,
+    by_name,
+    draws_of_classes,
+    draws_of_units,
+    gain,
+    grouped,
+    over_seeds,
+    row,
+)
 
 
 def test_error_of_a_number_joins_sample_and_spread() -> None:
@@ -26,6 +35,16 @@ def test_row_says_what_its_error_is() -> None:
 
 def _mean(outcome: np.ndarray, rows: np.ndarray) -> float:
     return float(outcome[rows].mean())
+
+
+def test_a_bootstrap_gives_each_outcome_its_own_error() -> None:
+    draw = np.random.default_rng(2)
+    outcomes = [width * draw.normal(size=1000) for width in (1.0, 3.0)]
+    draws = draws_of_units(np.arange(1000), count=300, seed=0)
+    found = bootstrapped(_mean, outcomes, draws)
+    for (value, error), outcome in zip(found, outcomes, strict=True):
+        assert value == pytest.approx(outcome.mean())
+        assert error == pytest.approx(outcome.std() / np.sqrt(1000), rel=0.15)
 
 
 def test_a_paired_gain_does_not_see_what_both_share() -> None:

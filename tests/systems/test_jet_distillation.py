@@ -19,7 +19,6 @@ from femtobarn.datasets import top_tagging
 from femtobarn.engine import Training
 from femtobarn.errors import InputError
 from femtobarn.hardware.integer_model import IntegerModel
-from femtobarn.metrics import invariance_score
 from femtobarn.nn.jet_taggers import (
     BitTagger,
     DeepSetTagger,
@@ -32,7 +31,7 @@ from femtobarn.nn.jet_taggers import (
 from femtobarn.nn.quantised import exact_ebops
 from femtobarn.runs import Result, Run
 from femtobarn.simulate.toy_prongs import toy_prongs
-from femtobarn.study import Trained
+from femtobarn.study import Trained, draws_of_classes, gain, over_seeds
 from femtobarn.systems.jet_distillation import chip, judge, recipe, sample, study
 from femtobarn.systems.jet_distillation.networks import DeepSet, LorentzNet, Mlp, TrainedBits
 from femtobarn.systems.jet_distillation.objectives import Objective
@@ -75,11 +74,12 @@ def test_tiny_ends_with_results_figures_and_a_report(finished: Run) -> None:
     names = {r.name for r in finished.results()}
     assert names >= {*judge.MERITS, "KL from the main teacher", "invariance score", "weights"}
     assert names >= {"gain of AUC", "gain of accuracy", "multiply-adds of a jet", "latency of one jet, torch"}
+    assert names >= {*judge.IN_MOTION, "gain of accuracy in a moving frame", "gain of invariance score"}
     divergence = {
         tuple(r.labels.values()): r.value for r in finished.results() if r.name == "KL from the main teacher"
     }
     assert divergence["LorentzNet", "teacher", "all"] == pytest.approx(0, abs=1e-9)
-    assert {f.name for f in finished.figures()} == {"roc", "boosts", "mass", "training"}
+    assert {f.name for f in finished.figures()} == {"roc", "boosts", "boosts-rejection", "mass", "training"}
     assert "distilled from LorentzNet" in (finished.folder / "report.html").read_text()
 
 
@@ -102,6 +102,27 @@ def test_the_teacher_with_its_beams_does_not_see_the_frame(finished: Run) -> Non
     )
     assert with_beams < 1e-4 * at_rest.abs().max()
     assert particles_alone > 100 * with_beams
+
+
+def test_errors_in_moving_frames_include_the_jets(finished: Run) -> None:
+    """With one seed there is no scatter of trainings: what is left comes from the jets."""
+    for result in finished.results():
+        if "in a moving frame" in result.name or "invariance score" in result.name:
+            assert result.n == 200
+            if result.value == 1:  # the teacher that is told of the beams
+                continue
+            assert result.error_kind in ("test sample", "bootstrap over test jets")
+            assert result.error is not None
+    curve = {
+        (r.labels["boosted"], r.labels["speed"]): r.value
+        for r in finished.results()
+        if r.name == "accuracy in a moving frame"
+        and (r.labels["network"], r.labels["labelled jets"]) == ("LorentzNet", "all")
+    }
+    assert {speed for _, speed in curve} == {"0", "0.3", "0.6"}
+    at_rest = curve["particles and beams", "0"]
+    for speed in ("0.3", "0.6"):
+        assert curve["particles and beams", speed] == pytest.approx(at_rest, abs=0.01)
 
 
 def test_the_same_seed_gives_the_same_weights(finished: Run, tmp_path: Path) -> None:
@@ -370,13 +391,6 @@ def used(net: nn.Module, *arguments: Tensor) -> nn.Module:
     return net.eval()
 
 
-def test_masses_are_real_or_zero() -> None:
-    jets = toys()
-    assert not jets.mass.any(), "massless particles have no mass, whatever rounding says"
-    heavy = np.array([[5.0, 3.0, 0.0, 0.0], [100.0, 0.0, 99.9, 0.0]], np.float32)
-    np.testing.assert_allclose(sample.resolved_mass(heavy), [4.0, np.sqrt(100**2 - 99.9**2)], rtol=1e-3)
-
-
 def test_objective_of_boosted_jets_keeps_the_target() -> None:
     """For LorentzNet the logits at rest are those in the moving frame, so they need no second computation."""
     arguments = toys().inputs
@@ -395,10 +409,13 @@ def test_objective_of_boosted_jets_keeps_the_target() -> None:
 # What a teacher is good for, on toys: five students of each kind
 
 
+LESSON = judge.Evaluation(speeds=(0.0, 0.2, 0.4, 0.6, 0.8), boosted_jets=4000, bootstraps=20, calls=0)
+
+
 @pytest.fixture(scope="module")
 def lesson(
     tmp_path_factory: pytest.TempPathFactory,
-) -> tuple[list[judge.Outcome], list[Result]]:
+) -> tuple[list[judge.Outcome], list[Result], sample.Sample]:
     training = Training(epochs=8, batch=100, lr=5e-3, weight_decay=0.01)
     config = replace(
         TINY,
@@ -414,22 +431,20 @@ def lesson(
             deepset=DeepSet(width=32, train=training),
             mlp=Mlp(particles=12, hidden=64, train=training),
         ),
-        evaluation=judge.Evaluation(
-            speeds=(0.0, 0.2, 0.4, 0.6, 0.8), boosted_jets=1000, bootstraps=20, calls=0
-        ),
+        evaluation=LESSON,
         workers=2,
     )
     run = recipes.start(SYSTEM, config, preset="demo", root=tmp_path_factory.mktemp("lesson"))
     split = recipe.load(config, progress=False)
     trained = recipe.train(config, split, run, progress=False)
     found = judge.outcomes(trained, split.test, config.evaluation)
-    return found, judge.results(found, trained, split.test, config.evaluation)
+    return found, judge.results(found, trained, split.test, config.evaluation), split.test
 
 
 def _gain(
-    table: list[Result], name: str, network: str, method: str, labelled: str = "all"
+    table: list[Result], name: str, network: str, method: str, labelled: str = "all", **more: str
 ) -> tuple[float, float]:
-    labels = {"network": network, "method": method, "relative to": "labels", "labelled jets": labelled}
+    labels = {"network": network, "method": method, "relative to": "labels", "labelled jets": labelled} | more
     (found,) = (each for each in table if each.name == f"gain of {name}" and each.labels == labels)
     assert found.error is not None
     return found.value, found.error
@@ -444,33 +459,52 @@ def _divergence(found: list[judge.Outcome], network: str, method: str) -> float:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize(("network", "title"), [("deepset", "Deep Set"), ("mlp", "MLP")])
-def test_a_student_comes_closer_to_its_teacher_and_loses_nothing(lesson, network: str, title: str) -> None:
-    found, table = lesson
-    # Half was hoped for; measured on these toys: 0.49 for the Deep Set, 0.55 for the MLP.
-    assert _divergence(found, network, "distilled") < 0.7 * _divergence(found, network, "labels")
+@pytest.mark.parametrize("network", ["deepset", "mlp"])
+def test_a_student_is_closer_to_its_teacher_by_a_third(lesson, network: str) -> None:
+    """The goal was by half: the README says that it is missed."""
+    assert _divergence(lesson[0], network, "distilled") < 0.7 * _divergence(lesson[0], network, "labels")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("title", ["Deep Set", "MLP"])
+def test_a_student_loses_nothing_by_its_teacher_at_rest_or_in_motion(lesson, title: str) -> None:
+    table = lesson[1]
     for name in ("accuracy", "AUC"):
-        gain, error = _gain(table, name, title, "distilled from LorentzNet")
-        assert gain > -2 * error
+        value, error = _gain(table, name, title, "distilled from LorentzNet")
+        assert value > -2 * error
+    for speed in ("0", "0.2", "0.4"):
+        value, error = _gain(
+            table, "accuracy in a moving frame", title, "distilled from LorentzNet", speed=speed
+        )
+        assert value > -error
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_few_labels_are_worth_more_with_a_teacher(lesson) -> None:
-    gain, error = _gain(lesson[1], "accuracy", "Deep Set", "distilled from LorentzNet", "200")
-    assert gain > 3 * error
+    value, error = _gain(lesson[1], "accuracy", "Deep Set", "distilled from LorentzNet", "200")
+    assert value > 3 * error
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_boosted_lessons_make_students_flatter(lesson) -> None:
-    scores = {
-        boosted: np.mean([
-            invariance_score(o.boosted["particles"])
-            for o in lesson[0]
-            if (o.part.network, o.part.method, o.part.boosted, o.part.labelled) == ("deepset", "distilled", boosted, 0)
-        ])
+    """By 0.02 in the invariance score and more; 0.05 was the goal, which these toys miss: the README says so."""
+    distilled = {
+        boosted: [
+            each
+            for each in lesson[0]
+            if (each.part.network, each.part.method) == ("deepset", "distilled")
+            and (each.part.boosted, each.part.labelled) == (boosted, 0)
+        ]
         for boosted in (False, True)
-    }  # fmt: skip
-    # 0.05 was hoped for; measured on these toys: 0.049 with a scatter of 0.02 from seed to seed.
-    assert scores[True] > scores[False] + 0.02
+    }
+    is_top = judge.boosted_jets(lesson[2], LESSON).is_signal
+    pairs, draws = (
+        list(zip(distilled[True], distilled[False], strict=True)),
+        draws_of_classes(is_top, count=20, seed=0),
+    )
+    flatter, error = over_seeds(gain(judge.invariance(is_top, "particles"), pairs, draws), of_mean=True)
+    assert flatter > 0.02
+    assert flatter > 2 * error

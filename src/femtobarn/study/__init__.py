@@ -6,6 +6,7 @@ from femtobarn.study.models import Models, Part, Trained
 from femtobarn.study.predictions import write_predictions
 from femtobarn.study.seeds import (
     Value,
+    bootstrapped,
     by_name,
     draws_of_classes,
     draws_of_units,
@@ -15,7 +16,7 @@ from femtobarn.study.seeds import (
     row,
 )
 from femtobarn.study.split import Sample, Split, check_shares, cut
-from femtobarn.study.standard_figures import draw_front, draw_rejection, draw_training
+from femtobarn.study.standard_figures import draw_against, draw_front, draw_rejection, draw_training
 
 __all__ = [
     "Design",
@@ -27,10 +28,12 @@ __all__ = [
     "Trained",
     "Value",
     "Writing",
+    "bootstrapped",
     "by_name",
     "check_shares",
     "cut",
     "design_rows",
+    "draw_against",
     "draw_front",
     "draw_rejection",
     "draw_training",

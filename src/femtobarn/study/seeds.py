@@ -78,6 +78,20 @@ def row(
     )  # fmt: skip
 
 
+def bootstrapped(
+    statistic: Callable[[T, Rows], float], outcomes: Sequence[T], draws: Sequence[Rows]
+) -> list[Value]:
+    """A number of each outcome on all rows, with its bootstrap error; for numbers without an error of their own.
+
+    Args:
+        statistic: Of one outcome on some rows of the test sample.
+        outcomes: Of several seeds.
+        draws: Rows of the test sample, as for `gain`.
+    """
+    values = np.array([[statistic(each, rows) for each in outcomes] for rows in draws])
+    return list(zip(values[0].tolist(), map(_spread, values[1:].T), strict=True))
+
+
 def gain(
     statistic: Callable[[T, Rows], float],
     pairs: Sequence[tuple[T, T]],
@@ -100,9 +114,7 @@ def gain(
     values = np.array([[[statistic(each, rows) for each in pair] for pair in pairs] for rows in draws])
     with np.errstate(all="ignore"):  # a draw may leave nothing to divide by
         found = values[..., 0] / values[..., 1] if ratio else values[..., 0] - values[..., 1]
-    means = found[1:].mean(axis=1)
-    means = means[np.isfinite(means)]
-    error = float(means.std(ddof=1)) if len(means) > 1 else 0.0
+    error = _spread(found[1:].mean(axis=1))
     return [(float(value), error) for value in found[0]]
 
 
@@ -141,6 +153,12 @@ def by_name(rows: Iterable[Result], first: Sequence[str] = ()) -> list[Result]:
     rows = list(rows)
     order = list(dict.fromkeys([*first, *(each.name for each in rows)]))
     return sorted(rows, key=lambda each: order.index(each.name))
+
+
+def _spread(drawn: np.ndarray) -> float:
+    """Standard deviation of what bootstrap samples gave; those that left nothing to divide by do not count."""
+    finite = drawn[np.isfinite(drawn)]
+    return float(finite.std(ddof=1)) if len(finite) > 1 else 0.0
 
 
 def _check(rows: int, count: int) -> None:

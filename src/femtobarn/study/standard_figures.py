@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from femtobarn import plots
 from femtobarn.metrics import roc_curve
-from femtobarn.runs import Run
+from femtobarn.runs import Result, Run
 from femtobarn.study.drawing import drawing
 from femtobarn.study.models import Trained
 
@@ -114,4 +114,41 @@ def draw_front(
                     label=f"{label}, floating point",
                 )
         d.ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        d.ax.set(xlabel=xlabel, ylabel=ylabel)
+
+
+def draw_against(
+    run: Run,
+    lines: Mapping[str, Sequence[Result]],
+    *,
+    label: str,
+    xlabel: str,
+    ylabel: str,
+    caption: str,
+    name: str,
+    title: str,
+    section: str,
+    looks: Sequence[Mapping[str, Any]] = (),
+    by: str = "method",
+    **figure: Any,
+) -> None:
+    """Results against a number among their labels, a line with error bars each.
+
+    Args:
+        run: Where the figure is saved.
+        lines: Results by the name in the legend.
+        label: Of the results, that holds the number.
+        xlabel, ylabel: Of the axes.
+        caption, name, title, section, by: See `drawing`.
+        looks: Arguments of `Axes.errorbar` for each line; the usual ones if there are none.
+        figure: More arguments of `drawing`.
+    """
+    given: dict[str, Any] = {"legend": {}, "by": by, "section": section, "title": title} | figure
+    with drawing(run, name, caption=caption, **given) as d:
+        for place, (legend, results) in enumerate(lines.items()):
+            x = np.array([float(each.labels[label]) for each in results])
+            y, error = np.array([(each.value, each.error or 0.0) for each in results]).T
+            look = {"marker": plots.MARKERS[place % len(plots.MARKERS)]} | dict(looks[place] if looks else {})
+            d.ax.errorbar(x, y, error, label=legend, **look)
+            d.drawn[legend] = {label: x, "value": y, "error": error}
         d.ax.set(xlabel=xlabel, ylabel=ylabel)

@@ -11,14 +11,14 @@ from jaxtyping import Float64
 
 from femtobarn.errors import InputError
 from femtobarn.hardware.integer_model import IntegerModel
-from femtobarn.hardware.network_export import Exported, export_network
+from femtobarn.hardware.network_export import export_network
 from femtobarn.nn.jet_taggers import BitTagger, first_particles
 from femtobarn.nn.without_batch_norm import without_batch_norm
 from femtobarn.report.export_page import write_export_page
 from femtobarn.runs import Result, Run
 from femtobarn.study import Design, Trained, Writing, design_rows, draw_front, write_designs
 from femtobarn.systems.jet_distillation.sample import Sample
-from femtobarn.systems.jet_distillation.study import MODELS, TITLES, Part
+from femtobarn.systems.jet_distillation.study import MODELS, Part
 
 NAME = "student in hardware"  #: of the results
 _MERITS = ("accuracy", "AUC")
@@ -60,7 +60,7 @@ def write(
         progress=progress,
     )
     _draw(run, parts, reports, quality)
-    places = {part.name: {"student": f"{_way(part)}, beta {part.beta:g}"} for part in parts}
+    places = {part.name: {"student": f"{part.start.labels['method']}, beta {part.beta:g}"} for part in parts}
     merits = [
         replace(_one(quality, name, part), name=NAME, labels=places[part.name] | {"quantity": name})
         for part in parts
@@ -81,11 +81,13 @@ def _draw(
     points: dict[str, list[tuple[float, float, float]]] = {}
     for part in parts:
         auc = _one(quality, "AUC", part)
-        points.setdefault(_way(part), []).append((reports[part.name][key], auc.value, auc.error or 0.0))
+        points.setdefault(part.start.labels["method"], []).append(
+            (reports[part.name][key], auc.value, auc.error or 0.0)
+        )
     draw_front(
         run,
         points,
-        limits={_way(part): _one(quality, "AUC", part.start).value for part in parts},
+        limits={part.start.labels["method"]: _one(quality, "AUC", part.start).value for part in parts},
         xlabel=f"look-up tables ({'yosys' if counted else 'estimate'})",
         ylabel="AUC",
         title="AUC and look-up tables",
@@ -98,23 +100,15 @@ def _one(quality: Sequence[Result], name: str, part: Part) -> Result:
     return next(each for each in quality if each.name == name and each.labels == part.labels)
 
 
-def export(
-    run: Run, test: Sample, folder: Path, *, to: str, settings: Writing, model: str | None = None
-) -> Exported:
+def export(run: Run, test: Sample, folder: Path, *, to: str, settings: Writing, model: str | None) -> str:
     """Write one MLP of the run, compare it with its integers on test jets, and write a page about it.
 
-    Args:
-        run: A finished run.
-        test: Its test jets.
-        folder: Where the files go.
-        to: "verilog", "onnx" or "hls4ml"; a network in floating point becomes ONNX only.
-        settings: Jets to simulate, and how the Verilog is written.
-        model: Name of an MLP, such as ``chip-distilled-lorentznet-seed1-beta1e-05``; if not given, the one with
-            the best accuracy on the validation jets, among those with trained bits if there are any.
+    A network in floating point becomes ONNX only. Without a name it is the one with the best accuracy on the
+    validation jets, among those with trained bits if there are any.
 
     Raises:
         InputError: The run has no such MLP, or the target has no form for it.
-        MissingExtraError: A package of the extra "hardware" is missing.
+        VerificationError: What was written differs from its model.
     """
     part, tagger = (trained := _choose(run, model)).part, trained.model
     bits = isinstance(tagger, BitTagger)
@@ -131,23 +125,17 @@ def export(
         optimise=settings.optimise,
         synthesis=settings.synthesis,
     )
+    places = [each.labels for each in (part, *part.needs)]
+    like = [each for each in run.results() if each.name in _MERITS and each.labels in places]
     own = Result("accuracy", 1 - trained.validation, split="validation", labels={"model": part.name})
-    like = [part, part.start, *([part.its_teacher] if part.teacher else [])]
-    places = [each.labels for each in like]
-    found = [
-        each
-        for name in sorted(_MERITS)
-        for each in run.results()
-        if each.name == name and each.labels in places
-    ]
     write_export_page(
         exported,
         run,
         summary=f"Tagger of top jets: {part.labels['network']}, {part.labels['method']}.",
         inputs=_INPUTS,
-        quality=[own, *found],
+        quality=[own, *sorted(like, key=lambda each: each.name)],
     )
-    return exported
+    return exported.told()
 
 
 def _choose(run: Run, model: str | None) -> Trained[Part]:
@@ -164,7 +152,3 @@ def _choose(run: Run, model: str | None) -> Trained[Part]:
 def _integers(folder: Path) -> IntegerModel:
     integers: IntegerModel = MODELS.load(folder).model.exact.integers
     return integers
-
-
-def _way(part: Part) -> str:
-    return f"distilled from {TITLES[part.teacher]}" if part.teacher else part.method

@@ -1,6 +1,7 @@
 """Figures of the report: rejection, moving frames, sculpted masses, training."""
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,9 +9,9 @@ import numpy as np
 from femtobarn import plots
 from femtobarn.evaluation.sculpting import draw_sculpting
 from femtobarn.physics.vectors import invariant_mass
-from femtobarn.runs import Run
-from femtobarn.study import Trained, draw_rejection, draw_training, drawing, grouped
-from femtobarn.systems.jet_distillation.judge import Evaluation, Outcome
+from femtobarn.runs import Result, Run
+from femtobarn.study import Trained, draw_against, draw_rejection, draw_training, grouped
+from femtobarn.systems.jet_distillation.judge import IN_MOTION, Evaluation, Outcome
 from femtobarn.systems.jet_distillation.sample import Sample
 from femtobarn.systems.jet_distillation.study import TITLES, Part
 
@@ -22,6 +23,7 @@ _LEGEND = {"fontsize": 8, "handlelength": 2.6}  # long enough to tell the dashes
 
 def draw(
     run: Run,
+    table: Sequence[Result],
     found: Sequence[Outcome],
     trained: Sequence[Trained[Part]],
     test: Sample,
@@ -45,7 +47,7 @@ def draw(
         legend=_LEGEND,
         lines=[_look(each.part) for each in at_rest],
     )
-    _boosts(run, groups, settings)
+    _boosts(run, table, list(groups), settings)
     _masses(run, _teacher_and_student(at_rest), test)
     first = [
         t for t in trained if _shown(t.part) and not t.part.boosted and t.part.seed == found[0].part.seed
@@ -72,44 +74,41 @@ def _shown(part: Part) -> bool:
 
 
 def _look(part: Part) -> dict[str, Any]:
-    """A colour for each network; on labels dashed, distilled solid, from another teacher dash-dotted."""
+    """A colour for each network; on labels dashed and open, distilled solid, from another teacher dash-dotted."""
     line = "--" if part.method == "labels" else "-." if part.teacher not in ("", "lorentznet") else "-"
-    return {"color": _BOOSTED if part.boosted else _COLOURS[part.network], "linestyle": line}
+    colour = _BOOSTED if part.boosted else _COLOURS[part.network]
+    filling = "white" if part.method == "labels" else colour
+    return {"color": colour, "linestyle": line, "markerfacecolor": filling}
 
 
-def _open(part: Part) -> dict[str, Any]:
-    """Open markers for students on labels."""
-    return {"markerfacecolor": "white"} if part.method == "labels" else {}
-
-
-def _boosts(run: Run, groups: Mapping[Part, Sequence[Outcome]], settings: Evaluation) -> None:
-    speeds = np.array(settings.speeds)
-    with drawing(
-        run,
-        "boosts",
-        title="Jets seen from a moving frame",
-        caption="Accuracy on the same test jets seen by an observer of that speed, at the same cut. The particles are "
-        "boosted; 'beams too': also the beams that LorentzNet is given. Bars: standard deviation over seeds; grey "
-        "line: chance. Large speeds leave the jets' range of pT: a test of the mathematics, not of a detector.",
-        section="Moving frames",
-        by="network",
-        size=(8.6, 4.6),
-        legend=_LEGEND | {"loc": "center left", "bbox_to_anchor": (1, 0.5)},
-    ) as d:
-        for part, group in groups.items():
-            for what in group[0].boosted:
-                each = np.array([outcome.boosted[what] for outcome in group])
-                error = each.std(axis=0, ddof=1) if len(each) > 1 else np.zeros(len(speeds))
-                beams = "beams" in what
-                look = _look(part) | _open(part) | ({"linestyle": ":"} if beams else {})
-                look["marker"] = plots.MARKERS[len(d.drawn) % len(plots.MARKERS)]
-                name = title(part) + (", beams too" if beams else "")
-                d.ax.errorbar(speeds, each.mean(axis=0), error, label=name, **look)
-                d.drawn[name] = {"speed": speeds, "accuracy": each.mean(axis=0), "error": error}
-        d.ax.axhline(0.5, color="0.6", linewidth=0.8, zorder=0)  # by chance
-        low, high = d.ax.get_ylim()
-        d.ax.set_ylim(min(low, 0.46), high)
-        d.ax.set(xlabel=f"speed of the frame along {settings.axis}", ylabel="accuracy")
+def _boosts(run: Run, table: Sequence[Result], parts: Sequence[Part], settings: Evaluation) -> None:
+    for name, cut in zip(
+        IN_MOTION, ("that is best at rest", "that keeps half of the tops there"), strict=True
+    ):
+        lines, looks = {}, []
+        for part, boosted in itertools.product(parts, ("particles", "particles and beams")):
+            place = (part.labels | {"boosted": boosted}).items()
+            if found := [each for each in table if each.name == name and place <= each.labels.items()]:
+                beams = "beams" in boosted
+                lines[title(part) + (", beams too" if beams else "")] = found
+                looks.append(_look(part) | ({"linestyle": ":"} if beams else {}))
+        draw_against(
+            run,
+            lines,
+            label="speed",
+            looks=looks,
+            name="boosts" if "accuracy" in name else "boosts-rejection",
+            title=name.capitalize(),
+            caption=f"The same test jets seen by an observer of that speed, at the cut {cut}. The particles are "
+            "boosted; 'beams too': also the beams that LorentzNet is given. Bars: test sample and seeds. Large "
+            "speeds leave the jets' range of pT: a test of the mathematics, not of a detector.",
+            section="Moving frames",
+            by="network",
+            size=(8.6, 4.6),
+            legend=_LEGEND | {"loc": "center left", "bbox_to_anchor": (1, 0.5)},
+            xlabel=f"speed of the frame along {settings.axis}",
+            ylabel=name.removesuffix(" in a moving frame"),
+        )
 
 
 def _masses(run: Run, compared: Sequence[Outcome], test: Sample) -> None:
@@ -119,7 +118,7 @@ def _masses(run: Run, compared: Sequence[Outcome], test: Sample) -> None:
         test.is_signal,
         {title(each.part): each.score for each in compared},
         edges=_MASS_BINS,
-        looks=[_look(each.part) | _open(each.part) for each in compared],
+        looks=[_look(each.part) for each in compared],
         name="mass",
         classes=("all tops", "all others"),
         xlabel=f"mass of the {test.mask.shape[1]} hardest particles [GeV]",

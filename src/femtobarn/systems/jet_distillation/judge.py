@@ -1,12 +1,13 @@
 """How well the networks tag, how far students are from their teacher, in moving frames too, and what they cost."""
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float64
+import torch
+from jaxtyping import Bool, Float32, Float64
 from torch import Tensor
 
 from femtobarn.errors import InputError
@@ -17,7 +18,7 @@ from femtobarn.metrics import accuracy, auc, background_rejection, invariance_sc
 from femtobarn.nn.jet_taggers import Axis, LorentzTagger, logits, moving_frame, score
 from femtobarn.parts import Report, run_parts
 from femtobarn.runs import Result
-from femtobarn.study import Trained, by_name, draws_of_classes, grouped, row
+from femtobarn.study import Trained, bootstrapped, by_name, draws_of_classes, gain, grouped, row
 from femtobarn.systems.jet_distillation.sample import Sample
 from femtobarn.systems.jet_distillation.study import TITLES, Part
 
@@ -30,18 +31,18 @@ class Evaluation:
     """Speeds of the moving frames, equally spaced from 0."""
     axis: Axis = "x"
     """Direction in which the frames move: x, z, or along each jet."""
-    boosted_jets: int = 2000
+    boosted_jets: int = 8000
     """Test jets seen from each frame, at most."""
     bootstraps: int = 100
-    """Samples drawn with replacement behind the errors of differences."""
+    """Samples drawn with replacement behind the errors of differences and of invariance scores."""
     calls: int = 200
     """Single jets behind a latency; 0 leaves it out."""
 
     def __post_init__(self) -> None:
         if not self.speeds or self.speeds[0] != 0 or not all(0 <= speed < 1 for speed in self.speeds):
             raise InputError(f"expected speeds from 0 to below 1, the first 0, got {self.speeds}")
-        if self.boosted_jets < 2 or self.bootstraps < 2 or self.calls < 0:
-            raise InputError("expected at least two jets and two bootstraps, and calls of 0 or more")
+        if self.boosted_jets < 50 or self.bootstraps < 2 or self.calls < 0:
+            raise InputError("expected at least 50 boosted jets and two bootstraps, and calls of 0 or more")
 
 
 class Outcome(NamedTuple):
@@ -52,8 +53,8 @@ class Outcome(NamedTuple):
     """Logit of top minus logit of other: above 0 it is taken for a top."""
     divergence: float
     """Mean KL(main teacher || this network), nats."""
-    boosted: dict[str, Float64[np.ndarray, "speed"]]
-    """Accuracy at each speed, by what was boosted."""
+    moving: dict[str, Float32[np.ndarray, "speed jet"]]
+    """Scores of the jets of `boosted_jets` at each speed, by what was boosted."""
 
 
 def outcomes(
@@ -75,25 +76,30 @@ def outcomes(
     )
     main = seen[0][0].double()
     return [
-        Outcome(each.part, score(own).numpy(), float(soft_loss(own.double(), main)), boosted)
-        for each, (own, boosted) in zip(trained, seen, strict=True)
+        Outcome(each.part, score(own).numpy(), float(soft_loss(own.double(), main)), moving)
+        for each, (own, moving) in zip(trained, seen, strict=True)
     ]
+
+
+def boosted_jets(test: Sample, settings: Evaluation) -> Sample:
+    """The test jets that are seen from moving frames: a random choice, so that files may be in any order."""
+    rows = np.random.default_rng(0).permutation(len(test))[: settings.boosted_jets]
+    return test.take(np.sort(rows))
 
 
 def _seen(
     test: Sample, settings: Evaluation, each: Trained[Part], _: Report
 ) -> tuple[Tensor, dict[str, np.ndarray]]:
-    """Logits of the test jets, and accuracies in moving frames."""
-    few = test.take(slice(settings.boosted_jets))
-    ways = {"particles": False}
+    """Logits of the test jets, and scores in moving frames."""
+    few, ways = boosted_jets(test, settings), {"particles": False}
     if isinstance(each.model, LorentzTagger) and len(each.model.beams):
         ways["particles and beams"] = True
-    curves = {}
+    moving = {}
     for name, beams in ways.items():
         frames = (moving_frame(speed, settings.axis, beams=beams) for speed in settings.speeds)
-        guesses = [score(logits(each.model, *few.inputs, frame=frame)).numpy() > 0 for frame in frames]
-        curves[name] = np.mean(guesses == few.is_signal, axis=1)
-    return logits(each.model, *test.inputs), curves
+        found = [score(logits(each.model, *few.inputs, frame=frame)) for frame in frames]
+        moving[name] = torch.stack(found).float().numpy()
+    return logits(each.model, *test.inputs), moving
 
 
 MERITS: dict[str, Merit] = {
@@ -102,6 +108,9 @@ MERITS: dict[str, Merit] = {
     "background rejection at 30 % of tops": functools.partial(background_rejection, efficiency=0.3),
     "background rejection at 50 % of tops": functools.partial(background_rejection, efficiency=0.5),
 }  #: figures of merit of (scores of tops, scores of others), with their errors
+IN_MOTION: dict[str, Merit] = {
+    f"{name} in a moving frame": MERITS[name] for name in ("accuracy", "background rejection at 50 % of tops")
+}  #: accuracy at the cut at rest; rejection at the cut that keeps half of the tops in that frame
 
 
 def results(
@@ -123,15 +132,23 @@ def _quality(group: Sequence[Outcome], test: Sample, settings: Evaluation) -> It
     yield from merits_of(MERITS, [each.score for each in group], test.is_signal, labels, seeds=seeds)
     values = [(each.divergence, 0.0) for each in group]
     yield row("KL from the main teacher", values, labels, seeds=seeds, n=len(test), unit="nat")
-    few = min(settings.boosted_jets, len(test))
-    for what in group[0].boosted:
-        values = [(invariance_score(each.boosted[what]), 0.0) for each in group]
-        yield row("invariance score", values, labels | {"boosted": what}, seeds=seeds, n=few)
+    few = boosted_jets(test, settings).is_signal
+    draws = draws_of_classes(few, count=settings.bootstraps, seed=0)
+    for what in group[0].moving:
+        more = labels | {"boosted": what}
+        for place, speed in enumerate(settings.speeds):
+            scores = [each.moving[what][place] for each in group]
+            yield from merits_of(IN_MOTION, scores, few, more | {"speed": f"{speed:g}"}, seeds=seeds)
+        values = bootstrapped(invariance(few, what), group, draws)
+        yield row("invariance score", values, more, seeds=seeds, n=len(few))
 
 
 def _gains(groups: Mapping[Part, Sequence[Outcome]], test: Sample, settings: Evaluation) -> Iterator[Result]:
     """Each student against the one trained on the same number of labels, seed by seed, on the same jets."""
-    draws = draws_of_classes(test.is_signal, count=settings.bootstraps, seed=0)
+    few = boosted_jets(test, settings).is_signal
+    every_draw, few_draws = (
+        draws_of_classes(each, count=settings.bootstraps, seed=0) for each in (test.is_signal, few)
+    )
     for part, group in groups.items():
         plain = Part(part.network, "labels", 0, labelled=part.labelled, boosted=part.boosted)
         if part.is_teacher or part == plain or plain not in groups:
@@ -141,12 +158,25 @@ def _gains(groups: Mapping[Part, Sequence[Outcome]], test: Sample, settings: Eva
         method, count = part.labels["method"], part.labels["labelled jets"]
         labels = {"network": part.labels["network"], "method": method}
         labels |= {"relative to": plain.labels["method"], "labelled jets": count}
+        about: dict[str, Any] = {"seeds": seeds, "sample": "bootstrap over test jets"}
         scores = [(ours.score, other.score) for ours, other in pairs]
-        sample = "bootstrap over test jets"
-        yield from gains_of(MERITS, scores, test.is_signal, labels, draws, seeds=seeds, sample=sample)
-        invariance = [[invariance_score(each.boosted["particles"]) for each in pair] for pair in pairs]
-        values = [(ours - other, 0.0) for ours, other in invariance]
-        yield row("gain of invariance score", values, labels, seeds=seeds, n=len(test), of_mean=True)
+        yield from gains_of(MERITS, scores, test.is_signal, labels, every_draw, **about)
+        for place, speed in enumerate(settings.speeds):
+            scores = [(one.moving["particles"][place], two.moving["particles"][place]) for one, two in pairs]
+            more = labels | {"speed": f"{speed:g}"}
+            yield from gains_of(IN_MOTION, scores, few, more, few_draws, **about)
+        values = gain(invariance(few, "particles"), pairs, few_draws)
+        yield row("gain of invariance score", values, labels, n=len(few), of_mean=True, **about)
+
+
+def invariance(is_signal: Bool[np.ndarray, "jet"], what: str) -> Callable[[Outcome, np.ndarray], float]:
+    """The invariance score of an outcome on some rows of the jets seen from moving frames."""
+
+    def measured(each: Outcome, rows: np.ndarray) -> float:
+        right = (each.moving[what][:, rows] > 0) == is_signal[rows]
+        return invariance_score(right.mean(axis=1))
+
+    return measured
 
 
 def _costs(trained: Sequence[Trained[Part]], test: Sample, settings: Evaluation) -> list[Result]:

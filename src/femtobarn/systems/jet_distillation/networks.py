@@ -1,13 +1,20 @@
 """Size, training and distillation of each network: settings that build it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from femtobarn.engine import Training
 from femtobarn.errors import InputError
-from femtobarn.nn.jet_taggers import DeepSetTagger, LorentzTagger, MlpTagger, ParticleTagger
+from femtobarn.nn.jet_taggers import BitTagger, DeepSetTagger, LorentzTagger, MlpTagger, ParticleTagger
+
+_LORENTZNET = Training(epochs=35, batch=128, lr=1e-3, weight_decay=0.01)
+_PARTICLENET = Training(epochs=20, batch=384, lr=1e-3, weight_decay=1e-4)
+_STUDENT = Training(epochs=100, batch=64, lr=2e-4, weight_decay=0.01)
+_CHIP = Training(epochs=15, batch=128, lr=3e-3, weight_decay=0.01)
+_BITS = Training(epochs=15, lr=5e-3, batch=250)
 
 
 @dataclass(frozen=True)
@@ -23,9 +30,7 @@ class LorentzNet:
     """Dropout before the scores."""
     beams: bool = True
     """Give LorentzNet the two beams; without them it is the same in every frame without help, and knows less."""
-    train: Training = field(
-        default_factory=lambda: Training(epochs=35, batch=128, lr=1e-3, weight_decay=0.01)
-    )
+    train: Training = _LORENTZNET
 
     def tagger(self) -> nn.Module:
         """The untrained network."""
@@ -45,9 +50,7 @@ class ParticleNet:
     """Width of the layer before the scores."""
     dropout: float = 0.1
     """Dropout before the scores."""
-    train: Training = field(
-        default_factory=lambda: Training(epochs=20, batch=384, lr=1e-3, weight_decay=1e-4)
-    )
+    train: Training = _PARTICLENET
 
     def tagger(self) -> nn.Module:
         """The untrained network."""
@@ -67,9 +70,7 @@ class DeepSet:
     """Temperature of distillation, by which logits are divided."""
     weight: float = 1.0
     """Weight of the teacher against the labels in distillation; with 1 no labels are needed."""
-    train: Training = field(
-        default_factory=lambda: Training(epochs=100, batch=64, lr=2e-4, weight_decay=0.01)
-    )
+    train: Training = _STUDENT
 
     def tagger(self) -> nn.Module:
         """The untrained network."""
@@ -91,9 +92,7 @@ class Mlp:
     """Temperature of distillation, by which logits are divided."""
     weight: float = 0.7
     """Weight of the teacher against the labels in distillation."""
-    train: Training = field(
-        default_factory=lambda: Training(epochs=100, batch=64, lr=2e-4, weight_decay=0.01)
-    )
+    train: Training = _STUDENT
 
     def tagger(self) -> nn.Module:
         """The untrained network."""
@@ -113,9 +112,7 @@ class Chip:
     """Temperature of distillation, by which logits are divided."""
     weight: float = 0.7
     """Weight of the teacher against the labels in distillation."""
-    train: Training = field(
-        default_factory=lambda: Training(epochs=15, batch=128, lr=3e-3, weight_decay=0.01)
-    )
+    train: Training = _CHIP
 
     def tagger(self) -> nn.Module:
         """The untrained network."""
@@ -134,9 +131,13 @@ class TrainedBits:
     """Fractional bits of the activations at the start."""
     weight_fraction: float = 6.0
     """Fractional bits of the weights at the start."""
-    train: Training = field(default_factory=lambda: Training(epochs=15, lr=5e-3, batch=250))
+    train: Training = _BITS
     """Course of each training of bits, which starts from the network in floating point."""
 
     def __post_init__(self) -> None:
         if not self.betas or min(self.betas) <= 0 or self.gamma < 0:
             raise InputError(f"expected betas above 0 and gamma of 0 or more: got {self.betas}, {self.gamma}")
+
+    def tagger(self, start: MlpTagger, example: Float[Tensor, "jet input"]) -> nn.Module:
+        """The network to train, from the one in floating point; ranges are those of the example."""
+        return BitTagger(start, example, fraction=self.fraction, weight_fraction=self.weight_fraction).train()

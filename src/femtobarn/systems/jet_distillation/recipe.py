@@ -130,7 +130,7 @@ def evaluate(
     settings, test, workers = config.evaluation, data.test, config.workers
     found = judge.outcomes(trained, test, settings, workers=workers, progress=progress)
     results = judge.results(found, trained, test, settings)
-    figures.draw(run, found, trained, test, settings)
+    figures.draw(run, results, found, trained, test, settings)
     if config.quantiser == "hgq":
         results += chip.write(
             run, trained, results, test, settings=config.verilog, workers=workers, progress=progress
@@ -145,13 +145,8 @@ def predict(
 
     Above 0 a jet is taken for a top; 1 / (1 + exp(-score)) is the probability for equal numbers of both.
 
-    Args:
-        run: A finished run.
-        files: Files of jets in a layout of ``datasets.top_tagging``.
-        output: HDF5 file to write.
-        model: Name of a trained network, such as ``deepset-distilled-lorentznet-seed1``; if not given, the
-            student with the best accuracy on the validation jets.
-        progress: Show a bar.
+    Files are in a layout of ``datasets.top_tagging``. Without a name the model is the student with the best accuracy
+    on the validation jets.
     """
     trained = MODELS.choose(run, model, among=lambda part: not part.is_teacher)
     particles = run.settings["data"]["particles"]
@@ -173,11 +168,7 @@ def predict(
 
 
 def export(run: Run, folder: Path, *, to: str, model: str | None = None) -> str:
-    """An MLP as Verilog, ONNX or hls4ml, see ``chip.export``; the test jets of the run are read or made again.
-
-    Raises:
-        VerificationError: What was written differs from its model.
-    """
+    """An MLP as Verilog, ONNX or hls4ml, see ``chip.export``; the test jets of the run are read or made again."""
     config = from_dict(Config, run.settings)
     test = sample.load_test(config.data, seed=config.seed, workers=config.workers)
-    return chip.export(run, test, folder, to=to, settings=config.verilog, model=model).told()
+    return chip.export(run, test, folder, to=to, settings=config.verilog, model=model)

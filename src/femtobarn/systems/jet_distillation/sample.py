@@ -8,18 +8,18 @@ from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32
+from jaxtyping import Bool, Float32
 from torch import Tensor
 
 from femtobarn.data.source import Source
 from femtobarn.datasets import top_tagging
 from femtobarn.errors import InputError
-from femtobarn.physics.vectors import invariant_mass
+from femtobarn.physics.resolved_mass import resolved_mass
 from femtobarn.runs import Provenance
 from femtobarn.simulate.toy_prongs import toy_prongs
 from femtobarn.study import Split
 
-_RESOLVED = 1e-3  # of the energy: a smaller mass is the rounding of float32
+_COLUMNS = ("momentum", "mask", "is_signal")
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def load_test(data: Data, *, seed: int, workers: int) -> Sample:
 def read_sample(path: Path, particles: int, count: int) -> Sample:
     """The first jets of a file."""
     source = open_padded(path, particles)
-    return from_arrays(source.read(("momentum", "mask", "is_signal"), 0, min(count, len(source))), particles)
+    return from_arrays(source.read(_COLUMNS, 0, min(count, len(source))), particles)
 
 
 def open_padded(path: Path, particles: int) -> Source:
@@ -133,21 +133,15 @@ def from_arrays(arrays: dict[str, np.ndarray], particles: int) -> Sample:
     return Sample(momentum, resolved_mass(momentum), mask, arrays["is_signal"].astype(bool))
 
 
-def resolved_mass(momentum: Float[np.ndarray, "*shape 4"]) -> Float32[np.ndarray, "*shape"]:
-    """Mass of each particle, 0 where float32 cannot tell it from that of a massless one (below 0.1 % of E)."""
-    mass = invariant_mass(momentum)
-    return np.where(mass > _RESOLVED * momentum[..., 0], mass, 0).astype(np.float32)
-
-
 def _stand_in(data: Data, *, seed: int, workers: int, progress: bool) -> Sample:
     count = data.train + data.validation + data.test
     if data.engine == "toy":
         columns = toy_prongs(count, particles=data.particles, generator=np.random.default_rng(seed))
-        return from_arrays(dict(zip(("momentum", "mask", "is_signal"), columns, strict=True)), data.particles)
+        return from_arrays(dict(zip(_COLUMNS, columns, strict=True)), data.particles)
     source = top_tagging.stand_in(
         count, seed=seed, particles=data.particles, workers=workers, progress=progress
     )
-    return from_arrays(source.read(("momentum", "mask", "is_signal"), 0, count), data.particles)
+    return from_arrays(source.read(_COLUMNS, 0, count), data.particles)
 
 
 def _real(files: Sequence[Path]) -> Provenance:

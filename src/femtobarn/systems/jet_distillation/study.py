@@ -1,7 +1,7 @@
 """The trainings of one run: teachers, students in several ways, and students with trained bits."""
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
@@ -9,9 +9,10 @@ from typing import Any, Literal, NamedTuple, get_args
 import torch
 from torch import Tensor, nn
 
-from femtobarn.engine import Batch, TensorTable, Training, fit
+from femtobarn.engine import Objective as Loss
+from femtobarn.engine import TensorTable, Training, fit
 from femtobarn.errors import InputError
-from femtobarn.nn.jet_taggers import BitTagger, MlpTagger, logits
+from femtobarn.nn.jet_taggers import BitTagger, logits
 from femtobarn.nn.quantised import CostedLoss
 from femtobarn.parts import Report
 from femtobarn.study import Models, Split, Trained
@@ -21,7 +22,6 @@ from femtobarn.systems.jet_distillation.sample import Sample
 
 TeacherName = Literal["lorentznet", "particlenet"]
 StudentName = Literal["deepset", "mlp", "chip"]
-Loss = Callable[[nn.Module, Batch], Tensor]
 _EXAMPLE = 4096  # training jets that show a student with trained bits its first ranges
 
 
@@ -43,8 +43,8 @@ class Study:
     few: int = 2000
     """Labelled jets of two more trainings of the first student: on them alone, and distilled on all jets without
     labels from a teacher trained on the same few; 0 leaves these out."""
-    few_repeats: int = 4
-    """Factor by which trainings on the few labelled jets have more epochs: their epochs are short."""
+    few_repeats: int = 10
+    """Factor by which trainings on the few labelled jets have more epochs; all over few gives as many steps."""
     lorentznet: networks.LorentzNet = field(default_factory=networks.LorentzNet)
     particlenet: networks.ParticleNet = field(default_factory=networks.ParticleNet)
     deepset: networks.DeepSet = field(default_factory=networks.DeepSet)
@@ -90,9 +90,8 @@ class Study:
     def course(self, part: "Part") -> Training:
         """How a part is trained in floating point."""
         course: Training = self.of(part).train
-        if part.labelled and not part.teacher:
-            return replace(course, epochs=course.epochs * self.few_repeats)
-        return course
+        repeats = self.few_repeats if part.labelled and not part.teacher else 1
+        return replace(course, epochs=course.epochs * repeats)
 
     def objective(self, part: "Part") -> Objective:
         """What a part minimises."""
@@ -197,7 +196,8 @@ def train_one(
     columns, checked = _columns(data.train, folder, part), data.validation.table
     if part.beta:
         loss, validate = (CostedLoss(each, beta=part.beta, gamma=bits.gamma) for each in (loss, validate))
-        model: nn.Module = _with_bits(MODELS.load(folder / part.start.name).model, columns, bits)
+        start = MODELS.load(folder / part.start.name).model
+        model: nn.Module = bits.tagger(start, start.row(*data.train.take(slice(_EXAMPLE)).inputs))
     else:
         torch.manual_seed(part.seed)
         model = build(part, study.of(part), {})
@@ -230,9 +230,3 @@ def _columns(train: Sample, folder: Path, part: Part) -> dict[str, Tensor]:
     if part.teacher:
         return train.table | {"teacher": MODELS.load(folder / part.its_teacher.name).kept["logits"]}
     return train.take(slice(part.labelled or None)).table
-
-
-def _with_bits(start: MlpTagger, columns: Mapping[str, Tensor], bits: networks.TrainedBits) -> BitTagger:
-    inputs = (columns[name][:_EXAMPLE] for name in ("momentum", "mass", "mask"))
-    example = start.row(*inputs)
-    return BitTagger(start, example, fraction=bits.fraction, weight_fraction=bits.weight_fraction).train()
