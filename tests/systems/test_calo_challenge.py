@@ -120,16 +120,18 @@ def test_start_and_pairing_are_told_apart_seed_by_seed(finished: Run) -> None:
 
 def test_gains_over_several_seeds_carry_the_standard_error() -> None:
     def outcome(title: str, seed: int, value: float) -> judge.Outcome:
-        found = {"FPD": Estimate(value, 0.0, 10, 10)}
+        names = ("FPD", "AUC, high-level", "AUC, low-level", "coverage")
+        found = {name: Estimate(value, 0.0, 10, 10) for name in names}
         return judge.Outcome(title, seed, Path(), found, {}, {}, {})
 
     values = dict(zip(study.STARTS.values(), ((5, 6, 7), (4, 4, 4), (1, 3, 2), (0, 0, 0)), strict=True))
     found = [outcome(title, seed, v) for title, each in values.items() for seed, v in enumerate(each)]
-    table = {r.labels["gain of"]: r for r in judge.gains(found, n=10)}
-    start = table["GFLASH, unpaired"]
+    table = {(r.labels["gain of"], r.labels["metric"]): r for r in judge.gains(found, n=10)}
+    start = table["GFLASH, unpaired", "FPD"]
     assert (start.value, start.seeds) == (4, (0, 1, 2))
     assert start.error == pytest.approx(np.std([4, 3, 5], ddof=1) / np.sqrt(3))
-    assert table["GFLASH, paired"].error == 0
+    assert table["GFLASH, paired", "FPD"].error == 0
+    assert table["GFLASH, unpaired", "coverage"].value == -4, "more coverage is better"
 
 
 def test_the_leaderboard_begins_with_the_smallest_fpd(finished: Run) -> None:
