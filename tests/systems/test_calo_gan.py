@@ -12,11 +12,11 @@ from torch import nn
 
 from femtobarn import recipe as recipes
 from femtobarn.cli import execute
-from femtobarn.data.shower_table import ShowerTable
 from femtobarn.datasets import clic
 from femtobarn.datasets.clic import Showers
 from femtobarn.errors import InputError
 from femtobarn.generator_loop import Course
+from femtobarn.nn.cell_networks import ShowerTable
 from femtobarn.runs import Provenance, Run
 from femtobarn.study import Split, Trained
 from femtobarn.systems.calo_gan import recipe, training

@@ -16,13 +16,12 @@ from torch import nn
 from cell_batches import cell_batch
 from femtobarn import recipe as recipes
 from femtobarn.cli import execute
-from femtobarn.data.shower_table import ShowerTable
 from femtobarn.datasets import clic
 from femtobarn.datasets.clic import Showers
 from femtobarn.engine import Training
 from femtobarn.errors import InputError
 from femtobarn.evaluation.energy_response import response
-from femtobarn.nn.cell_networks import Output
+from femtobarn.nn.cell_networks import Output, ShowerTable
 from femtobarn.physics.calorimeter_cells import SAMPLING_WEIGHTS, shower_angle
 from femtobarn.runs import Run
 from femtobarn.study import Trained, draws_of_units

@@ -3,6 +3,7 @@
 from femtobarn.nn.cell_networks.bodies import CellCnn, CellDnn, CellGoogLeNet
 from femtobarn.nn.cell_networks.layer_embedding import LayerEmbedding
 from femtobarn.nn.cell_networks.network import CellNetwork, Output, scalars
+from femtobarn.nn.cell_networks.shower_table import ShowerTable
 
 __all__ = [
     "CellCnn",
@@ -11,5 +12,6 @@ __all__ = [
     "CellNetwork",
     "LayerEmbedding",
     "Output",
+    "ShowerTable",
     "scalars",
 ]

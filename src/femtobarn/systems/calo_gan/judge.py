@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor, nn
 
-from femtobarn.data.shower_table import ShowerTable
 from femtobarn.evaluation.generators import seconds_each
 from femtobarn.metrics.classifier_test import Schedule, classifier_test
 from femtobarn.metrics.estimate import Estimate
+from femtobarn.nn.cell_networks import ShowerTable
 from femtobarn.nn.shower_gans import NORMAL
 from femtobarn.physics.calorimeter_cells import FEATURES, HCAL, HIT, features, shower_angle
 from femtobarn.runs import Result

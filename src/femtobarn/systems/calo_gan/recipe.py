@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from femtobarn.data.shower_table import ShowerTable
 from femtobarn.datasets import clic
 from femtobarn.datasets.clic import Showers
 from femtobarn.errors import InputError
 from femtobarn.generator_loop import Course
+from femtobarn.nn.cell_networks import ShowerTable
 from femtobarn.parts import Report
 from femtobarn.physics.calorimeter_cells import ECAL, HCAL
 from femtobarn.runs import Result, Run, read_published

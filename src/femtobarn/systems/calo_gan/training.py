@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from femtobarn.data.shower_table import ShowerTable
 from femtobarn.datasets.clic import Showers
 from femtobarn.generator_loop import fit_generator
+from femtobarn.nn.cell_networks import ShowerTable
 from femtobarn.nn.shower_gans import discriminator_loss, generator_loss
 from femtobarn.parts import Report
 from femtobarn.physics.calorimeter_cells import shower_angle

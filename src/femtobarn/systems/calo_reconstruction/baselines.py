@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from jaxtyping import Float64
 
-from femtobarn.data.shower_table import ShowerTable
 from femtobarn.datasets.clic import Calibration, Showers
 from femtobarn.errors import require
+from femtobarn.nn.cell_networks import ShowerTable
 from femtobarn.parts import Report
 from femtobarn.physics import software_compensation
 from femtobarn.physics.calorimeter_cells import HCAL, HIT, SAMPLING_WEIGHTS, features

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from femtobarn.data.shower_table import ShowerTable
 from femtobarn.datasets import clic
 from femtobarn.datasets.clic import Showers
 from femtobarn.engine import Training
 from femtobarn.errors import InputError
+from femtobarn.nn.cell_networks import ShowerTable
 from femtobarn.parts import Report
 from femtobarn.runs import Result, Run, read_published
 from femtobarn.study import Split, Trained, write_predictions

@@ -8,10 +8,10 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float64, Int
 
-from femtobarn.data.shower_table import ShowerTable
 from femtobarn.datasets import clic
 from femtobarn.datasets.clic import Calibration, Showers
 from femtobarn.errors import InputError
+from femtobarn.nn.cell_networks import ShowerTable
 from femtobarn.physics.calorimeter_cells import ECAL
 from femtobarn.runs import Provenance
 from femtobarn.simulate.clic_stack import PDG, Species

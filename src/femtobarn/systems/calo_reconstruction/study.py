@@ -8,11 +8,10 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 
-from femtobarn.data.shower_table import ShowerTable
 from femtobarn.datasets.clic import Calibration, Showers
 from femtobarn.engine import Training, fit
 from femtobarn.errors import InputError
-from femtobarn.nn.cell_networks import CellNetwork, Output, scalars
+from femtobarn.nn.cell_networks import CellNetwork, Output, ShowerTable, scalars
 from femtobarn.parts import Report
 from femtobarn.physics.resampling import Geometry
 from femtobarn.runs import Run
