@@ -14,6 +14,7 @@ __all__ = [
     "integer_model",
     "integer_nodes",
     "latency",
+    "multiply_adds",
     "network_export",
     "onnx_export",
     "synthesis",

@@ -3,8 +3,17 @@
 from femtobarn.nn.circular_conv import CircularConv2d, CircularConv3d, CircularUpsample3d
 from femtobarn.nn.deep_set import DeepSet
 from femtobarn.nn.denoising import ddim, denoised, denoising_loss
+from femtobarn.nn.distilled import (
+    ImageTeacher,
+    RegionTeacher,
+    anomaly_teacher,
+    published_bits,
+    region_target,
+    trained_bits,
+)
 from femtobarn.nn.epic import EpicLayer
 from femtobarn.nn.flow_matching import follow, matching_loss, unit_velocity
+from femtobarn.nn.googlenet_3d import GoogLeNet3d
 from femtobarn.nn.lorentz_net import LorentzBlock, LorentzNet, psi
 from femtobarn.nn.masked_batch_norm import MaskedBatchNorm
 from femtobarn.nn.message_passing import MessagePassing
@@ -15,6 +24,7 @@ from femtobarn.nn.set_attention import IPAB, ISAB, MAB, PMA, SAB
 from femtobarn.nn.spline_flow import SplineCoupling, SplineFlow
 from femtobarn.nn.time_features import TimeFeatures
 from femtobarn.nn.unet_3d import ContextResBlock, LinearAttention3d, UNet3d
+from femtobarn.nn.without_batch_norm import without_batch_norm
 
 __all__ = [
     "IPAB",
@@ -30,6 +40,8 @@ __all__ = [
     "DiTBlock",
     "EdgeConvolution",
     "EpicLayer",
+    "GoogLeNet3d",
+    "ImageTeacher",
     "LinearAttention3d",
     "LorentzBlock",
     "LorentzNet",
@@ -39,12 +51,14 @@ __all__ = [
     "ModulatedMlpBlock",
     "Modulation",
     "ParticleNet",
+    "RegionTeacher",
     "ResidualBlock3d",
     "ShowerResNet",
     "SplineCoupling",
     "SplineFlow",
     "TimeFeatures",
     "UNet3d",
+    "anomaly_teacher",
     "ddim",
     "denoised",
     "denoising_loss",
@@ -52,5 +66,9 @@ __all__ = [
     "matching_loss",
     "nearest",
     "psi",
+    "published_bits",
+    "region_target",
+    "trained_bits",
     "unit_velocity",
+    "without_batch_norm",
 ]
