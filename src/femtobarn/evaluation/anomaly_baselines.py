@@ -11,7 +11,7 @@ from jaxtyping import Float, Float64
 
 from femtobarn.errors import InputError, require
 
-Rows = Float[np.ndarray, "event feature"]
+Rows = Float[np.ndarray, "_ feature"]
 Score = Callable[[np.ndarray], np.ndarray]
 
 

@@ -17,7 +17,7 @@ from femtobarn.metrics.working_point import clopper_pearson
 from femtobarn.runs import Result, Run
 from femtobarn.study import Value, by_name, draw_rejection, grouped, row
 
-Samples = Mapping[str, Float[np.ndarray, "event"]]  #: scores by the name of the sample
+Samples = Mapping[str, Float[np.ndarray, "_"]]  #: scores by the name of the sample
 
 
 class Scored(NamedTuple):

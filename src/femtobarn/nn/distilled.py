@@ -34,8 +34,10 @@ class RegionTeacher(nn.Module):
         self.decode = nn.Sequential(
             nn.Linear(latent, inner), nn.ReLU(), nn.Unflatten(1, (many, rows, columns)),
             nn.Conv2d(many, many, 3, padding=1), nn.ReLU(), nn.Upsample(scale_factor=2),
-            nn.Conv2d(many, few, 3, padding=1), nn.ReLU(), nn.Conv2d(few, 1, 3, padding=1), nn.ReLU(),
+            nn.Conv2d(many, few, 3, padding=1), nn.ReLU(), last := nn.Conv2d(few, 1, 3, padding=1), nn.ReLU(),
         )  # fmt: skip
+        if last.bias is not None:
+            nn.init.ones_(last.bias)  # from 0 the last ReLU may be dead, and nothing is ever learned
 
     def forward(self, x: Float[Tensor, "event 18 14"]) -> Float[Tensor, "event"]:
         """Mean squared error of what comes out, in counts squared."""

@@ -14,7 +14,7 @@ from femtobarn.nn.distilled import Task
 from femtobarn.runs import Provenance
 from femtobarn.simulate.textures import textures
 
-Inputs = Float32[np.ndarray, "event row column"]
+Inputs = Float32[np.ndarray, "_ row column"]
 ZERO_BIAS = "zero bias"
 
 
