@@ -16,8 +16,11 @@ class InputError(ValueError):
 
     The message is one line: what was expected, what came, what to do. The command line prints it
     and ends with exit code 2; library code raises it where a wrong input would otherwise give a
-    wrong answer.
+    wrong answer. Line breaks and control characters, which names in files may hold, are taken out.
     """
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(printable(" ".join(str(message).splitlines())))
 
 
 class MissingExtraError(ImportError):

@@ -50,7 +50,7 @@ def test_numbers_of_up_to_15_digits_are_exact(digits: int, tmp_path: Path) -> No
             generator.integers(10**digits, size=500), generator.integers(-22, 8, 500), strict=True
         )
     ]
-    file = opened(tmp_path / "a.csv", "\n".join(numbers))
+    file = opened(tmp_path / "a.csv", "\n".join(numbers) + "\n")
     np.testing.assert_array_equal(file.read(("a",), 0, 500)["a"], [float(text) for text in numbers])
 
 
@@ -68,15 +68,53 @@ def test_rows_can_be_read_from_anywhere(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(csv, "_BLOCK", 13)
     table = np.random.default_rng(1).integers(-1000, 1000, (23, 3))
     text = "\n".join(",".join(map(str, row)) for row in table)
-    for ending in ("", "\n"):
-        for header in ("", "\ufeffa,b,c\n"):
-            file = opened(tmp_path / "a.csv", header + text + ending)
-            assert len(file) == 23
-            for start in range(24):
-                for stop in (start, start + 1, start + 5, 23, 99):
-                    found = file.read(("c", "a"), start, stop)
-                    np.testing.assert_array_equal(found["a"], table[start:stop, 0])
-                    np.testing.assert_array_equal(found["c"], table[start:stop, 2])
+    for header in ("", "\ufeff", "a,b,c\n", "\ufeffa,b,c\n"):
+        file = opened(tmp_path / "a.csv", header + text + "\n")
+        assert len(file) == 23
+        for start in range(24):
+            for stop in (start, start + 1, start + 5, 23, 99):
+                found = file.read(("c", "a"), start, stop)
+                np.testing.assert_array_equal(found["a"], table[start:stop, 0])
+                np.testing.assert_array_equal(found["c"], table[start:stop, 2])
+
+
+def test_a_number_cut_short_is_not_read_as_another(tmp_path: Path) -> None:
+    whole = "1,2\n3,456\n"
+    for size in range(len(whole) - 1, 4, -1):
+        file = opened(tmp_path / "a.csv", whole[:size])
+        assert file.read(("b",), 0, 1)["b"] == [2], "the lines before it can be read"
+        with pytest.raises(InputError, match=r"line 2: .*(no end of line|fields, expected|not a number)"):
+            file.read(("b",), 0, 9)
+
+
+@pytest.mark.parametrize("start", [0, 1])
+def test_a_header_of_numbers_counts_the_columns(tmp_path: Path, start: int) -> None:
+    """As pandas writes it for an array."""
+    header = ",".join(str(i + start) for i in range(5))
+    file = opened(tmp_path / "a.csv", f"{header}\n9,8,7,6,5\n4,3,2,1,0\n")
+    assert (len(file), file.columns) == (2, tuple("abcde"))
+    assert file.where(0).endswith("line 2")
+    np.testing.assert_array_equal(file.read(("a", "e"), 0, 2)["a"], [9, 4])
+    assert len(opened(tmp_path / "b.csv", "0,1\n5,6\n")) == 2, "two numbers may be a row"
+    assert len(opened(tmp_path / "c.csv", "0,1,2,3,5\n5,6,7,8,9\n")) == 2
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="2 columns of the name 'x', expected one of each"):
+        opened(tmp_path / "a.csv", "x,y,x\n1,2,3\n")
+
+
+def test_a_text_that_is_not_utf_8_is_read(tmp_path: Path) -> None:
+    file = opened(tmp_path / "a.csv", b"x,kind\n1,F\xe9\n2,G\n", text=("kind",))
+    assert list(file.read(("kind",), 0, 2)["kind"]) == ["F\ufffd", "G"]
+
+
+def test_a_first_line_without_an_end_is_not_read_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(csv, "_FIRST_LINE", 100)
+    with pytest.raises(InputError, match="first line of more than 100 bytes"):
+        opened(tmp_path / "a.csv", "1," * 100)
 
 
 def test_windows_line_ends(tmp_path: Path) -> None:
@@ -122,7 +160,7 @@ def test_files_without_rows_are_refused(tmp_path: Path) -> None:
     for content in ("", "a,b\n", "a,b"):
         with pytest.raises(InputError, match="no rows"):
             opened(tmp_path / "a.csv", content)
-    with pytest.raises(InputError, match="No such file"):
+    with pytest.raises(InputError, match="no such file"):
         CsvFile(tmp_path / "none.csv", names=letters)
 
 

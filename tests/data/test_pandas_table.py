@@ -1,5 +1,6 @@
 """Tables of pandas without pandas: written and read here, and by pandas itself where it is installed."""
 
+import pickle
 from pathlib import Path
 
 import h5py
@@ -63,14 +64,35 @@ def test_pandas_reads_it_and_is_read(path: Path, tmp_path: Path) -> None:
 
 
 def test_names_are_read_without_loading_a_pickle(path: Path) -> None:
-    """A pickle that would create a file if it were loaded."""
+    """A pickle that would create a file if it were loaded; its strings are taken for names, two for one column."""
     trap = path.parent / "trap"
     with h5py.File(path, "r+") as file:
         file["table/table"].attrs["values_block_1_kind"] = np.bytes_(
             f"cpathlib\nPath\n(V{trap}\ntR(dVmkdir\n(tsb.".encode()
         )
-    PandasTable(path)
+    with pytest.raises(InputError, match="2 names of columns for a block values_block_1"):
+        PandasTable(path)
     assert not trap.exists()
+
+
+def test_columns_with_a_field_of_their_own(tmp_path: Path) -> None:
+    """As pandas writes with data_columns, which it needs for queries."""
+    path = tmp_path / "x.h5"
+    records = np.zeros(5, [("index", "<i8"), ("values_block_0", "<f4", (2,)), ("k", "<i8"), ("word", "S3")])
+    records["values_block_0"] = np.stack((COLUMNS["a"], COLUMNS["b"]), axis=1)
+    records["k"] = COLUMNS["k"]
+    with h5py.File(path, "w") as file:
+        table = file.create_dataset("table/table", data=records)
+        for block, names in (("values_block_0", ["a", "b"]), ("k", ["k"]), ("word", ["word"])):
+            table.attrs[f"{block}_kind"] = np.bytes_(pickle.dumps(names, 0))
+    table = PandasTable(path)
+    assert table.columns == ("a", "b", "k", "word")
+    np.testing.assert_array_equal(
+        table.matrix(("b", "k"), 1, 4), np.stack((COLUMNS["b"], COLUMNS["k"]), axis=1)[1:4]
+    )
+    np.testing.assert_array_equal(table.matrix(("k",), 0, 5)[:, 0], COLUMNS["k"])
+    with pytest.raises(InputError, match="word: expected numbers, got text"):
+        table.read(("word",), 0, 1)
 
 
 def test_packed_in_a_way_that_cannot_be_unpacked(tmp_path: Path) -> None:

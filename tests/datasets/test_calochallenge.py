@@ -133,7 +133,7 @@ def test_files_that_hold_something_else(tmp_path: Path) -> None:
         open_showers(tmp_path / "other.h5", "2")
     with h5py.File(tmp_path / "uneven.h5", "w") as file:
         file["incident_energies"], file["showers"] = np.full((2, 1), 1e4), np.ones((3, 368))
-    with pytest.raises(InputError, match="an incident energy for each of 3 showers"):
+    with pytest.raises(InputError, match=r"of equal length.* got incident_energies 2, showers 3"):
         open_showers(tmp_path / "uneven.h5", "1-photons")
     with pytest.raises(InputError, match="an energy for each row of voxels"):
         write_pieces(tmp_path / "w.h5", [(np.ones(2), np.ones((3, 368)))])
@@ -145,3 +145,41 @@ def test_the_description_names_all_four() -> None:
     assert "calochallenge" in summaries()
     text = describe("calochallenge")
     assert all(name in text for name in (*GEOMETRIES, "MeV", "40500", "dataset_3_4.hdf5"))
+
+
+@pytest.mark.parametrize(
+    ("dataset", "mev"),
+    [
+        ("1-photons", np.full(50, 2.0**16)),
+        ("1-photons", np.full(50, 2.0**22)),
+        ("1-photons", np.full(50, 2.0**8)),
+        ("1-photons", 2.0 ** np.random.default_rng(1).integers(8, 12, 50)),
+        ("2", np.full(20, 1e6)),
+        ("2", np.linspace(5e5, 1e6, 20)),
+        ("2", np.linspace(1e3, 3e4, 20)),
+    ],
+)
+def test_gev_are_told_from_mev_in_any_part_of_the_range(
+    tmp_path: Path, dataset: str, mev: np.ndarray
+) -> None:
+    voxels = np.ones((len(mev), geometry(dataset).voxels))
+    write_showers(tmp_path / "mev.hdf5", mev, voxels)
+    write_showers(tmp_path / "gev.hdf5", mev / 1e3, voxels / 1e3)
+    np.testing.assert_array_equal(
+        open_showers(tmp_path / "mev.hdf5", dataset).read(("energies",), 0, 50)["energies"],
+        mev.astype(np.float32),
+    )
+    with pytest.raises(InputError, match="look like GeV, expected MeV"):
+        open_showers(tmp_path / "gev.hdf5", dataset)
+    found = open_showers(tmp_path / "gev.hdf5", dataset, unit="GeV").read(("energies", "showers"), 0, 50)
+    np.testing.assert_allclose(found["energies"], mev, rtol=1e-6)
+    np.testing.assert_allclose(found["showers"], 1, rtol=1e-6)
+
+
+def test_what_fits_both_units_has_to_be_said(tmp_path: Path) -> None:
+    write_showers(tmp_path / "a.hdf5", np.full(5, 1000.0), np.ones((5, 6480)))
+    with pytest.raises(InputError, match="say which: unit MeV or GeV"):
+        open_showers(tmp_path / "a.hdf5", "2")
+    for unit, energy in (("MeV", 1e3), ("GeV", 1e6)):
+        source = open_showers(tmp_path / "a.hdf5", "2", unit=unit)  # type: ignore[arg-type]
+        assert source.read(("energies",), 0, 1)["energies"] == energy

@@ -44,7 +44,9 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     path = tmp_path / "lcd.h5"
     write_showers(path, showers)
     _equal(read_showers([path]), showers)
-    source = open_showers([path, path])
+    copy = tmp_path / "again" / "lcd.h5"
+    write_showers(copy, showers)
+    source = open_showers([path, copy])
     assert isinstance(source, Source)
     assert len(source) == 14
     ecal, hcal = showers.dense(np.arange(7))

@@ -103,8 +103,76 @@ def test_a_bad_file_is_told_in_one_line(tmp_path: Path, changes: dict[str, Any],
     with pytest.raises(InputError, match=message) as error:
         cms_pfnano.jets(path, "GenJetAK8")
     assert "\n" not in str(error.value)
-    with pytest.raises(InputError, match="no column 'pt'"):
+    with pytest.raises(
+        InputError,
+        match="no links from FatJet to candidates: expected a branch FatJetPFCands_jetIdx or FatJetPFCand_jetIdx",
+    ):
         cms_pfnano.jets(path, "FatJet")
+
+
+def version_15() -> dict[str, Any]:
+    """Branches of NanoAOD 15: candidates of AK8 jets with PUPPI weights in their momenta, and no charge."""
+    columns: dict[str, Any] = {
+        "PFCand_pt": [[10.0, 20.0, 5.0, 2.0], [], [7.0]],
+        "PFCand_eta": [[0.1, 0.2, 0.3, 0.4], [], [1.0]],
+        "PFCand_phi": [[0.1, 0.2, 0.3, 0.4], [], [1.0]],
+        "PFCand_mass": [[0.1, 0.0, 0.1, 0.0], [], [0.0]],
+        "PFCand_pdgId": [[211, 22, -13, 11], [], [-211]],
+        "FatJetPFCand_jetIdx": [[0, 0, 1], [], [0]],
+        "FatJetPFCand_pfCandIdx": [[1, 0, 3], [], [0]],
+    }
+    jets = {"pt": [[30.0, 2.0], [], [7.0]], "rawFactor": [[0.0, 0.1], [], [0.0]]}
+    jets |= {name: [[0.1, 0.2], [], [1.0]] for name in ("eta", "phi", "mass")}
+    return columns | {f"FatJet_{name}": values for name, values in jets.items()}
+
+
+def write(path: Path, columns: dict[str, Any]) -> Path:
+    uproot, awkward = pytest.importorskip("uproot"), pytest.importorskip("awkward")
+    arrays = {name: awkward.Array(values) for name, values in columns.items()}
+    with uproot.recreate(path) as file:
+        file.mktree("Events", {name: array.type.content for name, array in arrays.items()})
+        file["Events"].extend(arrays)
+    return path
+
+
+def test_nanoaod_15(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.root", version_15())
+    flow = cms_pfnano.particle_flow(path)
+    assert flow.candidates.offset.tolist() == [0, 4, 4, 5]
+    assert flow.candidates.charge.tolist() == [1, 0, 1, -1, -1]
+    assert flow.puppi.tolist() == [1] * 5, "they are in the momenta"
+    np.testing.assert_allclose(pt(flow.candidates.momentum), [10, 20, 5, 2, 7])
+    found = cms_pfnano.jets(path, "FatJet")
+    assert (found.jet.tolist(), found.candidate.tolist()) == ([0, 0, 1, 2], [1, 0, 3, 4])
+    assert found.offset.tolist() == [0, 2, 2, 3]
+    for kind, wanted in (
+        ("GenJetAK8", "GenFatJetCands_jetIdx"),
+        ("Jet", "JetPFCands_jetIdx or JetPFCand_jetIdx"),
+    ):
+        with pytest.raises(
+            InputError, match=f"no links from {kind} to candidates: expected a branch {wanted}"
+        ):
+            cms_pfnano.jets(path, kind)
+
+
+def test_files_without_candidates_name_what_was_looked_for(tmp_path: Path) -> None:
+    """As NanoAOD 12."""
+    columns = {name: values for name, values in version_15().items() if "PFCand" not in name}
+    path = write(tmp_path / "a.root", columns)
+    with pytest.raises(
+        InputError, match=r"no candidates of particle flow: expected a branch PFCands_pt or PFCand_pt"
+    ):
+        cms_pfnano.particle_flow(path)
+    with pytest.raises(InputError, match="no candidates of the generator: expected a branch GenCands_pt"):
+        cms_pfnano.generator_particles(path)
+    with pytest.raises(InputError, match="no links from FatJet"):
+        cms_pfnano.jets(path, "FatJet")
+
+
+def test_branches_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:
+    columns = version_15() | {"PFCand_eta": [[0.1, 0.2, 0.3], [0.4], [1.0]]}
+    with pytest.raises(InputError, match="entry 0: PFCand_eta has another number of objects than the rest"):
+        cms_pfnano.particle_flow(write(tmp_path / "a.root", columns))
 
 
 def test_it_is_listed_and_described() -> None:

@@ -63,7 +63,7 @@ def test_a_broken_file_is_told_in_one_line(sample: Path, tmp_path: Path) -> None
 
     with uproot.recreate(path) as file:
         file["Delphes"] = {"Jet": np.zeros(3)}
-    with pytest.raises(InputError, match="no column 'Status'"):
+    with pytest.raises(InputError, match=r"no column 'Particle\.Status'"):
         delphes.generator_particles(path)
 
 

@@ -1,6 +1,7 @@
 """The sample in EDM4hep: energy is conserved and links lead to the right particles."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,8 +50,110 @@ def test_a_broken_file_is_told_in_one_line(sample: Path, tmp_path: Path) -> None
 
     with uproot.recreate(path) as file:
         file["events"] = {"Jet": np.zeros(3)}
-    with pytest.raises(InputError, match="no column 'generatorStatus'"):
+    with pytest.raises(InputError, match=r"no column 'Particle\.generatorStatus'"):
         edm4hep.generator_particles(path)
+
+
+def written(path: Path, changes: dict[str, Any]) -> Path:
+    """One event of three particles, a track, a photon and a neutral hadron, by the latest names."""
+    uproot, awkward = pytest.importorskip("uproot"), pytest.importorskip("awkward")
+    columns: dict[str, Any] = {
+        "Particle.PDG": [[211, 22, 130]],
+        "Particle.generatorStatus": [[1, 1, 1]],
+        "Particle.charge": [[1.0, 0.0, 0.0]],
+        **{f"Particle.{name}": [[0.0, 0.0, 0.0]] for name in ("mass", "time", "vertex.x", "vertex.y", "vertex.z")},
+        **{f"Particle.momentum.{axis}": [[1.0, 2.0, 3.0]] for axis in "xyz"},
+        "ReconstructedParticles.PDG": [[0, 130, 22]],
+        "ReconstructedParticles.charge": [[1.0, 0.0, 0.0]],
+        "ReconstructedParticles.energy": [[1.7, 5.2, 3.5]],
+        **{f"ReconstructedParticles.momentum.{axis}": [[1.0, 3.0, 2.0]] for axis in "xyz"},
+        "_MCRecoAssociations_from.index": [[0, 1, 2]],
+        "_MCRecoAssociations_to.index": [[0, 2, 1]],
+    }  # fmt: skip
+    columns = {name: values for name, values in (columns | changes).items() if values is not None}
+    arrays = {name: awkward.Array(values) for name, values in columns.items()}
+    with uproot.recreate(path) as file:
+        file.mktree("events", {name: array.type.content for name, array in arrays.items()})
+        file["events"].extend(arrays)
+    return path
+
+
+#: What the files of a version have instead of the latest names; of 2021 the clusters say what is neutral.
+LINKS: dict[str, Any] = {"_MCRecoAssociations_from.index": None, "_MCRecoAssociations_to.index": None}
+WINTER = LINKS | {
+    "MCRecoAssociations#0/MCRecoAssociations#0.index": [[0, 1, 2]],
+    "MCRecoAssociations#1/MCRecoAssociations#1.index": [[0, 2, 1]],
+    "ReconstructedParticles.PDG": None,
+    "ReconstructedParticles.type": [[0, 130, 22]],
+}
+LAST = WINTER | {
+    "MCRecoAssociations#0/MCRecoAssociations#0.index": None,
+    "MCRecoAssociations#1/MCRecoAssociations#1.index": None,
+    "_MCRecoAssociations_rec.index": [[0, 1, 2]],
+    "_MCRecoAssociations_sim.index": [[0, 2, 1]],
+}
+SPRING = WINTER | {
+    "ReconstructedParticles.type": [[0, 0, 0]],
+    "ReconstructedParticles.clusters_begin": [[0, 0, 1]],
+    "ReconstructedParticles.clusters_end": [[0, 1, 2]],
+    "ReconstructedParticles#0/ReconstructedParticles#0.index": [[1, 0]],
+    "ReconstructedParticles#0/ReconstructedParticles#0.collectionID": [[7, 5]],
+    "EFlowPhoton.energy": [[3.5]],
+    "EFlowNeutralHadron.energy": [[0.4, 5.2]],
+}
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, LAST, WINTER, SPRING], ids=["1", "before 1", "winter 2023", "spring 2021"]
+)
+def test_every_generation_of_files_gives_the_same(tmp_path: Path, changes: dict[str, Any]) -> None:
+    found = edm4hep.reconstructed(written(tmp_path / "a.root", changes))
+    assert found.candidates.pdg.tolist() == [211, 130, 22]
+    assert found.truth.tolist() == [0, 2, 1]
+
+
+def test_the_clusters_of_the_sample_say_what_its_types_say(sample: Path, tmp_path: Path) -> None:
+    """The sample of 2023 with its types set to 0, as they were in 2021."""
+    import uproot
+
+    kinds = {
+        "Particle",
+        "ReconstructedParticles",
+        *edm4hep._NEUTRAL,
+        *edm4hep._LINKS[-1],
+        edm4hep._CLUSTERS[-1],
+    }
+    with uproot.open(sample) as file:
+        tree = file["events"]
+        branches = [branch for kind in kinds for branch in tree[kind].branches]
+        arrays = {branch.name: branch.array() for branch in branches if "[" not in branch.name}
+    right = edm4hep.reconstructed(sample).candidates.pdg
+    arrays["ReconstructedParticles.type"] = 0 * arrays["ReconstructedParticles.type"]
+    with uproot.recreate(tmp_path / "a.root") as file:
+        file.mktree("events", {name: array.type.content for name, array in arrays.items()})
+        file["events"].extend(arrays)
+    np.testing.assert_array_equal(edm4hep.reconstructed(tmp_path / "a.root").candidates.pdg, right)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"EFlowPhoton.energy": None}, "neutral particles of type 0, .*: no branch EFlowPhoton"),
+        (
+            {"ReconstructedParticles#0/ReconstructedParticles#0.index": None},
+            "no branch _ReconstructedParticles_clusters or ReconstructedParticles#0",
+        ),
+        ({"EFlowPhoton.energy": [[3.6]]}, "whose clusters are neither in EFlowPhoton nor in EFlowNeutralHadron"),
+        ({"ReconstructedParticles.clusters_end": [[0, 0, 2]]}, "without a cluster"),
+        ({"MCRecoAssociations#1/MCRecoAssociations#1.index": None}, "no links to the generator particles"),
+        ({"MCRecoAssociations#1/MCRecoAssociations#1.index": [[0, 2, 3]]}, "points beyond its event"),
+        ({"ReconstructedParticles.type": None}, "no column 'ReconstructedParticles.type'"),
+        ({"Particle.momentum.x": [[1e300, 0.0, 0.0]]}, "momentum of object 0"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_told_is_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        edm4hep.reconstructed(written(tmp_path / "a.root", SPRING | changes))
 
 
 def test_it_is_listed_and_described() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from femtobarn import datasets
+from femtobarn.data.hdf5 import write_hdf5
 from femtobarn.data.source import Source, stream
 from femtobarn.datasets import hgcal
 from femtobarn.errors import InputError
@@ -351,3 +352,63 @@ def test_a_million_rows_fit_into_memory(tmp_path: Path, charge: np.ndarray) -> N
     rows, empty, kilobytes = map(int, said.split())
     assert rows + empty == (1_000_000 // N + 1) * N
     assert kilobytes < 1.5e6
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("eta", np.nan, "eta is nan, expected a finite number, of at most 10"),
+        ("eta", 1e300, r"eta is 1e\+300, expected a finite number, of at most 10"),
+        ("phi", np.inf, "phi is inf"),
+        ("layer", 3.5, "layer is 3.5, expected a whole number"),
+        ("layer", np.nan, "layer is nan"),
+    ],
+)
+@pytest.mark.parametrize("ending", [".csv", ".root", ".h5"])
+def test_numbers_beside_the_charges_are_checked(
+    tmp_path: Path, ending: str, column: str, value: float, message: str
+) -> None:
+    rows, charge = 6, np.random.default_rng(1).integers(1, 100, (6, 64)).astype(float)
+    beside = {"eta": np.full(rows, 2.0), "phi": np.zeros(rows), "layer": np.full(rows, 9.0)}
+    path = tmp_path / f"a{ending}"
+
+    def write() -> None:
+        if ending == ".csv":
+            names = {"eta": "tc_eta", "phi": "tc_phi", "layer": "layer"}
+            header = ",".join([f"CALQ_{i}" for i in range(48)] + [names[name] for name in beside])
+            table = np.column_stack((charge[:, :48], *beside.values()))
+            np.savetxt(path, table, delimiter=",", header=header, comments="")
+        elif ending == ".h5":
+            write_hdf5(path, {"charge": charge[:, :48], **beside}, {})
+        else:
+            uproot = pytest.importorskip("uproot")
+            columns = {f"CALQ{i}": charge[:, i] for i in range(64)} | beside
+            with uproot.recreate(path) as file:
+                tree = {f"wafer_{name}": values for name, values in columns.items()}
+                file.mktree("HGCalTriggerNtuple", {name: values.dtype for name, values in tree.items()})
+                file["HGCalTriggerNtuple"].extend(tree)
+
+    write()
+    found = hgcal.open_wafers(path)
+    np.testing.assert_array_equal(found.read(("layer",), 0, rows)["layer"], np.full(rows, 9))
+    beside[column][3] = value
+    write()
+    with pytest.raises(InputError, match=rf"(row 3|line 5|entry 3): {message}"):
+        hgcal.open_wafers(path).read(("charge", column), 0, rows)
+
+
+def test_an_index_before_the_charges_is_refused(tmp_path: Path) -> None:
+    charge = np.random.default_rng(1).integers(0, 9, (20, 48))
+    for first in (0, 1):
+        table = np.column_stack((np.arange(20) + first, charge))
+        np.savetxt(tmp_path / "a.csv", table, fmt="%d", delimiter=",")
+        with pytest.raises(InputError, match="charges of cell 0 count the rows: is it an index of pandas"):
+            hgcal.open_wafers(tmp_path / "a.csv")
+
+
+def test_a_header_of_numbers_is_no_wafer(tmp_path: Path) -> None:
+    charge = np.random.default_rng(1).integers(1, 9, (20, 48))
+    header = ",".join(map(str, range(48)))
+    np.savetxt(tmp_path / "a.csv", charge, fmt="%d", delimiter=",", header=header, comments="")
+    source = hgcal.open_wafers(tmp_path / "a.csv")
+    np.testing.assert_array_equal(source.read(("charge",), 0, 99)["charge"], charge)

@@ -3,12 +3,14 @@
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 import pytest
 
 from femtobarn import datasets
+from femtobarn.data.kind import UNSAID, kinds_of
 from femtobarn.data.source import Source, stream
 from femtobarn.datasets import jetnet
 from femtobarn.errors import InputError
@@ -217,3 +219,26 @@ def test_description() -> None:
         assert word in text
     assert jetnet.SUMMARY in datasets.summaries()
     assert sum(jetnet.PUBLISHED_JETS.values()) == 880_000
+
+
+def test_the_hardest_particles_are_those_of_any_order(tmp_path: Path) -> None:
+    particles, mask = toy_jets("g", 200, generator=np.random.default_rng(5), particles=30)
+    jet = np.column_stack((np.full((200, 1), 1e3), np.zeros((200, 1)), np.ones((200, 1)), mask.sum(axis=1)))
+    order = np.argsort(np.random.default_rng(6).random(mask.shape), axis=1)
+    mixed = np.take_along_axis(particles, order[..., None], axis=1), np.take_along_axis(mask, order, axis=1)
+    jetnet.write_jets(tmp_path / "sorted.hdf5", particles, mask, jet)
+    jetnet.write_jets(tmp_path / "mixed.hdf5", *mixed, jet)
+    for number in (1, 8):
+        found = [
+            jetnet.open_jets(tmp_path / f"{name}.hdf5", particles=number).read(("particles", "mask"), 0, 200)
+            for name in ("sorted", "mixed")
+        ]
+        for name in ("particles", "mask"):
+            np.testing.assert_array_equal(found[0][name], found[1][name])
+
+
+@pytest.mark.parametrize("kind", ["real", "stand-in", "generated", None])
+def test_a_file_says_what_its_jets_are(tmp_path: Path, kind: Any) -> None:
+    particles, mask = toy_jets("g", 5, generator=np.random.default_rng(5))
+    jetnet.write_jets(tmp_path / "a.hdf5", particles, mask, np.ones((5, 4)), kind=kind)
+    assert kinds_of([tmp_path / "a.hdf5"]) == {kind or UNSAID}

@@ -43,7 +43,7 @@ def test_spoilt_files_are_named(tmp_path: Path) -> None:
         muon_tgc.open_tracks(path)
     with pytest.raises(InputError, match=r"expected X \(n, 7, 50\)"):
         muon_tgc.open_tracks(_write(path, np.zeros((3, 50, 7)), np.zeros(3)))
-    with pytest.raises(InputError, match=r"3 angles|and \(2,\)"):
+    with pytest.raises(InputError, match="X 3, Y 2"):
         muon_tgc.open_tracks(_write(path, np.zeros((3, 7, 50)), np.zeros(2)))
     with pytest.raises(InputError, match="row 1: expected finite numbers in angle"):
         muon_tgc.open_tracks(_write(path, np.zeros((3, 7, 50)), np.array([0, np.nan, 1])))

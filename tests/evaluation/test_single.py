@@ -7,11 +7,13 @@ import pytest
 
 from femtobarn import metrics
 from femtobarn.cli import execute
+from femtobarn.data.hdf5 import write_hdf5
 from femtobarn.datasets.jetnet import open_jets
 from femtobarn.errors import InputError
 from femtobarn.evaluation import single
 from femtobarn.evaluation.single import METRICS, Options, metric
 from femtobarn.physics.energy_flow import energy_flow_polynomials
+from jet_files import write_toy_jets
 
 Files = dict[str, Path]
 
@@ -74,6 +76,47 @@ def test_what_cannot_be_computed_is_told(
         metric("fpnd", jet_files["real"], jet_files["bad"])
     with pytest.raises(InputError, match="features"):
         metric("fpd", real, jet_files["bad"])
+
+
+def test_columns_are_paired_by_name_and_not_by_place(tmp_path: Path) -> None:
+    draw = np.random.default_rng(1)
+    real, generated = ({"mass": draw.normal(80, 5, 500), "pt": draw.normal(500, 40, 500)} for _ in range(2))
+    np.savez(tmp_path / "real.npz", **real)
+    np.savez(tmp_path / "same.npz", **generated)
+    np.savez(tmp_path / "turned.npz", pt=generated["pt"], mass=generated["mass"])
+    np.savez(tmp_path / "named.npz", pt=generated["pt"], girth=generated["mass"])
+    for name in ("fpd", "kpd", "prdc"):
+        same, turned = (
+            metric(name, tmp_path / "real.npz", tmp_path / f"{each}.npz") for each in ("same", "turned")
+        )
+        assert [each.value for each in same.values()] == [each.value for each in turned.values()]
+        with pytest.raises(InputError, match="only in one of them: girth, mass"):
+            metric(name, tmp_path / "real.npz", tmp_path / "named.npz")
+
+
+def test_jets_cut_to_other_numbers_of_particles_are_refused(tmp_path: Path, jet_files: Files) -> None:
+    long = write_toy_jets(tmp_path / "long.hdf5", seed=4, count=700, particles=40)
+    for name in ("fpd", "w1"):
+        with pytest.raises(InputError, match=r"different numbers of particles: .* give --particles 30"):
+            metric(name, jet_files["real"], long)
+    found = metric("fpd", jet_files["real"], long, options=Options(particles=10))
+    assert np.isfinite(found["FPD"].value)
+    np.save(tmp_path / "x.npy", np.zeros((100, 36)))
+    with pytest.raises(InputError, match="holds jets, the other file features"):
+        metric("fpd", jet_files["real"], tmp_path / "x.npy")
+
+
+def test_files_without_a_row_are_told(tmp_path: Path) -> None:
+    np.save(tmp_path / "none.npy", np.zeros((0, 3)))
+    np.save(tmp_path / "some.npy", np.random.default_rng(1).normal(size=(300, 3)))
+    for pair in (("none", "some"), ("some", "none")):
+        for name in ("fpd", "prdc", "auc"):
+            with pytest.raises(InputError, match=r"none\.npy: expected rows, got none"):
+                metric(name, *(tmp_path / f"{each}.npy" for each in pair))
+    empty = tmp_path / "none.hdf5"
+    write_hdf5(empty, {"particle_features": np.zeros((0, 5, 4)), "jet_features": np.zeros((0, 4))}, {})
+    with pytest.raises(InputError, match="expected jets, got none"):
+        metric("fpd", empty, empty)
 
 
 def test_the_command_prints_value_null_and_method(

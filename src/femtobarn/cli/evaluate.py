@@ -104,6 +104,7 @@ def metric(
     seed: int = 0,
     fpnd: Path | None = None,
     jet_class: str = "g",
+    particles: int | None = None,
 ) -> None:
     """One metric of a generated file against a real one: fpd, kpd, w1, prdc, cov, auc, fpnd ...
 
@@ -115,6 +116,7 @@ def metric(
         seed: Random seed.
         fpnd: Folder with the published ParticleNet, for fpnd.
         jet_class: Class of real jets that fpnd compares with: g, q or t.
+        particles: Hardest particles of each jet; all that the files hold if not given.
     """
     from femtobarn.evaluation.single import Options
     from femtobarn.evaluation.single import metric as compute
@@ -122,7 +124,7 @@ def metric(
     from femtobarn.settings import check_machine
 
     check_machine({"seed": seed})
-    found = compute(name, real, generated, options=Options(jets, seed, fpnd, jet_class))
+    found = compute(name, real, generated, options=Options(jets, seed, fpnd, jet_class, particles))
     for title, estimate in found.items():
         print(f"{title}: {measurement(estimate.value, estimate.error)}", end="")
         if estimate.null == estimate.null:

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
-from femtobarn.data.root import RootTree
+from femtobarn.data.root import RootTree, branch_names, opened_root, tree_name
 from femtobarn.data.source import Arrays
 from femtobarn.errors import InputError
 
@@ -28,18 +28,14 @@ class Collection(NamedTuple):
         return np.stack([self.columns[name] for name in names], axis=1).astype(np.float64)
 
 
-def read_collection(
-    path: str | Path, *, tree: str, prefix: str, columns: Sequence[str], events: int | None = None
-) -> Collection:
-    """All objects of a collection, whole in memory.
+def read_collection(path: str | Path, *, tree: str, prefix: str, columns: Sequence[str]) -> Collection:
+    """All objects of a collection, whole in memory; events without one stay, so that collections fit together.
 
     Args:
         path: The ROOT file.
         tree: Name of the tree.
         prefix: What stands before the names of the columns, such as ``PFCands_``.
         columns: Branches to read, without the prefix.
-        events: Number of events in the file. Without it there are as many as up to the last that has such an
-            object.
 
     Raises:
         InputError: The file is missing, cut short or not ROOT; a branch is missing; a number is not finite.
@@ -54,5 +50,29 @@ def read_collection(
             raise InputError(
                 f"{source.where(row)}: {prefix}{name} is {values[row]}, expected a finite number"
             )
-    events = int(entry.max(initial=-1)) + 1 if events is None else events
-    return Collection(np.searchsorted(entry, np.arange(events + 1)), found)
+    return Collection(np.searchsorted(entry, np.arange(source.entries + 1)), found)
+
+
+def finite(
+    momentum: Float[np.ndarray, "object component"], place: str
+) -> Float[np.ndarray, "object component"]:
+    """Momenta that were calculated from what a file has; `place` says where that is.
+
+    Raises:
+        InputError: One is too large for a number, as where a pseudorapidity is.
+    """
+    if not np.isfinite(momentum).all():
+        row = int(np.argwhere(~np.isfinite(momentum))[0][0])
+        raise InputError(f"{place}: the momentum of object {row} is {momentum[row]}, expected finite numbers")
+    return momentum
+
+
+def branches(path: str | Path, *, tree: str) -> frozenset[str]:
+    """Names of all branches, by which the versions of a format can be told apart.
+
+    Raises:
+        InputError: The file is missing, cut short or not ROOT, or has no such tree.
+        MissingExtraError: uproot is not installed.
+    """
+    with opened_root(Path(path)) as file:
+        return frozenset(branch_names(file[tree_name(Path(path), file, tree)]))

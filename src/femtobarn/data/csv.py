@@ -7,11 +7,15 @@ from typing import BinaryIO, no_type_check
 import numpy as np
 
 from femtobarn.compiled import njit
-from femtobarn.data.source import Arrays, check_columns
+from femtobarn.data.opening import check_file, check_memory
+from femtobarn.data.source import Arrays, check_columns, check_unique
 from femtobarn.errors import InputError
 
 _STRIDE = 4096  # rows between two remembered places in the file
 _BLOCK = 1 << 22
+_FIRST_LINE = 1 << 20  # bytes of it at most
+_NUMBERED = 4  # fields from which on a first line 0, 1, 2, ... is one of names
+_MARK = b"\xef\xbb\xbf"  # with which some programs begin a text
 _NEWLINE, _COMMA = 10, 44
 _POWERS = 10.0 ** np.arange(301)
 
@@ -19,7 +23,9 @@ _POWERS = 10.0 ** np.arange(301)
 class CsvFile:
     """Source of a CSV file of numbers; with a header if its first field is not a number.
 
-    Every line must have as many fields as the first.
+    A first line 0, 1, 2, ... (or 1, 2, 3, ...) is a header too, one without names, as pandas writes it for an
+    array. Every line must have as many fields as the first and an end: a number cut short would pass for
+    another number.
 
     Args:
         path: The file.
@@ -27,26 +33,30 @@ class CsvFile:
         text: Columns that hold text; reading these is slow.
 
     Raises:
-        InputError: No such file, or nothing in it.
+        InputError: No such file, nothing in it, or two columns of one name.
     """
 
     def __init__(
         self, path: Path, *, names: Callable[[int], tuple[str, ...]], text: Sequence[str] = ()
     ) -> None:
         self.path = path
+        check_file(path)
         try:
             with path.open("rb") as file:
-                first = file.readline()
-                self._header = not _is_number(first.split(b",")[0].lstrip(b"\xef\xbb\xbf"))
-                self._starts, self._rows = _scan(file, len(first) if self._header else 0)
+                first = _first_line(path, file)
+                fields = first.decode("utf-8-sig", "replace").strip().split(",")
+                named, numbered = not _is_number(fields[0]), _is_numbered(fields)
+                self._header = named or numbered
+                begin = len(_MARK) if first.startswith(_MARK) else 0
+                self._starts, self._rows, self._ended = _scan(file, len(first) if self._header else begin)
         except OSError as error:
             raise InputError(f"{path}: {error.strerror}") from error
         if self._rows == 0:
             raise InputError(f"{path}: the file holds no rows of data")
-        fields = first.decode("utf-8-sig", "replace").strip().split(",")
         self.columns: tuple[str, ...] = (
-            tuple(name.strip().strip('"') for name in fields) if self._header else names(len(fields))
+            tuple(name.strip().strip('"') for name in fields) if named else names(len(fields))
         )
+        check_unique(self.columns, str(path))
         self._text = set(text)
 
     def __len__(self) -> int:
@@ -60,11 +70,13 @@ class CsvFile:
         """Rows `start` to `stop` as float64 (text as it stands).
 
         Raises:
-            InputError: A line with too few or too many fields, or with something that is not a number.
+            InputError: A line with too few or too many fields, with something that is not a number, or without an
+                end.
         """
         check_columns(columns, self.columns, str(self.path))
         stop = max(min(stop, self._rows), start)
         numbers = [name for name in columns if name not in self._text]
+        check_memory(8 * (stop - start) * len(numbers), str(self.path))
         table = np.empty((stop - start, len(numbers)))
         texts: dict[str, list[str]] = {name: [] for name in columns if name in self._text}
         target = np.full(len(self.columns), -1)
@@ -76,7 +88,13 @@ class CsvFile:
                 raise InputError(self._fault(block, first, row, field, fault))
             for name, values in texts.items():
                 index = self.columns.index(name)
-                values += [line.split(b",")[index].decode().strip() for line in block.splitlines()[:rows]]
+                lines = block.split(b"\n")[:rows]
+                values += [line.split(b",")[index].decode("utf-8", "replace").strip() for line in lines]
+        if start < stop == self._rows and not self._ended:
+            raise InputError(
+                f"{self.where(stop - 1)}: the last line has no end of line, so its last number may be cut short; add "
+                "one if the file is whole"
+            )
         found = {name: table[:, index] for index, name in enumerate(numbers)}
         return {name: found[name] if name in found else np.array(texts[name]) for name in columns}
 
@@ -102,7 +120,16 @@ class CsvFile:
         return f"{place}: {line.count(',') + 1} fields, expected {len(self.columns)}{cut}"
 
 
-def _is_number(field: bytes) -> bool:
+def _first_line(path: Path, file: BinaryIO) -> bytes:
+    line = file.readline(_FIRST_LINE)
+    if len(line) == _FIRST_LINE:
+        raise InputError(
+            f"{path}: expected lines of numbers, got a first line of more than {_FIRST_LINE} bytes"
+        )
+    return line
+
+
+def _is_number(field: str) -> bool:
     try:
         float(field)
     except ValueError:
@@ -110,8 +137,16 @@ def _is_number(field: bytes) -> bool:
     return True
 
 
-def _scan(file: BinaryIO, begin: int) -> tuple[list[int], int]:
-    """Byte offsets of rows 0, `_STRIDE`, 2 `_STRIDE`, ... and the number of rows after `begin`."""
+def _is_numbered(fields: Sequence[str]) -> bool:
+    """Whether the fields count themselves, from 0 or 1."""
+    if len(fields) < _NUMBERED or not all(map(_is_number, fields)):
+        return False
+    found = np.array([float(field) for field in fields])
+    return bool(found[0] in (0, 1)) and np.array_equal(found - found[0], np.arange(len(fields)))
+
+
+def _scan(file: BinaryIO, begin: int) -> tuple[list[int], int, bool]:
+    """Byte offsets of rows 0, `_STRIDE`, 2 `_STRIDE`, ..., the number of rows, whether the last has an end."""
     file.seek(begin)
     starts, rows, offset, last = [begin], 0, begin, b"\n"
     while block := file.read(_BLOCK):
@@ -120,9 +155,8 @@ def _scan(file: BinaryIO, begin: int) -> tuple[list[int], int]:
         wanted = np.arange(_STRIDE - 1 - rows % _STRIDE, len(ends), _STRIDE)
         starts += (ends[wanted] + offset + 1).tolist()
         rows, offset, last = rows + len(ends), offset + len(block), block[-1:]
-    if last != b"\n":
-        rows += 1
-    return starts, rows
+    ended = last == b"\n"
+    return starts, rows + (not ended), ended
 
 
 _NOT_A_NUMBER, _WRONG_COUNT = 1, 2

@@ -4,7 +4,6 @@ Such a file has a data set ``KEY/table`` of records; columns of one type are one
 names are attributes, as pickles. A pickle may run code when it is loaded; these are only scanned for names.
 """
 
-import importlib
 import pickle
 import pickletools
 from collections.abc import Mapping, Sequence
@@ -15,12 +14,13 @@ import numpy as np
 from jaxtyping import Shaped
 
 from femtobarn.data.cache import write_whole
+from femtobarn.data.hdf5 import opened_hdf5
 from femtobarn.data.hdf5_output import new_hdf5
-from femtobarn.data.source import Arrays, check_columns
+from femtobarn.data.opening import check_memory, numbers
+from femtobarn.data.source import Arrays, check_columns, check_unique
 from femtobarn.errors import InputError
 
 _ROWS = 1024  # packed together
-_FILTERS = {32001: "blosc"}
 
 
 class PandasTable:
@@ -36,17 +36,19 @@ class PandasTable:
 
     def __init__(self, path: Path, *, key: str = "table") -> None:
         self.path, self._place = path, f"{key}/table"
-        with _opened(path) as file:
-            table = file.get(self._place)
-            if not isinstance(table, h5py.Dataset) or not table.dtype.names:
+        with opened_hdf5(path) as file:
+            if key not in file:
                 raise InputError(
-                    f"{path}: expected a table {key!r} written by pandas, got {', '.join(file) or 'nothing'}"
+                    f"{path}: expected a table {key!r} written by pandas, got {', '.join(file.names()) or 'nothing'}"
                 )
-            _check_filters(path, table)
-            blocks = [name for name in table.dtype.names if f"{name}_kind" in table.attrs and name != "index"]
-            names = {block: _strings(table.attrs[f"{block}_kind"]) for block in blocks}
+            table = file.records(self._place)
             self._rows = len(table)
-        self._column = {name: (block, i) for block in blocks for i, name in enumerate(names[block])}
+            self._column: dict[str, tuple[str, int | None]] = {}
+            for block in table.dtype.names:
+                if f"{block}_kind" in table.attrs and block != "index":
+                    names = _strings(table.attrs[f"{block}_kind"])
+                    check_unique([*self._column, *names], str(path))
+                    self._column |= _places(path, block, names, table.dtype[block].shape)
         self.columns = tuple(self._column)
 
     def __len__(self) -> int:
@@ -59,23 +61,29 @@ class PandasTable:
     def read(self, columns: Sequence[str], start: int, stop: int) -> Arrays:
         """The rows, column by column."""
         records = self._records(columns, start, stop)
-        return {name: records[self._column[name][0]][:, self._column[name][1]] for name in columns}
+        return {name: self._values(records, name) for name in columns}
 
     def matrix(self, columns: Sequence[str], start: int, stop: int) -> Shaped[np.ndarray, "row column"]:
         """The rows as one array; quick where the columns are of one type."""
         records = self._records(columns, start, stop)
-        blocks = {self._column[name][0] for name in columns}
-        if len(blocks) == 1:
-            return records[blocks.pop()][:, [self._column[name][1] for name in columns]]
-        return np.stack([records[block][:, i] for block, i in map(self._column.__getitem__, columns)], axis=1)
+        places = [self._column[name] for name in columns]
+        inside = [i for _, i in places if i is not None]
+        if len({block for block, _ in places}) == 1 and len(inside) == len(places):
+            return numbers(records[places[0][0]][:, inside], f"{self.path}: {places[0][0]}")
+        return np.stack([self._values(records, name) for name in columns], axis=1)
+
+    def _values(self, records: np.ndarray, name: str) -> np.ndarray:
+        block, i = self._column[name]
+        column = records[block] if i is None else records[block][:, i]
+        return numbers(column, f"{self.path}: {name}")
 
     def _records(self, columns: Sequence[str], start: int, stop: int) -> np.ndarray:
         check_columns(columns, self.columns, str(self.path))
-        with _opened(self.path) as file:
-            try:
-                records: np.ndarray = file[self._place][start : max(start, stop)]
-            except OSError as error:
-                raise InputError(f"{self.path}: cannot be read, is it damaged? ({error})") from error
+        start, stop, _ = slice(start, stop).indices(self._rows)
+        with opened_hdf5(self.path) as file:
+            table = file.records(self._place)
+            check_memory(table.dtype.itemsize * (stop - start), str(self.path))
+            records: np.ndarray = table[start : max(start, stop)]
         return records
 
 
@@ -164,23 +172,12 @@ def _strings(pickled: bytes) -> list[str]:
     ]
 
 
-def _check_filters(path: Path, table: h5py.Dataset) -> None:
-    packing = table.id.get_create_plist()
-    for code in (packing.get_filter(i)[0] for i in range(packing.get_nfilters())):
-        if not h5py.h5z.filter_avail(code):
-            try:
-                importlib.import_module("hdf5plugin")  # to import it is to let h5py unpack
-            except ImportError:
-                raise InputError(
-                    f"{path}: packed with {_FILTERS.get(code, f'filter {code}')}, which h5py cannot unpack: "
-                    "pip install hdf5plugin, or repack it with ptrepack --complib=zlib"
-                ) from None
-
-
-def _opened(path: Path) -> h5py.File:
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        raise InputError(f"{path}: not a readable HDF5 file, is it cut short? ({error})") from error
+def _places(
+    path: Path, block: str, names: Sequence[str], shape: tuple[int, ...]
+) -> dict[str, tuple[str, int | None]]:
+    """Block of each column and its place there; a column of its own (`data_columns`) may stand without places."""
+    if shape == () and len(names) == 1:
+        return {names[0]: (block, None)}
+    if shape != (len(names),):
+        raise InputError(f"{path}: {len(names)} names of columns for a block {block} of shape {shape}")
+    return {name: (block, i) for i, name in enumerate(names)}

@@ -1,36 +1,46 @@
 """Tables as Parquet files (extra ``parquet``)."""
 
-from collections.abc import Sequence
+import contextlib
+import json
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from femtobarn.data.source import Arrays, check_columns
+from femtobarn.data.opening import check_file, check_memory, numbers, reading
+from femtobarn.data.source import Arrays, check_columns, check_unique
 from femtobarn.errors import InputError, require
 
 
 class ParquetFile:
-    """Source of the numeric columns of a Parquet file; row groups are read as they are needed.
+    """Source of the columns of a Parquet file; row groups are read as they are needed.
+
+    The index that pandas stores beside its columns is none of them: it numbers the rows.
 
     Raises:
-        InputError: No such file, not Parquet or cut short, or no numeric column.
+        InputError: No such file, not Parquet or cut short, no columns, two of one name, or one that holds no
+            numbers.
         MissingExtraError: pyarrow is not installed.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        file = self._open()
         types = require("pyarrow.types", extra="parquet")
-        schema = file.schema_arrow
-        self.columns = tuple(
-            field.name for field in schema if types.is_integer(field.type) or types.is_floating(field.type)
-        )
-        if not self.columns:
-            raise InputError(f"{path}: expected numeric columns, got {', '.join(schema.names) or 'none'}")
-        groups = range(file.metadata.num_row_groups)
-        self._ends = list(accumulate(file.metadata.row_group(group).num_rows for group in groups))
+        with self._opened() as file:
+            schema = file.schema_arrow
+            check_unique(schema.names, str(path))
+            index = _pandas_index(schema)
+            fields = [field for field in schema if field.name not in index]
+            odd = [f"{field.name} ({field.type})" for field in fields if not _is_number(types, field.type)]
+            if odd or not fields:
+                raise InputError(
+                    f"{path}: expected numeric columns, got {', '.join(odd) or 'none'}: leave out what is no number"
+                )
+            self.columns = tuple(field.name for field in fields)
+            groups = range(file.metadata.num_row_groups)
+            self._ends = list(accumulate(file.metadata.row_group(group).num_rows for group in groups))
 
     def __len__(self) -> int:
         return self._ends[-1] if self._ends else 0
@@ -46,22 +56,43 @@ class ParquetFile:
         starts = [0, *self._ends[:-1]]
         ranges = enumerate(zip(starts, self._ends, strict=False))
         groups = [i for i, (first, end) in ranges if first < stop and end > start]
-        try:
-            table = self._open().read_row_groups(groups, columns=list(columns))
-        except OSError as error:
-            raise InputError(f"{self.path}: cannot be read, is it damaged? ({error})") from error
+        check_memory(8 * len(columns) * sum(self._ends[i] - starts[i] for i in groups), str(self.path))
         before = starts[groups[0]] if groups else start
         rows = slice(start - before, stop - before)
-        return {name: np.array(table[name].to_numpy()[rows]) for name in columns}
+        with self._opened() as file:
+            table = file.read_row_groups(groups, columns=list(columns))
+            found = {name: _values(table[name])[rows] for name in columns}
+        return {name: numbers(np.array(array), f"{self.path}: {name}") for name, array in found.items()}
 
-    def _open(self) -> Any:
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[Any]:
         parquet = require("pyarrow.parquet", extra="parquet")
-        if not self.path.is_file():
-            raise InputError(f"{self.path}: no such file")
-        try:
-            return parquet.ParquetFile(self.path)
-        except (OSError, ValueError) as error:
-            words = " ".join(str(error).split())[:120]
-            raise InputError(
-                f"{self.path}: not a readable Parquet file, is it cut short? ({words})"
-            ) from error
+        check_file(self.path)
+        # A file object, since pyarrow takes no names that are not UTF-8.
+        with (
+            reading(self.path, "Parquet"),
+            self.path.open("rb") as raw,
+            parquet.ParquetFile(raw) as file,
+        ):
+            yield file
+
+
+def _is_number(types: Any, kind: Any) -> bool:
+    return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind))
+
+
+def _values(column: Any) -> np.ndarray:
+    """As NumPy; truth values with gaps would otherwise be objects."""
+    types = require("pyarrow.types", extra="parquet")
+    if types.is_boolean(column.type) and column.null_count:
+        column = column.cast("int8")
+    return np.asarray(column.to_numpy())
+
+
+def _pandas_index(schema: Any) -> set[str]:
+    """Columns that pandas wrote for its index."""
+    told = (schema.metadata or {}).get(b"pandas")
+    index = json.loads(told)["index_columns"] if told else []
+    return {
+        name for name in index if isinstance(name, str)
+    }  # a range is told as a dictionary, without a column

@@ -1,11 +1,14 @@
 """Rows of jagged branches of a ROOT tree, read in pieces."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Int
 
+from femtobarn.data.opening import check_file, numbers, reading
 from femtobarn.data.source import Arrays, check_columns
 from femtobarn.errors import InputError, require
 
@@ -18,8 +21,13 @@ class RootTree:
     Args:
         path: The ROOT file.
         tree: Name of the tree, with or without the directories before it.
-        prefix: Of the branches wanted; their names are given without it.
+        prefix: Of the branches wanted; their names are given without it. Branches within others (``A/A.x``) count
+            by their own name (``A.x``).
         size: A branch, without prefix, that has one number for each object.
+
+    Attributes:
+        columns: Branches without the prefix, and "entry".
+        entries: Number of entries of the tree, those without an object included.
 
     Raises:
         InputError: No such file, not ROOT or cut short, no such tree or branch, several such trees.
@@ -28,18 +36,16 @@ class RootTree:
 
     def __init__(self, path: Path, *, tree: str, prefix: str, size: str) -> None:
         self.path, self._prefix = path, prefix
-        require("uproot", extra="root")
-        with _Readable(path) as file:
-            trees = [key for key in file.keys(cycle=False) if f"/{key}".endswith(f"/{tree}")]
-            if len(trees) != 1:
-                raise InputError(f"{path}: expected one tree {tree}, found {', '.join(trees) or 'none'}")
-            self._tree = trees[0]
-            names = list(map(str, file[self._tree].keys()))  # to iterate gives branches
-            self._branches = [name.removeprefix(prefix) for name in names if name.startswith(prefix)]
-            check_columns([size], self._branches, str(path))
-            counts = _counts(file[self._tree][prefix + size].array())
-        self._ends = np.cumsum(counts)
-        self.columns = (*self._branches, "entry")
+        with opened_root(path) as file:
+            self._tree = tree_name(path, file, tree)
+            names = branch_names(file[self._tree])
+            check_columns([prefix + size], [*names], str(path))
+            self._branch = {
+                name.removeprefix(prefix): branch for name, branch in names.items() if name.startswith(prefix)
+            }
+            counts = _counts(file[self._tree][self._branch[size]].array())
+        self._ends, self.entries = np.cumsum(counts), len(counts)
+        self.columns = (*self._branch, "entry")
 
     def __len__(self) -> int:
         return int(self._ends[-1]) if len(self._ends) else 0
@@ -49,58 +55,79 @@ class RootTree:
         return f"{self.path}, entry {np.searchsorted(self._ends, row, side='right')}"
 
     def read(self, columns: Sequence[str], start: int, stop: int) -> Arrays:
-        """The rows as flat arrays."""
-        check_columns(columns, self.columns, str(self.path))
+        """The rows as flat arrays; of a reference its number.
+
+        Raises:
+            InputError: A branch that holds no numbers, or others per entry than `size`.
+        """
+        full = [self._prefix + name for name in columns if name != "entry"]
+        check_columns(full, [self._prefix + name for name in self.columns[:-1]], str(self.path))
         stop = max(min(stop, len(self)), start)
         first = int(np.searchsorted(self._ends, start, side="right"))
         last = int(np.searchsorted(self._ends, stop, side="left")) + 1
         before = int(self._ends[first - 1]) if first else 0
         rows = slice(start - before, stop - before)
-        branches = {name: self._prefix + name for name in columns if name != "entry"}
-        with _Readable(self.path) as file:
-            tree = file[self._tree]
-            read = {
-                name: tree[branch].array(entry_start=first, entry_stop=last)
-                for name, branch in branches.items()
-            }
-        found = {name: _flat(array)[rows] for name, array in read.items()}
-        if "entry" in columns:
-            counts = np.diff(self._ends[first:last], prepend=before)
-            found["entry"] = np.repeat(np.arange(first, first + len(counts)), counts)[rows]
+        counts = np.diff(self._ends[first:last], prepend=before)
+        found = {"entry": np.repeat(np.arange(first, first + len(counts)), counts)[rows]}
+        with opened_root(self.path) as file:
+            for name in dict.fromkeys(columns):
+                if name != "entry":
+                    branch = file[self._tree][self._branch[name]]
+                    array = branch.array(entry_start=first, entry_stop=last)
+                    found[name] = self._flat(name, array, counts, first)[rows]
         return {name: found[name] for name in columns}
 
-
-class _Readable:
-    """An open ROOT file; whatever uproot stumbles over in it becomes one line."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> Any:
-        if not self._path.is_file():
-            raise InputError(f"{self._path}: no such file")
-        uproot = require("uproot", extra="root")
-        try:
-            self._file = uproot.open(self._path)
-        except Exception as error:
-            raise self._told(error) from error
-        return self._file
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        self._file.close()
-        if isinstance(error, Exception) and not isinstance(error, InputError):
-            raise self._told(error) from error
-
-    def _told(self, error: Exception) -> InputError:
-        words = " ".join(str(error).split())[:120]
-        return InputError(f"{self._path}: not a readable ROOT file, is it cut short? ({words})")
+    def _flat(self, name: str, array: Any, counts: Int[np.ndarray, " entry"], first: int) -> np.ndarray:
+        """Objects of all entries in a row, which must be those that the other branches have."""
+        awkward = require("awkward", extra="root")
+        if "ref" in awkward.fields(array):  # a TRef: what it refers to has this number
+            array = array["ref"]
+        found = _counts(array)
+        if not np.array_equal(found, counts):
+            at = int(np.argmax(found != counts)) if len(found) == len(counts) else 0
+            raise InputError(
+                f"{self.path}, entry {first + at}: {self._prefix}{name} has another number of objects than the rest"
+            )
+        flat = np.asarray(awkward.flatten(array) if array.ndim > 1 else array)
+        if flat.ndim != 1:
+            raise InputError(
+                f"{self.path}: expected one number for each object in {self._prefix}{name}, got {flat.shape[1:]}"
+            )
+        return numbers(flat, f"{self.path}: {self._prefix}{name}")
 
 
-def _counts(array: Any) -> np.ndarray:
+@contextlib.contextmanager
+def opened_root(path: Path) -> Iterator[Any]:
+    """Open a ROOT file; whatever uproot stumbles over inside becomes one line about the file.
+
+    Raises:
+        InputError: No such file, not ROOT, or damaged.
+        MissingExtraError: uproot is not installed.
+    """
+    uproot = require("uproot", extra="root")
+    check_file(path)
+    with reading(path, "ROOT"), uproot.open(path) as file:
+        yield file
+
+
+def tree_name(path: Path, file: Any, tree: str) -> str:
+    """The one tree of this name, with the directories before it.
+
+    Raises:
+        InputError: There is none, or there are several.
+    """
+    found: list[str] = [key for key in file.keys(cycle=False) if f"/{key}".endswith(f"/{tree}")]
+    if len(found) != 1:
+        raise InputError(f"{path}: expected one tree {tree}, found {', '.join(found) or 'none'}")
+    return found[0]
+
+
+def branch_names(tree: Any) -> dict[str, str]:
+    """Names of a tree's branches, and the same with those of the branches they are in."""
+    keys = map(str, tree.keys())  # to iterate the tree gives branches
+    return {key.rsplit("/", 1)[-1]: key for key in keys}
+
+
+def _counts(array: Any) -> Int[np.ndarray, " entry"]:
     awkward = require("awkward", extra="root")
     return np.asarray(awkward.num(array)) if array.ndim > 1 else np.ones(len(array), np.int64)
-
-
-def _flat(array: Any) -> np.ndarray:
-    awkward = require("awkward", extra="root")
-    return np.asarray(awkward.flatten(array) if array.ndim > 1 else array)

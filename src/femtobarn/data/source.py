@@ -118,3 +118,12 @@ def check_columns(wanted: Sequence[str], known: Sequence[str], place: str) -> No
     for name in wanted:
         if name not in known:
             raise InputError(f"{place}: no column {name!r}; {nearest(name, known)}")
+
+
+def check_unique(names: Sequence[str], place: str) -> None:
+    """Raise an InputError that names the first column of which there are two: which one is meant?"""
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(
+                f"{place}: {names.count(name)} columns of the name {name!r}, expected one of each"
+            )

@@ -56,9 +56,12 @@ def open_regions(path: str | Path) -> InMemory:
     Raises:
         InputError: No such file, another layout, or counts outside 0 to 1023.
     """
-    file = Hdf5File(Path(path))
+    file = Hdf5File(Path(path), known=[*FILE_NAMES.values()])
     if "CaloRegions" not in file.columns:
-        raise InputError(f"{path}: expected a data set CaloRegions, got {', '.join(file.columns)}")
+        raise InputError(f"{path}: expected a data set CaloRegions, got {', '.join(file.names)}")
+    for name in FILE_NAMES.values():
+        if name != "CaloRegions" and file.shapes.get(name, ()) != ():
+            raise InputError(f"{path}: expected one number a crossing in {name}, got {file.shapes[name]}")
     known = {ours: theirs for ours, theirs in FILE_NAMES.items() if theirs in file.columns}
     read = file.read(list(known.values()), 0, len(file))
     columns = {ours: read[theirs] for ours, theirs in known.items()}

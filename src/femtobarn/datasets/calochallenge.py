@@ -14,7 +14,10 @@ import numpy as np
 from jaxtyping import Float
 
 from femtobarn.data.cache import write_whole
+from femtobarn.data.hdf5 import Hdf5File
 from femtobarn.data.hdf5_output import new_hdf5
+from femtobarn.data.kind import Kind, kind_attributes
+from femtobarn.data.opening import as_float32, given_files
 from femtobarn.data.source import Arrays, Concatenated, FileSource, InMemory, Source, check_columns
 from femtobarn.errors import InputError
 from femtobarn.physics.voxels import GEOMETRIES, VoxelGeometry, geometry
@@ -84,11 +87,8 @@ def open_showers(
         InputError: What is wrong, with the file.
     """
     voxels = geometry(dataset)
-    if isinstance(files, str | Path):
-        files = _in_folder(Path(files)) if Path(files).is_dir() else [files]
-    if not files:
-        raise InputError("expected at least one file of showers, got none")
-    parts: list[FileSource] = [ShowerFile(Path(file), voxels, unit=unit) for file in files]
+    paths = given_files(files, ".h5", ".hdf5")
+    parts: list[FileSource] = [ShowerFile(path, voxels, unit=unit) for path in paths]
     return parts[0] if len(parts) == 1 else Concatenated(parts)
 
 
@@ -109,22 +109,20 @@ class ShowerFile:
 
     def __init__(self, path: Path, voxels: VoxelGeometry, *, unit: Unit | None = None) -> None:
         self.path, self.geometry = path, voxels
-        self._factor = np.float32(1000 if unit == "GeV" else 1)
-        with _opened(path) as file:
-            check_columns([_ENERGIES, _SHOWERS], list(file), str(path))
-            shape, energies = file[_SHOWERS].shape, file[_ENERGIES].shape
-            if len(shape) != 2 or shape[1] != voxels.voxels:
-                raise InputError(f"{path}: {_other_geometry(shape, voxels)}")
-            if energies not in ((shape[0], 1), (shape[0],)):
-                raise InputError(
-                    f"{path}: expected an incident energy for each of {shape[0]} showers, got {energies}"
-                )
-            self._rows: int = shape[0]
-            incident = _read(file, _ENERGIES, slice(0, None), path).reshape(-1)
-        self._check_energies(incident, unit)
+        self._factor = 1000.0 if unit == "GeV" else 1.0
+        self._file = Hdf5File(path, known=(_ENERGIES, _SHOWERS))
+        check_columns([_ENERGIES, _SHOWERS], self._file.names, str(path))
+        energies, shape = (self._file.shapes[name] for name in (_ENERGIES, _SHOWERS))
+        if shape != (voxels.voxels,):
+            raise InputError(f"{path}: {_other_geometry((len(self), *shape), voxels)}")
+        if energies not in ((1,), ()):
+            raise InputError(
+                f"{path}: expected an incident energy for each of {len(self)} showers, got {(len(self), *energies)}"
+            )
+        self._check_energies(self._incident(0, len(self)), unit)
 
     def __len__(self) -> int:
-        return self._rows
+        return len(self._file)
 
     def where(self, row: int) -> str:
         """File and row, counted from 0."""
@@ -137,17 +135,19 @@ class ShowerFile:
             InputError: A voxel whose energy is negative or not finite.
         """
         check_columns(columns, self.columns, str(self.path))
-        rows = slice(start, max(start, min(stop, self._rows)))
         found = {}
-        with _opened(self.path) as file:
-            if "energies" in columns:
-                incident = _read(file, _ENERGIES, rows, self.path).reshape(-1)
-                found["energies"] = incident.astype(np.float32, copy=False) * self._factor
-            if "showers" in columns:
-                showers = _read(file, _SHOWERS, rows, self.path).astype(np.float32, copy=False)
-                self._check_voxels(showers, start)
-                found["showers"] = showers if self._factor == 1 else showers * self._factor
+        if "energies" in columns:
+            found["energies"] = self._incident(start, stop)
+        if "showers" in columns:
+            showers = self._file.read((_SHOWERS,), start, stop)[_SHOWERS]
+            showers = as_float32(showers if self._factor == 1 else showers * self._factor)
+            self._check_voxels(showers, start)
+            found["showers"] = showers
         return {name: found[name] for name in columns}
+
+    def _incident(self, start: int, stop: int) -> np.ndarray:
+        """Energies in MeV."""
+        return as_float32(self._file.read((_ENERGIES,), start, stop)[_ENERGIES].reshape(-1) * self._factor)
 
     def _check_energies(self, incident: Float[np.ndarray, " shower"], unit: Unit | None) -> None:
         if not len(incident):
@@ -156,9 +156,8 @@ class ShowerFile:
         if wrong.any():
             row = int(wrong.argmax())
             raise InputError(f"{self.where(row)}: expected an incident energy above 0, got {incident[row]}")
-        known, low, high = PUBLISHED_SETS[self.geometry.name], float(incident.min()), float(incident.max())
-        # A tenth leaves room for own samples that begin below the published ones.
-        if unit is None and low < 0.1 * known.lowest and 1000 * high <= 1.01 * known.highest:
+        if unit is None and _may_be_gev(incident, PUBLISHED_SETS[self.geometry.name]):
+            low, high, known = incident.min(), incident.max(), PUBLISHED_SETS[self.geometry.name]
             raise InputError(
                 f"{self.path}: incident energies of {low:.4g} to {high:.4g} look like GeV, expected MeV "
                 f"({known.lowest:g} to {known.highest:g} as published); say which: unit MeV or GeV"
@@ -176,7 +175,11 @@ class ShowerFile:
 
 
 def write_showers(
-    path: str | Path, energies: Float[np.ndarray, " shower"], showers: Float[np.ndarray, "shower voxel"]
+    path: str | Path,
+    energies: Float[np.ndarray, " shower"],
+    showers: Float[np.ndarray, "shower voxel"],
+    *,
+    kind: Kind | None = None,
 ) -> None:
     """Write showers in the published layout, as float32: any tool made for the challenge reads the file.
 
@@ -184,14 +187,18 @@ def write_showers(
         path: File to write; it appears when it is complete.
         energies: Incident energies in MeV.
         showers: Energies of the voxels in MeV.
+        kind: What they are, which the file then says; where it is not said, `evaluate showers` does not take them
+            for real ones by itself.
 
     Raises:
         InputError: Not as many energies as showers, or the file cannot be written.
     """
-    write_pieces(path, [(energies, showers)])
+    write_pieces(path, [(energies, showers)], kind=kind)
 
 
-def write_pieces(path: str | Path, pieces: Iterable[tuple[np.ndarray, np.ndarray]]) -> None:
+def write_pieces(
+    path: str | Path, pieces: Iterable[tuple[np.ndarray, np.ndarray]], *, kind: Kind | None = None
+) -> None:
     """As `write_showers`, from pieces (energies, showers) of a sample that need not fit in memory.
 
     Raises:
@@ -200,6 +207,7 @@ def write_pieces(path: str | Path, pieces: Iterable[tuple[np.ndarray, np.ndarray
 
     def write(unfinished: Path) -> None:
         with new_hdf5(unfinished) as file:
+            file.attrs.update(kind_attributes(kind))
             for energies, showers in pieces:
                 _append(file, np.asarray(energies).reshape(-1), np.asarray(showers))
             if not len(file):
@@ -284,33 +292,20 @@ def _append(file: h5py.File, energies: np.ndarray, showers: np.ndarray) -> None:
         file[name][before:] = table
 
 
+def _may_be_gev(incident: Float[np.ndarray, " shower"], known: PublishedSet) -> bool:
+    """Whether energies, be they of a whole sample or of a part of its range, may have been written in GeV.
+
+    As MeV they would then all be near or below the lowest published one. Only in data set 1 is there room for both;
+    its energies are powers of two in MeV, which in GeV they are not.
+    """
+    if 1000 * float(incident.max()) > 1.01 * known.highest:
+        return False
+    power = np.log2(incident.astype(np.float64))
+    discrete = np.abs(power - np.round(power)).max() < 1e-4
+    return not (discrete and incident.min() >= 0.99 * known.lowest and known.lowest == 2.0**8)
+
+
 def _other_geometry(shape: tuple[int, ...], wanted: VoxelGeometry) -> str:
     fitting = [each.name for each in GEOMETRIES.values() if shape[1:] == (each.voxels,)]
     told = f"that is data set {fitting[0]}" if fitting else "no data set of the challenge has so many"
     return f"expected showers of {wanted.voxels} voxels (data set {wanted.name}), got {shape}: {told}"
-
-
-def _in_folder(folder: Path) -> list[Path]:
-    found = sorted(file for file in folder.iterdir() if file.suffix in (".h5", ".hdf5"))
-    if not found:
-        raise InputError(f"{folder}: the folder holds no file that ends in .h5 or .hdf5")
-    return found
-
-
-def _read(file: h5py.File, name: str, rows: slice, path: Path) -> np.ndarray:
-    try:
-        found: np.ndarray = file[name][rows]
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read, is it damaged? ({error})") from error
-    if found.dtype.kind not in "fiu":
-        raise InputError(f"{path}: expected numbers in {name}, got {found.dtype}")
-    return found
-
-
-def _opened(path: Path) -> h5py.File:
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        raise InputError(f"{path}: not a readable HDF5 file, is it cut short? ({error})") from error

@@ -16,6 +16,7 @@ from jaxtyping import Float32, Float64, Int, Int32
 from femtobarn.data.cache import write_whole
 from femtobarn.data.hdf5 import Hdf5File
 from femtobarn.data.hdf5_output import new_hdf5
+from femtobarn.data.opening import as_float32, given_files
 from femtobarn.data.source import Arrays, Concatenated, FileSource, Source, check_columns, stream
 from femtobarn.errors import InputError
 from femtobarn.physics.calorimeter_cells import ECAL, ECAL_CELLS, FEATURES, HCAL, SAMPLING_WEIGHTS, features
@@ -149,7 +150,8 @@ def open_showers(files: Sequence[str | Path]) -> Source:
     """
     if not files:
         raise InputError("expected at least one file of showers, got none")
-    parts: list[FileSource] = [_File(file) for given in files for file in expanded(given)]
+    paths = given_files([file for given in files for file in expanded(given)])
+    parts: list[FileSource] = [_File(file) for file in paths]
     return parts[0] if len(parts) == 1 else Concatenated(parts)
 
 
@@ -293,8 +295,8 @@ class _File:
     """One file in the published layout under our names."""
 
     def __init__(self, path: Path) -> None:
-        self._file = Hdf5File(path)
-        check_columns(("ECAL",), self._file.columns, str(path))
+        self._file = Hdf5File(path, known=(*_LAYOUT.values(), "target"))
+        check_columns(("ECAL",), self._file.names, str(path))
         if not {"energy", "target"} & set(self._file.columns):
             raise InputError(f"{path}: no column 'energy' nor 'target': are these LCD showers?")
         known = [name for name in ("pdg", *_ANGLES) if _LAYOUT[name] in self._file.columns]
@@ -302,13 +304,22 @@ class _File:
         self._window = self._shape(path, "ECAL", (ECAL, (25, 25, 25)))
         if "HCAL" in self._file.columns:
             self._shape(path, "HCAL", (HCAL,))
+        for name in known:
+            self._shape(path, _LAYOUT[name], ((), (1,)))  # some files have (N, 1)
+        if "energy" in self._file.columns:
+            self._shape(path, "energy", ((), (1,)))
+        elif len(target := self._file.shapes["target"]) != 1 or target[0] < 2:
+            raise InputError(
+                f"{path}: expected the energy in column 1 of 'target', got {target} numbers a shower"
+            )
 
     def _shape(self, path: Path, name: str, wanted: tuple[tuple[int, ...], ...]) -> tuple[int, ...]:
-        found = self._file.read((name,), 0, 1)[name].shape[1:]
+        found = self._file.shapes[name]
         if found not in wanted:
             shapes = " or ".join(map(str, wanted))
-            raise InputError(f"{path}: expected cells {name} of shape {shapes} a shower, got {found}")
-        return tuple(found)
+            cells = "cells " if name in ("ECAL", "HCAL") else ""
+            raise InputError(f"{path}: expected {cells}{name} of shape {shapes} a shower, got {found}")
+        return found
 
     def __len__(self) -> int:
         return len(self._file)
@@ -324,19 +335,27 @@ class _File:
 
     def _read(self, name: str, start: int, stop: int) -> np.ndarray:
         if name == "ecal":
-            cells = self._file.read(("ECAL",), start, stop)["ECAL"].astype(np.float32)
+            cells = as_float32(self._file.read(("ECAL",), start, stop)["ECAL"])
             edge = (ECAL[0] - self._window[0]) // 2
             return np.pad(cells, ((0, 0), (edge, edge), (edge, edge), (0, 0)))
         if name == "hcal" and "HCAL" not in self._file.columns:
             rows = max(min(stop, len(self)) - start, 0)
             return np.zeros((rows, *HCAL), np.float32)
         if name == "energy" and "energy" not in self._file.columns:
-            return self._file.read(("target",), start, stop)["target"][:, 1].astype(np.float64)
+            target = self._file.read(("target",), start, stop)["target"][:, 1]
+            return self._finite("target", target, start).astype(np.float64)
         stored = self._file.read((_LAYOUT[name],), start, stop)[_LAYOUT[name]]
         if name == "hcal":
-            return stored.astype(np.float32)
-        flat = stored.reshape(len(stored))  # some files have (N, 1)
-        return flat.astype(np.int32 if name == "pdg" else np.float64)
+            return as_float32(stored)
+        return self._finite(_LAYOUT[name], stored.reshape(len(stored)), start).astype(
+            np.int32 if name == "pdg" else np.float64
+        )
+
+    def _finite(self, name: str, column: np.ndarray, start: int) -> np.ndarray:
+        if not np.isfinite(column).all():
+            row = int(np.flatnonzero(~np.isfinite(column))[0])
+            raise InputError(f"{self.where(start + row)}: {name} is {column[row]}, expected a finite number")
+        return column
 
 
 def _hits(first: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

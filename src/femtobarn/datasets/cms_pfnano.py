@@ -1,16 +1,20 @@
-"""CMS full simulation with particle-flow and generator candidates: NanoAOD files with ``PFCands`` ("PFNano").
+"""CMS full simulation with particle-flow and generator candidates: NanoAOD files with such ("PFNano").
 
 A file has per event what the generator made (`generator_particles`, without pile-up), what the detector made of
-it (`particle_flow`, with pile-up), and the jets of both with links to their candidates (`jets`).
+it (`particle_flow`, with pile-up), and the jets of both with links to their candidates (`jets`). Branches have other
+names by version: ``PFCands_``, ``FatJetPFCands_pFCandsIdx`` in PFNano of NanoAOD 9, ``PFCand_``,
+``FatJetPFCand_pfCandIdx`` in NanoAOD 15, which lists the candidates of AK8 jets for everybody and has PUPPI weights in
+the momenta. NanoAOD 12 and others without candidates are refused with the branches looked for.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from femtobarn.data.collections import Collection, read_collection
+from femtobarn.data.collections import Collection, branches, finite, read_collection
 from femtobarn.errors import InputError
 from femtobarn.physics.vectors import cartesian
 from femtobarn.simulate.particles import Particles
@@ -22,7 +26,11 @@ SAMPLE = "github.com/scikit-hep/coffea, tests/samples/pfnano.root (commit 060992
 COLUMNS = (
     ("GenCands_pt, eta, phi, mass", "GeV, rad", "stable particles of the hard collision, no pile-up"),
     ("GenCands_charge, pdgId", "", "their charge and PDG code"),
-    ("PFCands_pt, eta, phi, mass", "GeV, rad", "particle-flow candidates, pile-up included"),
+    (
+        "PFCands_pt, eta, phi, mass",
+        "GeV, rad",
+        "particle-flow candidates, pile-up included; PFCand_ in NanoAOD 15",
+    ),
     ("PFCands_charge, pdgId", "", "their charge and kind"),
     ("PFCands_puppiWeight", "", "probability of not being pile-up (PUPPI); 0 or 1 for tracks"),
     ("GenJetAK8_pt, eta, phi, mass", "GeV, rad", "generator jets, anti-kT R = 0.8; GenJet_ the same for 0.4"),
@@ -32,15 +40,22 @@ COLUMNS = (
         "PUPPI jets, corrected; uncorrected: pt (1 - rawFactor)",
     ),
     ("GenFatJetCands_, FatJetPFCands_", "", "links: jetIdx, pFCandsIdx; GenJetCands_, JetPFCands_ for 0.4"),
+    ("FatJetPFCand_", "", "the same in NanoAOD 15: jetIdx, pfCandIdx"),
 )
 
-#: Branches of jets, of their links, and of the candidates linked to.
-_JETS = {
-    "FatJet": ("FatJetPFCands_", "PFCands_"),
-    "Jet": ("JetPFCands_", "PFCands_"),
-    "GenJetAK8": ("GenFatJetCands_", "GenCands_"),
-    "GenJet": ("GenJetCands_", "GenCands_"),
+#: Prefixes of candidates, by version; the first whose branches are there is taken.
+_FLOW = ("PFCands_", "PFCand_")
+_GENERATOR = ("GenCands_",)
+#: Of jets: prefix and column of their links, and the candidates that these lead to.
+_LINKS = {
+    "FatJet": (("FatJetPFCands_", "pFCandsIdx", "PFCands_"), ("FatJetPFCand_", "pfCandIdx", "PFCand_")),
+    "Jet": (("JetPFCands_", "pFCandsIdx", "PFCands_"), ("JetPFCand_", "pfCandIdx", "PFCand_")),
+    "GenJetAK8": (("GenFatJetCands_", "pFCandsIdx", "GenCands_"),),
+    "GenJet": (("GenJetCands_", "pFCandsIdx", "GenCands_"),),
 }
+#: Charges of the kinds of candidates; the others are neutral.
+_CHARGED = {211: 1, 11: -1, 13: -1}
+_TREE = "Events"
 _KINEMATICS = ("pt", "eta", "phi", "mass")
 
 
@@ -68,45 +83,50 @@ def generator_particles(path: str | Path) -> Particles:
         InputError: What is wrong with the file.
         MissingExtraError: uproot is not installed.
     """
-    return _particles(path, "GenCands_")[0]
+    return _particles(path, _found(path, _GENERATOR, "candidates of the generator"))[0]
 
 
 def particle_flow(path: str | Path) -> ParticleFlow:
     """Reconstructed candidates, those of pile-up included, and their PUPPI weights; all start at 0.
 
+    In NanoAOD 15 these are the candidates of AK8 jets, and their momenta are weighted already: the weights are 1.
+
     Raises:
-        InputError: What is wrong with the file.
+        InputError: What is wrong with the file, or that it has no candidates.
         MissingExtraError: uproot is not installed.
     """
-    particles, found = _particles(path, "PFCands_", "puppiWeight")
-    return ParticleFlow(particles, found.columns["puppiWeight"].astype(np.float64))
+    prefix = _found(path, _FLOW, "candidates of particle flow")
+    weighted = f"{prefix}puppiWeight" not in branches(path, tree=_TREE)
+    particles, found = _particles(path, prefix, *(() if weighted else ("puppiWeight",)))
+    puppi = np.ones(len(particles.pdg)) if weighted else found.columns["puppiWeight"].astype(np.float64)
+    return ParticleFlow(particles, puppi)
 
 
 def jets(path: str | Path, kind: Literal["FatJet", "Jet", "GenJetAK8", "GenJet"]) -> Jets:
     """Jets of one kind with their links.
 
     Raises:
-        InputError: What is wrong with the file, or with a link in it.
+        InputError: What is wrong with the file, or with a link in it, or that it has none.
         MissingExtraError: uproot is not installed.
     """
-    prefix, linked = _JETS[kind]
+    prefix = _found(path, [name for name, _, _ in _LINKS[kind]], f"links from {kind} to candidates", "jetIdx")
+    index, linked = next(rest for name, *rest in _LINKS[kind] if name == prefix)
     reconstructed = not kind.startswith("Gen")
     columns = (*_KINEMATICS, *(("rawFactor",) if reconstructed else ()))
-    members = read_collection(path, tree="Events", prefix=linked, columns=("pt",))
-    events = len(members.offset) - 1
-    found = read_collection(path, tree="Events", prefix=f"{kind}_", columns=columns, events=events)
-    links = read_collection(
-        path, tree="Events", prefix=prefix, columns=("jetIdx", "pFCandsIdx"), events=events
-    )
-    momentum, raw = cartesian(found.stack(*_KINEMATICS)), np.ones(len(found.columns["pt"]))
+    members = read_collection(path, tree=_TREE, prefix=linked, columns=("pt",))
+    found = read_collection(path, tree=_TREE, prefix=f"{kind}_", columns=columns)
+    links = read_collection(path, tree=_TREE, prefix=prefix, columns=("jetIdx", index))
+    momentum, raw = _momenta(path, found, kind), np.ones(len(found.columns["pt"]))
     if reconstructed:
         raw -= found.columns["rawFactor"]
-    jet, candidate = links.columns["jetIdx"].astype(np.int64), links.columns["pFCandsIdx"].astype(np.int64)
+    jet, candidate = (links.columns[name].astype(np.int64) for name in ("jetIdx", index))
     real = jet >= 0  # links of jets below the file's threshold are kept with -1
     event = links.event[real]
-    jet, candidate = jet[real] + found.offset[event], candidate[real] + members.offset[event]
-    if (jet >= found.offset[event + 1]).any() or (candidate >= members.offset[event + 1]).any():
-        raise InputError(f"{path}: {prefix}jetIdx or pFCandsIdx points beyond its event")
+    jet, candidate = jet[real] + found.offset[event], candidate[real]
+    inside = (jet < found.offset[event + 1]) & (candidate >= 0)
+    candidate = candidate + members.offset[event]
+    if not (inside & (candidate < members.offset[event + 1])).all():
+        raise InputError(f"{path}: {prefix}jetIdx or {index} points beyond its event")
     return Jets(found.offset, momentum * raw[:, None], 1 / raw, jet, candidate)
 
 
@@ -118,15 +138,39 @@ def describe() -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
+def _momenta(path: str | Path, found: Collection, name: str) -> Float[np.ndarray, "object 4"]:
+    with np.errstate(over="ignore", invalid="ignore"):
+        momentum = cartesian(found.stack(*_KINEMATICS))
+    return finite(momentum, f"{path}: {name}")
+
+
+def _found(path: str | Path, prefixes: Sequence[str], what: str, column: str = "pt") -> str:
+    """Which of the prefixes the file has branches of.
+
+    Raises:
+        InputError: None of them.
+    """
+    there = branches(path, tree=_TREE)
+    for prefix in prefixes:
+        if f"{prefix}{column}" in there:
+            return prefix
+    wanted = " or ".join(f"{prefix}{column}" for prefix in prefixes)
+    raise InputError(
+        f"{path}: no {what}: expected a branch {wanted}; PFNano has them, NanoAOD from version 15 on those "
+        "of AK8 jets in particle flow"
+    )
+
+
 def _particles(path: str | Path, prefix: str, *others: str) -> tuple[Particles, Collection]:
-    """Particles of a collection, and all that was read of it."""
-    columns = (*_KINEMATICS, "charge", "pdgId", *others)
-    found = read_collection(path, tree="Events", prefix=prefix, columns=columns)
+    """Particles of a collection, and all that was read of it; charges by the kind where they are not given."""
+    charged = f"{prefix}charge" in branches(path, tree=_TREE)
+    columns = (*_KINEMATICS, "pdgId", *(("charge",) if charged else ()), *others)
+    found = read_collection(path, tree=_TREE, prefix=prefix, columns=columns)
+    pdg = found.columns["pdgId"].astype(np.int64)
+    size = np.select([np.abs(pdg) == kind for kind in _CHARGED], list(_CHARGED.values()), 0)
+    charge = found.columns["charge"] if charged else np.sign(pdg) * size
+    momentum = _momenta(path, found, prefix)
     particles = Particles(
-        found.offset,
-        found.columns["pdgId"].astype(np.int64),
-        found.columns["charge"].astype(np.float64),
-        cartesian(found.stack(*_KINEMATICS)),
-        np.zeros((len(found.columns["pt"]), 4)),
+        found.offset, pdg, charge.astype(np.float64), momentum, np.zeros((len(momentum), 4))
     )
     return particles, found

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from femtobarn.data.collections import Collection, read_collection
+from femtobarn.data.collections import Collection, finite, read_collection
 from femtobarn.errors import InputError
 from femtobarn.physics.vectors import cartesian
 from femtobarn.simulate.particles import Particles
@@ -66,12 +66,13 @@ def tracks(path: str | Path, kind: Literal["Track", "EFlowTrack"] = "Track") -> 
     """
     generator = _generator(path, "fUniqueID")
     columns = ("PT", "Eta", "Phi", "PID", "Charge", "XOuter", "YOuter", "ZOuter", "Particle")
-    found = _read(path, kind, columns, events=len(generator.offset) - 1)
+    found = _read(path, kind, columns)
     code = np.abs(found.columns["PID"])
     mass = np.select([code == lepton for lepton in _MASS], list(_MASS.values()), _PION)
     pt, eta, phi = found.stack("PT", "Eta", "Phi").T
     eta = np.where(pt > 0, eta, 0)  # energy flow may scale a track to nothing, with eta = 1000
-    momentum = cartesian(np.stack((pt, eta, phi, mass), axis=1))
+    with np.errstate(over="ignore", invalid="ignore"):
+        momentum = finite(cartesian(np.stack((pt, eta, phi, mass), axis=1)), f"{path}: {kind}")
     charge = found.columns["Charge"].astype(np.float64)
     lepton = np.isin(code, list(_MASS))
     pdg = np.where(lepton, found.columns["PID"], 211 * np.sign(charge)).astype(np.int64)
@@ -87,11 +88,12 @@ def neutrals(path: str | Path, kind: Literal["EFlowPhoton", "EFlowNeutralHadron"
         InputError: What is wrong with the file.
         MissingExtraError: uproot is not installed.
     """
-    events = len(_generator(path).offset) - 1
-    found = _read(path, kind, ("E", "Eta", "Phi"), events=events)
+    found = _read(path, kind, ("E", "Eta", "Phi"))
     energy, eta, phi = found.stack("E", "Eta", "Phi").T
     rows = len(energy)
-    momentum = cartesian(np.stack((energy / np.cosh(eta), eta, phi, np.zeros(rows)), axis=1))
+    with np.errstate(over="ignore", invalid="ignore"):
+        parts = np.stack((energy / np.cosh(eta), eta, phi, np.zeros(rows)), axis=1)
+        momentum = finite(cartesian(parts), f"{path}: {kind}")
     code = 22 if kind == "EFlowPhoton" else 130
     return Particles(found.offset, np.full(rows, code), np.zeros(rows), momentum, np.zeros((rows, 4)))
 
@@ -108,8 +110,8 @@ def _generator(path: str | Path, *columns: str) -> Collection:
     return _read(path, "Particle", ("Status", *columns))
 
 
-def _read(path: str | Path, kind: str, columns: tuple[str, ...], events: int | None = None) -> Collection:
-    return read_collection(path, tree=_TREE, prefix=f"{kind}/{kind}.", columns=columns, events=events)
+def _read(path: str | Path, kind: str, columns: tuple[str, ...]) -> Collection:
+    return read_collection(path, tree=_TREE, prefix=f"{kind}.", columns=columns)
 
 
 def _linked(path: str | Path, found: Collection, generator: Collection) -> np.ndarray:
@@ -119,10 +121,10 @@ def _linked(path: str | Path, found: Collection, generator: Collection) -> np.nd
         return (event.astype(np.uint64) << np.uint64(32)) | number.astype(np.uint64)
 
     known = key(generator.event, generator.columns["fUniqueID"])
-    wanted = key(found.event, found.columns["Particle"]["ref"])
+    wanted = key(found.event, found.columns["Particle"])
     order = np.argsort(known)
-    place = order[np.minimum(np.searchsorted(known, wanted, sorter=order), len(known) - 1)]
-    if (known[place] != wanted).any():
+    place = np.append(order, -1)[np.searchsorted(known, wanted, sorter=order)]  # -1 beyond the last
+    if (place < 0).any() or (known[place] != wanted).any():
         raise InputError(f"{path}: a track refers to a particle that is not in its event")
     stable = generator.columns["Status"] == 1
     return np.where(stable, np.cumsum(stable) - 1, -1)[place]

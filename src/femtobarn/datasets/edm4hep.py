@@ -1,15 +1,18 @@
 """Events in EDM4hep (podio): tree ``events`` with generator particles and reconstructed particles.
 
-Branches are those of EDM4hep before version 1 (``MCRecoAssociations``), as in the FCC samples of 2023.
+Read are the files of three generations, as the FCC samples have them: links in ``MCRecoAssociations#0``, ``#1`` (podio
+before 0.17), in ``_MCRecoAssociations_rec``, ``_sim`` (EDM4hep before 1), in ``_MCRecoAssociations_from``, ``_to`` and
+the kind of a particle in ``PDG`` instead of ``type`` (EDM4hep 1). Where ``type`` is 0, as in the samples of spring
+2021, a neutral particle is what the cluster is that it is made of: in ``EFlowPhoton`` or in ``EFlowNeutralHadron``.
 """
 
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 
-from femtobarn.data.collections import Collection, read_collection
+from femtobarn.data.collections import Collection, branches, finite, read_collection
 from femtobarn.errors import InputError
 from femtobarn.simulate.particles import Particles
 
@@ -25,11 +28,25 @@ COLUMNS = (
     ("Particle: momentum, mass", "GeV", "their momentum"),
     ("Particle: vertex, time", "mm, ns", "where they start"),
     ("ReconstructedParticles: energy, momentum", "GeV", "what the detector made of them"),
-    ("ReconstructedParticles: type, charge", "", "code 0 (track), 22 or 130; charge"),
-    ("MCRecoAssociations#0, #1", "", "links from reconstructed to generator particles"),
+    ("ReconstructedParticles: type or PDG, charge", "", "code 0 (track), 22 or 130; charge"),
+    ("ReconstructedParticles#0, EFlow...: energy", "", "clusters that tell what neutrals of type 0 are"),
+    (
+        "MCRecoAssociations#0, #1",
+        "",
+        "links from reconstructed to generator particles; names of later versions above",
+    ),
 )
 
 _TREE = "events"
+_PARTICLES = "ReconstructedParticles"
+#: Branches of the two ends of a link, and of the clusters of a particle, by generation; the latest first.
+_LINKS = (
+    ("_MCRecoAssociations_from", "_MCRecoAssociations_to"),
+    ("_MCRecoAssociations_rec", "_MCRecoAssociations_sim"),
+    ("MCRecoAssociations#0", "MCRecoAssociations#1"),
+)
+_CLUSTERS = ("_ReconstructedParticles_clusters", "ReconstructedParticles#0")
+_NEUTRAL = {"EFlowPhoton": 22, "EFlowNeutralHadron": 130}
 _C = 299.792458  # mm/ns
 
 
@@ -57,14 +74,19 @@ def reconstructed(path: str | Path) -> Reconstructed:
         InputError: What is wrong with the file, or with a link in it.
         MissingExtraError: uproot is not installed.
     """
-    generator, every = _generator(path), _every(path)
-    columns = ("type", "charge", "energy", "momentum.x", "momentum.y", "momentum.z")
-    found = _read(path, "ReconstructedParticles", columns, events=every.events)
-    charge, code = found.columns["charge"].astype(np.float64), found.columns["type"].astype(np.int64)
-    pdg = np.where(charge != 0, 211 * np.sign(charge).astype(np.int64), code)
+    generator, every, there = _generator(path), _every(path), branches(path, tree=_TREE)
+    kind = "PDG" if f"{_PARTICLES}.PDG" in there else "type"
+    columns = (kind, "charge", "energy", "momentum.x", "momentum.y", "momentum.z")
+    found = _read(path, _PARTICLES, columns)
+    charge, code = found.columns["charge"].astype(np.float64), found.columns[kind].astype(np.int64)
+    nameless = (charge == 0) & (code == 0)
+    if nameless.any():
+        code[nameless] = _of_clusters(path, found, nameless, there)
+    pdg = np.where((charge != 0) & (code == 0), 211 * np.sign(charge).astype(np.int64), code)
     momentum = found.stack("energy", "momentum.x", "momentum.y", "momentum.z")
     candidates = Particles(found.offset, pdg, charge, momentum, np.zeros_like(momentum))
-    return Reconstructed(candidates, _linked(path, candidates, every, generator))
+    ends = _ends(path, there)
+    return Reconstructed(candidates, _linked(path, ends, candidates, every, generator))
 
 
 def describe() -> str:
@@ -83,27 +105,84 @@ def _generator(path: str | Path) -> Collection:
 def _every(path: str | Path) -> Particles:
     found = _generator(path)
     p = found.stack("momentum.x", "momentum.y", "momentum.z")
-    energy = np.sqrt((p**2).sum(axis=1) + found.columns["mass"] ** 2)
+    with np.errstate(over="ignore"):
+        energy = np.sqrt((p**2).sum(axis=1) + found.columns["mass"].astype(np.float64) ** 2)
     vertex = found.stack("time", "vertex.x", "vertex.y", "vertex.z")
     vertex[:, 0] *= _C
     pdg, charge = found.columns["PDG"].astype(np.int64), found.columns["charge"].astype(np.float64)
-    return Particles(found.offset, pdg, charge, np.column_stack((energy, p)), vertex)
+    return Particles(
+        found.offset, pdg, charge, finite(np.column_stack((energy, p)), f"{path}: Particle"), vertex
+    )
 
 
-def _read(path: str | Path, kind: str, columns: tuple[str, ...], events: int | None = None) -> Collection:
-    return read_collection(path, tree=_TREE, prefix=f"{kind}/{kind}.", columns=columns, events=events)
+def _read(path: str | Path, kind: str, columns: tuple[str, ...]) -> Collection:
+    return read_collection(path, tree=_TREE, prefix=f"{kind}.", columns=columns)
 
 
-def _linked(path: str | Path, candidates: Particles, every: Particles, generator: Collection) -> np.ndarray:
-    ends = [_read(path, f"MCRecoAssociations#{end}", ("index",), events=every.events) for end in (0, 1)]
+def _of_clusters(
+    path: str | Path, found: Collection, wanted: Bool[np.ndarray, "particle"], there: frozenset[str]
+) -> Int[np.ndarray, "wanted"]:
+    """Codes of neutral particles by the collection that their cluster is in.
+
+    Which number a collection has is nowhere in the tree. It is the one whose clusters have the energies of the
+    particles made of them.
+    """
+    links = next((name for name in _CLUSTERS if f"{name}.index" in there), None)
+    missing = [name for name in _NEUTRAL if f"{name}.energy" not in there]
+    if links is None or missing:
+        raise InputError(
+            f"{path}: neutral particles of type 0, and nothing to tell photons from hadrons by: no branch "
+            f"{', '.join(missing) if missing else ' or '.join(_CLUSTERS)}"
+        )
+    begin, end = (
+        _read(path, _PARTICLES, (f"clusters_{name}",)).columns[f"clusters_{name}"].astype(np.int64)[wanted]
+        for name in ("begin", "end")
+    )
+    members = _read(path, links, ("index", "collectionID"))
+    event = found.event[wanted]
+    link = members.offset[event] + begin
+    if (end <= begin).any() or (link >= members.offset[event + 1]).any():
+        raise InputError(f"{path}: neutral particles of type 0 without a cluster in {links}: what are they?")
+    index, number = (members.columns[name].astype(np.int64)[link] for name in ("index", "collectionID"))
+    energy, codes = found.columns["energy"][wanted], np.zeros(len(link), np.int64)
+    for name, code in _NEUTRAL.items():
+        clusters = _read(path, name, ("energy",))
+        for one in np.unique(number):
+            mine = number == one
+            row = clusters.offset[event[mine]] + index[mine]
+            inside = (index[mine] >= 0) & (row < clusters.offset[event[mine] + 1])
+            if inside.all() and np.allclose(clusters.columns["energy"][row], energy[mine], rtol=1e-3):
+                codes[mine] = code
+    if not codes.all():
+        raise InputError(
+            f"{path}: neutral particles of type 0 whose clusters are neither in {' nor in '.join(_NEUTRAL)}"
+        )
+    return codes
+
+
+def _ends(path: str | Path, there: frozenset[str]) -> list[Collection]:
+    """Rows of the reconstructed and of the generator particle of each link."""
+    names = next((names for names in _LINKS if {f"{name}.index" for name in names} <= there), None)
+    if names is None:
+        raise InputError(
+            f"{path}: no links to the generator particles: expected {' or '.join(map(', '.join, _LINKS))}"
+        )
+    ends = [_read(path, name, ("index",)) for name in names]
     if not np.array_equal(ends[0].offset, ends[1].offset):
-        raise InputError(f"{path}: MCRecoAssociations#0 and #1 differ in length")
+        raise InputError(f"{path}: {' and '.join(names)} differ in length")
+    return ends
+
+
+def _linked(
+    path: str | Path, ends: list[Collection], candidates: Particles, every: Particles, generator: Collection
+) -> Int[np.ndarray, "particle"]:
+    """Row in `generator_particles` of the particle with most energy that each candidate is linked to."""
     event = ends[0].event
     mine = ends[0].columns["index"] + candidates.offset[event]
     theirs = ends[1].columns["index"] + every.offset[event]
     for rows, offset in ((mine, candidates.offset), (theirs, every.offset)):
         if ((rows < offset[event]) | (rows >= offset[event + 1])).any():
-            raise InputError(f"{path}: a link in MCRecoAssociations points beyond its event")
+            raise InputError(f"{path}: a link to a generator particle points beyond its event")
     stable = generator.columns["generatorStatus"] == 1
     row = np.where(stable, np.cumsum(stable) - 1, -1)[theirs]
     order = np.argsort(np.where(row >= 0, every.momentum[theirs, 0], -1.0), kind="stable")

@@ -13,6 +13,7 @@ from jaxtyping import Int
 from femtobarn.data import checksums as files
 from femtobarn.data.csv import CsvFile
 from femtobarn.data.hdf5 import Hdf5File, write_hdf5
+from femtobarn.data.opening import as_float32
 from femtobarn.data.root import RootTree
 from femtobarn.data.source import Arrays, Concatenated, FileSource, check_columns
 from femtobarn.data.split import split_by_group
@@ -66,6 +67,8 @@ COLUMNS = (
 
 _FORMAT = 1
 _ROWS = 8192  # read at a time; small enough for the cache of a processor
+_COUNTING = 4  # wafers from which on charges 0, 1, 2, ... are taken for numbers of rows
+_LIMITS = {"eta": 10.0, "phi": 6.2832}  # of what places a wafer
 _WHOLE = ("layer", "u", "v", "type", "event", "shower", "pid")  # numbers, which a CSV file has as reals
 _NO_WAFER = -999  # what the ntuples have in place of charges for scintillator modules
 _Layout = dict[str, tuple[str, ...]]
@@ -86,7 +89,8 @@ class WaferSource:
         empty: Wafers left out because all their charges are zero.
 
     Raises:
-        InputError: A charge that is negative or not finite, not 48 cells, or no wafer with any charge.
+        InputError: A charge that is negative or not finite, not 48 cells, a first cell that counts the rows, a
+            place that is none, or no wafer with any charge.
     """
 
     def __init__(
@@ -94,11 +98,23 @@ class WaferSource:
     ) -> None:
         self._file, self._layout, self._repair = file, layout, repair
         self.columns = tuple(layout)
-        kept = [np.empty(0, np.int64)]
+        kept, counting = [np.empty(0, np.int64)], len(file) >= _COUNTING
+        place = [name for name in _LIMITS if name in layout]
         for start in range(0, len(file), _ROWS):
-            charge = self._raw(("charge",), start, start + _ROWS)["charge"]
+            raw = self._raw(("charge", *place), start, start + _ROWS)
+            charge = raw["charge"]
             _check(charge, lambda row, start=start: file.where(start + row))  # type: ignore[misc]
-            kept.append(start + np.flatnonzero(charge.any(axis=1)))
+            rows = np.flatnonzero(charge.any(axis=1))
+            kept.append(start + rows)
+            for name in place:
+                self._numbers(name, raw[name][rows], start + rows)
+            numbers = np.arange(start, start + len(charge))
+            counting = counting and any(np.array_equal(charge[:, 0], numbers + first) for first in (0, 1))
+        if counting:
+            raise InputError(
+                f"{file.where(0)}: the charges of cell 0 count the rows: is it an index of pandas? Write the file "
+                "without it (index=False)"
+            )
         self._kept = np.concatenate(kept)
         self.empty = len(file) - len(self._kept)
         if not len(self._kept):
@@ -108,17 +124,51 @@ class WaferSource:
         return len(self._kept)
 
     def read(self, columns: Sequence[str], start: int, stop: int) -> Arrays:
-        """Wafers `start` to `stop`, empty ones not counted; charges and other reals as float32."""
+        """Wafers `start` to `stop`, empty ones not counted; charges and other reals as float32.
+
+        Raises:
+            InputError: A number that is not finite, no whole one where one is expected, or too large for a place.
+        """
         check_columns(columns, self.columns, self._file.where(0))
         stop = max(min(stop, len(self)), start)
         parts = [self._piece(columns, first, min(first + _ROWS, stop)) for first in range(start, stop, _ROWS)]
-        parts = parts or [self._raw(columns, 0, 0)]
+        parts = parts or [self._piece(columns, 0, 0)]
         return {name: np.concatenate([part.pop(name) for part in parts]) for name in columns}
 
     def _piece(self, columns: Sequence[str], start: int, stop: int) -> Arrays:
         rows = self._kept[start:stop]
-        raw = self._raw(columns, int(rows[0]), int(rows[-1]) + 1)
-        return {name: values[rows - rows[0]] for name, values in raw.items()}
+        first, last = (int(rows[0]), int(rows[-1]) + 1) if len(rows) else (0, 0)
+        raw = self._raw(columns, first, last)
+        return {
+            name: values[rows - first]
+            if name == "charge"
+            else self._numbers(name, values[rows - first], rows)
+            for name, values in raw.items()
+        }
+
+    def _numbers(self, name: str, values: np.ndarray, rows: Int[np.ndarray, "row"]) -> np.ndarray:
+        """A column beside the charges in its type, if it can be what it is called; `rows` are those of the file."""
+        if values.ndim != 1 or (values.dtype.kind == "U") != (name == "module"):
+            raise InputError(
+                f"{self._file.where(0)}: expected one {'word' if name == 'module' else 'number'} a wafer in {name}, "
+                f"got {values.dtype} of shape {values.shape[1:]}"
+            )
+        if name == "module":
+            return values
+        most = _LIMITS.get(name, np.finfo(np.float32).max)
+        bad = ~(np.abs(values.astype(np.float64)) <= most)  # NaN too
+        if name in _WHOLE:
+            bad |= values != np.round(values)
+        if bad.any():
+            row = int(bad.argmax())
+            whole = "a whole number" if name in _WHOLE else "a finite number"
+            limit = f", of at most {most:.4g}" if name in _LIMITS else ""
+            raise InputError(
+                f"{self._file.where(int(rows[row]))}: {name} is {values[row]:g}, expected {whole}{limit}"
+            )
+        if name in _WHOLE:
+            return values.astype(np.int64)
+        return values.astype(np.float32) if values.dtype.kind == "f" else values
 
     def _raw(self, columns: Sequence[str], start: int, stop: int) -> Arrays:
         names = dict.fromkeys(name for column in columns for name in self._layout[column])
@@ -126,14 +176,13 @@ class WaferSource:
         table = {}
         for column in columns:
             parts = [found[name] for name in self._layout[column]]
-            if len(parts) > 1:
-                table[column] = self._repair(np.stack(parts, axis=1, dtype=np.float32, casting="unsafe"))
-            elif column in _WHOLE:
-                table[column] = parts[0].astype(np.int64)
-            elif parts[0].dtype.kind == "f":
-                table[column] = parts[0].astype(np.float32)
-            else:
+            if column != "charge":
                 table[column] = parts[0]
+                continue
+            charge = np.stack(parts, axis=1) if len(parts) > 1 else parts[0]
+            if charge.dtype.kind == "f" or len(parts) > 1:
+                charge = as_float32(charge)
+            table[column] = self._repair(charge)
         return table
 
 
@@ -158,7 +207,7 @@ def open_wafers(path: str | Path) -> WaferSource:
     elif suffix == ".root":
         parts = [_ntuple(file) for file in found]
     else:
-        parts = [Hdf5File(file) for file in found]
+        parts = [Hdf5File(file, known=[ours for ours, *_ in COLUMNS]) for file in found]
     whole = parts[0] if len(parts) == 1 else Concatenated(parts)
     if suffix == ".csv":
         return WaferSource(whole, _csv_layout(whole))

@@ -12,7 +12,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from femtobarn.data.hardest import hardest
 from femtobarn.data.hdf5 import Hdf5File, write_hdf5
+from femtobarn.data.kind import Kind, kind_attributes
+from femtobarn.data.opening import as_float32, check_file, given_files
 from femtobarn.data.source import Arrays, Concatenated, InMemory, Source, check_columns
 from femtobarn.errors import InputError, nearest
 from femtobarn.physics.vectors import cylindrical, delta_phi
@@ -43,6 +46,7 @@ COLUMNS = (
     ("file", "", "which of the files the jet is from, counted from 0", ""),
 )
 
+_LAYOUT = ("particle_features", "jet_features")
 _FEATURES = ("eta_rel", "phi_rel", "pt_rel")
 _JET_FEATURES = ("pt", "eta", "mass", "multiplicity")
 _MOST = 150  # particles of a jet in any published file
@@ -68,7 +72,7 @@ class JetSource:
     columns = tuple(column[0] for column in COLUMNS)
 
     def __init__(self, files: Sequence[Path], *, particles: int | None = None) -> None:
-        parts = [Hdf5File(path) for path in files]
+        parts = [Hdf5File(path, known=_LAYOUT) for path in files]
         widths = [_width(part) for part in parts]
         if len(set(widths)) > 1 and particles is None:
             told = ", ".join(f"{path.name} {width}" for path, width in zip(files, widths, strict=True))
@@ -95,7 +99,8 @@ class JetSource:
         """
         check_columns(columns, self.columns, self._file.where(0))
         stop = max(min(stop, len(self)), start)
-        raw = self._file.read(("particle_features", "jet_features"), start, stop)
+        found = self._file.read(_LAYOUT, start, stop)
+        raw = {name: as_float32(array) for name, array in found.items()}
         _check(raw["particle_features"], raw["jet_features"], lambda row: self._file.where(start + row))
         table = _named(raw["particle_features"], raw["jet_features"])
         table["file"] = np.searchsorted(self._ends, np.arange(start, stop), side="right")
@@ -114,11 +119,10 @@ def open_jets(files: str | Path | Sequence[str | Path], *, particles: int | None
     Raises:
         InputError: What is wrong, with the file.
     """
+    paths = given_files(files, ".hdf5", ".h5")
     if isinstance(files, str | Path):
-        files = _in_folder(Path(files)) if Path(files).is_dir() else [files]
-    if not files:
-        raise InputError("expected at least one file of jets, got none")
-    return JetSource([Path(file) for file in files], particles=particles)
+        paths = sorted(paths, key=_rank)
+    return JetSource(paths, particles=particles)
 
 
 def write_jets(
@@ -126,6 +130,8 @@ def write_jets(
     particles: Float[np.ndarray, "jet particle 3"],
     mask: Bool[np.ndarray, "jet particle"],
     jet: Float[np.ndarray, "jet 4"],
+    *,
+    kind: Kind | None = None,
 ) -> None:
     """Write jets in the published layout; the file appears when it is complete.
 
@@ -134,6 +140,8 @@ def write_jets(
         particles: (eta_rel, phi_rel, pt_rel), hardest first.
         mask: True where there is a particle; what stands elsewhere is written as zeros.
         jet: pT, eta, mass (GeV) and number of particles.
+        kind: What they are, which the file then says; where it is not said, `evaluate jets` does not take them for
+            real ones by itself.
 
     Raises:
         InputError: A number that is not finite, a jet without particles, or the file cannot be written.
@@ -141,7 +149,11 @@ def write_jets(
     clean = np.where(mask[..., None], particles, 0)
     features = np.concatenate((clean, mask[..., None]), axis=2, dtype=np.float32, casting="unsafe")
     _check(features, jet, lambda row: f"jet {row}")
-    write_hdf5(Path(path), {"particle_features": features, "jet_features": jet.astype(np.float32)}, {})
+    write_hdf5(
+        Path(path),
+        {"particle_features": features, "jet_features": jet.astype(np.float32)},
+        kind_attributes(kind),
+    )
 
 
 def library_split(
@@ -170,8 +182,7 @@ def check_md5(path: str | Path) -> None:
     path = Path(path)
     if path.name not in MD5:
         raise InputError(f"{path}: no published checksum for this name; {nearest(path.name, MD5)}")
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
+    check_file(path)
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "md5").hexdigest()
     if found != MD5[path.name]:
@@ -252,7 +263,7 @@ def describe() -> str:
 class _Narrow:
     """A file's hardest particles only."""
 
-    columns = ("particle_features", "jet_features")
+    columns = _LAYOUT
 
     def __init__(self, file: Hdf5File, particles: int) -> None:
         self._file, self._particles, self.where = file, particles, file.where
@@ -262,29 +273,31 @@ class _Narrow:
 
     def read(self, columns: Sequence[str], start: int, stop: int) -> Arrays:
         table = self._file.read(columns, start, stop)
-        return {
-            name: array[:, : self._particles] if array.ndim == 3 else array for name, array in table.items()
-        }
+        if "particle_features" in table:
+            particles = table["particle_features"]
+            table["particle_features"] = hardest(particles[..., 2], particles[..., 3] > 0.5, self._particles)(
+                particles
+            )
+        return table
 
 
 def _width(file: Hdf5File) -> int:
     """Particles of a jet in this file, whose layout is checked."""
-    wanted = ("particle_features", "jet_features")
-    check_columns(wanted, file.columns, str(file.path))
-    particles, jet = (file.read(wanted, 0, 0)[name].shape for name in wanted)
-    if len(particles) != 3 or particles[2] != len(_FEATURES) + 1 or jet[1:] != (len(_JET_FEATURES),):
+    check_columns(_LAYOUT, file.names, str(file.path))
+    particles, jet = (file.shapes[name] for name in _LAYOUT)
+    if len(particles) != 2 or particles[1] != len(_FEATURES) + 1 or jet != (len(_JET_FEATURES),):
         raise InputError(
             f"{file.path}: expected particle_features (jet, particle, 4) and jet_features (jet, 4), "
-            f"got (jet, {', '.join(map(str, particles[1:]))}) and (jet, {', '.join(map(str, jet[1:]))})"
+            f"got (jet, {', '.join(map(str, particles))}) and (jet, {', '.join(map(str, jet))})"
         )
-    return int(particles[1])
+    return particles[0]
 
 
 def _named(features: np.ndarray, jet: np.ndarray) -> Arrays:
-    jet = jet.astype(np.float32)
+    jet = jet.copy()
     jet[:, 3] = np.minimum(jet[:, 3], features.shape[1])
     return {
-        "particles": features[..., :3].astype(np.float32),
+        "particles": features[..., :3],
         "mask": features[..., 3] > 0.5,
         "jet": jet,
     }
@@ -313,16 +326,10 @@ def _check(features: np.ndarray, jet: np.ndarray, where: Callable[[int], str]) -
             )
 
 
-def _in_folder(folder: Path) -> list[Path]:
-    found = sorted(file for file in folder.iterdir() if file.suffix in (".hdf5", ".h5"))
-    if not found:
-        raise InputError(f"{folder}: the folder holds no file that ends in .hdf5 or .h5")
-
-    def rank(file: Path) -> int:
-        name = file.stem.removesuffix(str(_MOST))
-        return CLASSES.index(name) if name in CLASSES else len(CLASSES)
-
-    return sorted(found, key=rank)
+def _rank(file: Path) -> int:
+    """Place of a file of the record among its classes."""
+    name = file.stem.removesuffix(str(_MOST))
+    return CLASSES.index(name) if name in CLASSES else len(CLASSES)
 
 
 def _process(jet_class: str) -> processes.Process:

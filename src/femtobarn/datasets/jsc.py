@@ -4,16 +4,26 @@
 `stand_in` makes such jets with Pythia 8 and FastJet. All give the same 16 observables and the same labels.
 """
 
+import re
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import h5py
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
-from femtobarn.data.source import Arrays, Concatenated, FileSource, InMemory, Source, check_columns
+from femtobarn.data.hardest import hardest
+from femtobarn.data.hdf5 import OpenHdf5, opened_hdf5
+from femtobarn.data.opening import as_float32, given_files, numbers
+from femtobarn.data.source import (
+    Arrays,
+    Concatenated,
+    FileSource,
+    InMemory,
+    Source,
+    check_columns,
+    check_unique,
+)
 from femtobarn.errors import InputError, nearest
 from femtobarn.physics.substructure import OBSERVABLES, observables
 from femtobarn.physics.vectors import cylindrical, delta_phi
@@ -47,6 +57,7 @@ COLUMNS = (
 _TABLE = "t_allpar_new"
 _JET = ("pt", "eta", "mass", "multiplicity")
 _PARTICLE = ("etarel", "phirel", "ptrel", "pt")
+_PUBLISHED_NAME = re.compile(r"jetImage_\d+_\d+p_\d+_\d+\.h5|processed-pythia82-.*truth\.z")
 _VERSION = 1  # raise it when the same settings give another stand-in
 _JETS_PER_CHUNK = 500
 _PT_HAT = (990.0, 1010.0)
@@ -60,16 +71,13 @@ def open_jets(files: str | Path | Sequence[str | Path], *, particles: int | None
 
     Args:
         files: Files, or a folder with files that end in .h5 or .hdf5.
-        particles: How many of the listed particles to give, from the first; all if None.
+        particles: How many of the hardest listed particles to give; all if None.
 
     Raises:
         InputError: What is wrong, with the file.
     """
-    if isinstance(files, str | Path):
-        files = _in_folder(Path(files)) if Path(files).is_dir() else [files]
-    if not files:
-        raise InputError("expected at least one file of jets, got none")
-    parts: list[FileSource] = [JetFile(Path(file), particles=particles) for file in files]
+    paths = given_files(files, ".h5", ".hdf5")
+    parts: list[FileSource] = [JetFile(path, particles=particles) for path in paths]
     return parts[0] if len(parts) == 1 else Concatenated(parts)
 
 
@@ -78,7 +86,7 @@ class JetFile:
 
     Args:
         path: The file.
-        particles: How many of the listed particles to give; all if None.
+        particles: How many of the hardest listed particles to give; all if None.
 
     Attributes:
         columns: Those of `COLUMNS` that the file has.
@@ -89,18 +97,17 @@ class JetFile:
 
     def __init__(self, path: Path, *, particles: int | None = None) -> None:
         self.path = path
-        with _opened(path) as file:
+        with opened_hdf5(path) as file:
             self._table = _TABLE in file
-            names = file[_TABLE].dtype.names if self._table else _names(file, "jetFeatureNames", path)
-            check_columns(
-                [f"j_{name}" for name in (*OBSERVABLES, *_JET[:3], *CLASSES)], names or (), str(path)
+            self._names = (
+                file.records(_TABLE).dtype.names if self._table else _names(file, "jetFeatureNames", path)
             )
-            self._names = tuple(names)
-            self._rows = len(file[_TABLE if self._table else "jets"])
-            if not self._table and file["jets"].shape != (self._rows, len(self._names)):
-                raise InputError(
-                    f"{path}: expected jets of {len(self._names)} named features, got {file['jets'].shape}"
-                )
+            check_unique(self._names, str(path))
+            check_columns([f"j_{name}" for name in (*OBSERVABLES, *_JET, *CLASSES)], self._names, str(path))
+            shape = (len(file.records(_TABLE)),) if self._table else file.shape("jets")
+            self._rows = shape[0]
+            if not self._table and shape != (self._rows, len(self._names)):
+                raise InputError(f"{path}: expected jets of {len(self._names)} named features, got {shape}")
             self.columns = tuple(column[0] for column in COLUMNS[:3])
             if not self._table and "jetConstituentList" in file:
                 self._listed(file, particles)
@@ -109,11 +116,12 @@ class JetFile:
                     f"{path}: expected lists of particles, since {particles} of each jet are wanted"
                 )
 
-    def _listed(self, file: h5py.File, particles: int | None) -> None:
+    def _listed(self, file: OpenHdf5, particles: int | None) -> None:
         names = _names(file, "particleFeatureNames", self.path)
+        check_unique(names, str(self.path))
         check_columns([f"j1_{name}" for name in _PARTICLE], names, str(self.path))
         self._places = [names.index(f"j1_{name}") for name in _PARTICLE]
-        shape = file["jetConstituentList"].shape
+        shape = file.shape("jetConstituentList")
         least = (
             self._rows,
             1 if particles is None else particles,
@@ -139,25 +147,26 @@ class JetFile:
         """
         check_columns(columns, self.columns, str(self.path))
         rows = slice(start, max(start, min(stop, self._rows)))
-        with _opened(self.path) as file:
-            try:
-                found = self._of_jets(file, rows)
-                if {"particles", "mask"} & set(columns):
-                    found |= self._of_particles(file, rows)
-            except OSError as error:
-                raise InputError(f"{self.path}: cannot be read, is it damaged? ({error})") from error
+        with opened_hdf5(self.path) as file:
+            raw = file.records(_TABLE)[rows] if self._table else file.read("jets", rows.start, rows.stop)
+            listed = {"particles", "mask"} & set(columns)
+            lists = file.read("jetConstituentList", rows.start, rows.stop) if listed else None
+        found = self._of_jets(raw, rows)
+        if lists is not None:
+            found |= self._of_particles(lists)
         for name, array in found.items():
             if not np.isfinite(array).all():
                 row = start + int(np.argwhere(~np.isfinite(array))[0, 0])
                 raise InputError(f"{self.where(row)}: expected finite numbers in {name}")
         return {name: found[name] for name in columns}
 
-    def _of_jets(self, file: h5py.File, rows: slice) -> Arrays:
-        raw = file[_TABLE if self._table else "jets"][rows]
-
+    def _of_jets(self, raw: np.ndarray, rows: slice) -> Arrays:
         def columns(names: Sequence[str]) -> np.ndarray:
             if self._table:
-                return np.stack([raw[f"j_{name}"] for name in names], axis=1)
+                each = [numbers(raw[f"j_{name}"], f"{self.path}: j_{name}") for name in names]
+                if odd := [name for name, column in zip(names, each, strict=True) if column.ndim != 1]:
+                    raise InputError(f"{self.path}: expected one number a jet in j_{odd[0]}")
+                return np.stack(each, axis=1)
             return raw[:, [self._names.index(f"j_{name}") for name in names]]
 
         flags = columns(CLASSES)
@@ -166,15 +175,16 @@ class JetFile:
             told = ", ".join(f"j_{name} {flag:g}" for name, flag in zip(CLASSES, flags[row], strict=True))
             raise InputError(f"{self.where(rows.start + row)}: expected one class of jet, got {told}")
         return {
-            "features": columns(OBSERVABLES).astype(np.float32),
+            "features": as_float32(columns(OBSERVABLES)),
             "label": flags.argmax(axis=1),
-            "jet": columns(_JET).astype(np.float32),
+            "jet": as_float32(columns(_JET)),
         }
 
-    def _of_particles(self, file: h5py.File, rows: slice) -> Arrays:
-        raw = file["jetConstituentList"][rows, : self._particles][..., self._places].astype(np.float32)
+    def _of_particles(self, lists: np.ndarray) -> Arrays:
+        raw = as_float32(lists[..., self._places])
         mask = raw[..., 3] > 0
-        return {"particles": np.where(mask[..., None], raw[..., :3], 0), "mask": mask}
+        first = hardest(raw[..., 3], mask, self._particles)
+        return {"particles": first(np.where(mask[..., None], raw[..., :3], 0)), "mask": first(mask)}
 
 
 def from_openml(
@@ -207,6 +217,20 @@ def from_openml(
     label = (kinds[:, None] == np.array(CLASSES)).argmax(axis=1)
     features = data[:, [list(names).index(name) for name in OBSERVABLES]]
     return InMemory({"features": features.astype(np.float32), "label": label})
+
+
+def has_published_names(files: Sequence[Path]) -> bool:
+    """Whether all files are named as the published ones.
+
+    The records give no checksums of the files inside their archives. With the right number of jets it is what there
+    is to tell them from the user's own, beside which published numbers must not stand.
+    """
+    names = [
+        file.name
+        for path in files
+        for file in (given_files(path, ".h5", ".hdf5") if path.is_dir() else [path])
+    ]
+    return all(_PUBLISHED_NAME.fullmatch(name) for name in names)
 
 
 def published_split(n: int) -> tuple[Int[np.ndarray, " train"], Int[np.ndarray, " test"]]:
@@ -304,26 +328,11 @@ def _process(name: str) -> processes.Process:
     }[name]
 
 
-def _in_folder(folder: Path) -> list[Path]:
-    found = sorted(file for file in folder.iterdir() if file.suffix in (".h5", ".hdf5"))
-    if not found:
-        raise InputError(f"{folder}: the folder holds no file that ends in .h5 or .hdf5")
-    return found
-
-
-def _names(file: h5py.File, key: str, path: Path) -> list[str]:
+def _names(file: OpenHdf5, key: str, path: Path) -> list[str]:
     """Names of features as the file has them, which are bytes."""
     wanted = {"jetFeatureNames": "jets", "particleFeatureNames": "jetConstituentList"}[key]
     if key not in file or wanted not in file:
-        raise InputError(f"{path}: expected a table {_TABLE}, or {wanted} with {key}; {nearest(key, file)}")
-    names: Any = file[key].asstr()[:]
-    return [str(name) for name in names]
-
-
-def _opened(path: Path) -> h5py.File:
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        raise InputError(f"{path}: not a readable HDF5 file, is it cut short? ({error})") from error
+        raise InputError(
+            f"{path}: expected a table {_TABLE}, or {wanted} with {key}; {nearest(key, file.names())}"
+        )
+    return file.texts(key)

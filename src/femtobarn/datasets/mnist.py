@@ -5,13 +5,13 @@
 
 import gzip
 import math
-import zlib
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
 
 from femtobarn.data.atomic import write_whole
+from femtobarn.data.opening import check_file, reading
 from femtobarn.data.source import InMemory
 from femtobarn.errors import InputError, require
 
@@ -57,15 +57,12 @@ def read_idx(path: str | Path) -> UInt8[np.ndarray, "..."]:
         InputError: No such file, damaged, of another type, or not as long as its header says.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    try:
+    check_file(path)
+    with reading(path, "IDX"):
         with path.open("rb") as raw:
             packed = raw.read(2) == b"\x1f\x8b"
         with gzip.open(path) if packed else path.open("rb") as file:
             content = file.read(_LARGEST + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path}: not a readable file, is it cut short? ({error})") from error
     axes = content[3] if len(content) > 3 else 0
     if content[:3] != bytes((0, 0, _UNSIGNED_BYTES)) or not 1 <= axes <= 3 or len(content) < 4 + 4 * axes:
         raise InputError(

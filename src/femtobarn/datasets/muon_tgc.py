@@ -5,11 +5,11 @@
 
 from pathlib import Path
 
-import h5py
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Shaped
 
-from femtobarn.data.hdf5 import write_hdf5
+from femtobarn.data.hdf5 import Hdf5File, write_hdf5
+from femtobarn.data.opening import as_float32
 from femtobarn.data.source import InMemory
 from femtobarn.errors import InputError
 
@@ -38,22 +38,16 @@ def open_tracks(path: str | Path) -> InMemory:
         InputError: No such file, another layout, or numbers that are not finite.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    try:
-        with h5py.File(path) as file:
-            if missing := {"X", "Y"} - set(file):
-                raise InputError(
-                    f"{path}: expected data sets X and Y, {', '.join(sorted(missing))} is missing"
-                )
-            hits, angle = file["X"][:], file["Y"][:]
-    except OSError as error:
-        raise InputError(f"{path}: not a readable HDF5 file, is it cut short? ({error})") from error
-    if hits.shape != (len(hits), LAYERS, STRIPS) or angle.size != len(hits):
+    file = Hdf5File(path, known=("X", "Y"))
+    if missing := {"X", "Y"} - set(file.columns):
+        raise InputError(f"{path}: expected data sets X and Y, {', '.join(sorted(missing))} is missing")
+    if file.shapes["X"] != (LAYERS, STRIPS) or file.shapes["Y"] not in ((), (1,)):
         raise InputError(
-            f"{path}: expected X (n, {LAYERS}, {STRIPS}) and n angles, got {hits.shape} and {angle.shape}"
+            f"{path}: expected X (n, {LAYERS}, {STRIPS}) and n angles, got rows of {file.shapes['X']} and "
+            f"{file.shapes['Y']}"
         )
-    arrays = {"hits": hits.astype(np.float32), "angle": angle.reshape(-1).astype(np.float32)}
+    hits, angle = file.read(("X", "Y"), 0, len(file)).values()
+    arrays = {"hits": as_float32(hits), "angle": as_float32(angle.reshape(-1))}
     for name, array in arrays.items():
         if not np.isfinite(array).all():
             row = int(np.argwhere(~np.isfinite(array))[0, 0])

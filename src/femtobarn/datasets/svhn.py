@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from femtobarn.data.atomic import write_whole
+from femtobarn.data.opening import check_file, given_files, numbers, reading
 from femtobarn.data.source import Arrays, InMemory
 from femtobarn.errors import InputError
 
@@ -40,12 +41,14 @@ def open_images(files: str | Path | Sequence[str | Path]) -> InMemory:
     Raises:
         InputError: No such file, not a MATLAB file of this layout, or a label that is no digit.
     """
-    if isinstance(files, str | Path):
-        files = [files]
-    if not files:
-        raise InputError("expected at least one file of images, got none")
-    parts = [_read(Path(file)) for file in files]
+    parts = [_read(path) for path in given_files(files, ".mat")]
     return InMemory({name: np.concatenate([part[name] for part in parts]) for name in ("image", "label")})
+
+
+def is_published(files: Sequence[Path], images: int) -> bool:
+    """Whether files can be the published ones: by their names, and as many images as the record has under these."""
+    names = [path.name for path in files]
+    return set(names) <= set(PUBLISHED_IMAGES) and images == sum(PUBLISHED_IMAGES[name] for name in names)
 
 
 def write_images(
@@ -104,15 +107,13 @@ def describe() -> str:
 def _read(path: Path) -> Arrays:
     from scipy.io import loadmat
 
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    try:
+    check_file(path)
+    with reading(path, "MATLAB"):
         content: dict[str, Any] = loadmat(path, variable_names=["X", "y"])
-    except Exception as error:  # scipy raises whatever the damaged bytes lead to
-        raise InputError(f"{path}: not a readable MATLAB file, is it cut short? ({error})") from error
     if missing := {"X", "y"} - content.keys():
         raise InputError(f"{path}: expected the arrays X and y, {', '.join(sorted(missing))} is missing")
-    x, y = content["X"], content["y"].ravel()
+    x, y = (numbers(np.asarray(content[name]), f"{path}: {name}") for name in ("X", "y"))
+    y = y.ravel()
     if x.ndim != 4 or x.shape[:3] != (SIDE, SIDE, 3) or x.dtype != np.uint8 or len(y) != x.shape[3]:
         raise InputError(
             f"{path}: expected X (32, 32, 3, n) of bytes and n labels, got {x.dtype} {x.shape} and {len(y)}"

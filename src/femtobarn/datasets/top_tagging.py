@@ -12,7 +12,9 @@ from typing import Protocol
 import numpy as np
 from jaxtyping import Bool, Float
 
-from femtobarn.data.hdf5 import Hdf5File, write_hdf5
+from femtobarn.data.hardest import hardest
+from femtobarn.data.hdf5 import Hdf5File, opened_hdf5, write_hdf5
+from femtobarn.data.opening import as_float32
 from femtobarn.data.pandas_table import PandasTable, write_pandas_table
 from femtobarn.data.source import Arrays, InMemory, Source, check_columns
 from femtobarn.errors import InputError
@@ -70,8 +72,10 @@ class TopJetSource:
         table = self._layout.read(start, stop)
         _check(table, lambda row: self._layout.where(start + row))
         table["is_signal"] = table["is_signal"] == 1
+        pt = np.hypot(table["momentum"][..., 1], table["momentum"][..., 2])
+        first = hardest(pt, table["mask"], self.particles)
         for name in ("momentum", "mask"):
-            table[name] = table[name][:, : self.particles]
+            table[name] = first(table[name])
         return {name: table[name] for name in columns}
 
 
@@ -87,6 +91,13 @@ def open_jets(path: str | Path, *, particles: int | None = None) -> Source:
     """
     path = Path(path)
     return TopJetSource(_Converted(path) if _is_converted(path) else _Published(path), particles=particles)
+
+
+def is_published(files: Sequence[Path]) -> bool:
+    """Whether files can be the published ones: all three by name, with as many jets as there are in the record."""
+    if {path.name for path in files} != set(PUBLISHED_JETS):
+        return False
+    return all(len(open_jets(path)) == PUBLISHED_JETS[path.name] for path in files)
 
 
 def write_jets(
@@ -217,12 +228,12 @@ class _Published:
 
     def read(self, start: int, stop: int) -> Arrays:
         numbers = self._table.matrix((*self._names, *_TRUTH, "is_signal_new"), start, stop)
-        momentum = numbers[:, :-5].reshape(-1, self.particles, 4).astype(np.float32)
+        momentum = as_float32(numbers[:, :-5]).reshape(-1, self.particles, 4)
         return {
             "momentum": momentum,
             "mask": momentum[..., 0] > 0,
             "is_signal": numbers[:, -1],
-            "truth": numbers[:, -5:-1].astype(np.float32),
+            "truth": as_float32(numbers[:, -5:-1]),
         }
 
 
@@ -230,9 +241,9 @@ class _Converted:
     columns: tuple[str, ...] = ("momentum", "mask", "is_signal")
 
     def __init__(self, path: Path) -> None:
-        self._file = Hdf5File(path)
-        check_columns(("Pmu", "label", "is_signal"), self._file.columns, str(path))
-        shapes = {name: array.shape[1:] for name, array in self._read(0, 0).items()}
+        self._file = Hdf5File(path, known=("Pmu", "label", "is_signal"))
+        check_columns(("Pmu", "label", "is_signal"), self._file.names, str(path))
+        shapes = self._file.shapes
         self.particles = shapes["Pmu"][0] if shapes["Pmu"] else 0
         if shapes != {"Pmu": (self.particles, 4), "label": (self.particles,), "is_signal": ()}:
             raise InputError(
@@ -248,7 +259,7 @@ class _Converted:
 
     def read(self, start: int, stop: int) -> Arrays:
         found = self._read(start, stop)
-        momentum = found["Pmu"].astype(np.float32)
+        momentum = as_float32(found["Pmu"])
         return {"momentum": momentum, "mask": found["label"] > 0, "is_signal": found["is_signal"]}
 
     def _read(self, start: int, stop: int) -> Arrays:
@@ -256,10 +267,8 @@ class _Converted:
 
 
 def _is_converted(path: Path) -> bool:
-    try:
-        return "Pmu" in Hdf5File(path).columns
-    except InputError:
-        return False  # the other layout has no data sets at the top, and tells what is wrong with the rest
+    with opened_hdf5(path) as file:
+        return "Pmu" in file
 
 
 def _published_names(particles: int) -> tuple[str, ...]:
@@ -270,6 +279,7 @@ def _check(table: Arrays, where: Callable[[int], str]) -> None:
     momentum, mask = table["momentum"], table["mask"]
     complaints = {
         "finite momenta": ~np.isfinite(momentum).all(axis=(1, 2)),
+        "a finite momentum of the top": ~np.isfinite(table.get("truth", mask)).all(axis=1),
         "zeros where there is no particle": (momentum.any(axis=2) & ~mask).any(axis=1),
         "energies above 0 where there is a particle": ((momentum[..., 0] <= 0) & mask).any(axis=1),
         "at least one particle": ~mask.any(axis=1),

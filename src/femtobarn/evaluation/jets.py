@@ -2,9 +2,9 @@
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from femtobarn.evaluation.jet_scores import (
     sample_tasks,
 )
 from femtobarn.evaluation.results import score_results
+from femtobarn.evaluation.samples import check_jets, is_stand_in, sample_names
 from femtobarn.metrics import FeatureMoments, KernelMoments, Subsample
 from femtobarn.metrics.estimate import Estimate
 from femtobarn.parts import Report, run_parts
@@ -39,6 +40,8 @@ class JetEvaluation:
 
     particles: int | None = None
     """Hardest particles of each jet; all that the files hold if not given."""
+    real: Literal["own", "stand-in"] | None = None
+    """Whose reference it is; if not given own, or a stand-in where the file does not deny it."""
     scoring: Scoring = field(default_factory=Scoring)
     """Which metrics, on how many jets."""
     seed: int = 1
@@ -101,14 +104,16 @@ def evaluate_jets(
         progress: Show bars.
 
     Raises:
-        InputError: A file that cannot be read or holds jets that are none, too few jets, nothing to compare.
+        InputError: A file that cannot be read or holds jets that are none, too few jets, nothing to compare, or a
+            generated file twice.
     """
     check_machine(settings)
     if not generated:
         raise InputError("no generated file given: femtobarn evaluate jets REAL GENERATED...")
-    files = [real, *generated]
-    _check_widths(files, settings.particles)
-    names = dict(zip(generated, _names(generated), strict=True))
+    files = list(dict.fromkeys([real, *generated]))  # the real one may be among the generated
+    check_jets(files, particles=settings.particles)
+    names = dict(zip(generated, sample_names(generated, reference=real.name), strict=True))
+    stand_in = settings.real == "stand-in" or (settings.real is None and is_stand_in([real]))
     pieces = [piece for file in files for piece in _pieces(file, settings.particles)]
     # A start of processes takes seconds: worth it for files of several pieces, and for the slow metrics.
     workers = settings.workers if len(pieces) > len(files) else 1
@@ -131,7 +136,10 @@ def evaluate_jets(
     }
     for task, found in zip(tasks, scored, strict=True):
         scores[task.file] |= found
-    provenance = Provenance.of_files("own jets", files)
+    provenance = replace(
+        Provenance.of_files("own jets" if not stand_in else "stand-in jets", files),
+        kind="stand-in" if stand_in else "real",
+    )
     run = Run.create(
         out,
         system="evaluate-jets",
@@ -149,16 +157,6 @@ def evaluate_jets(
     run.finish("done")
     write_report([run], run.folder / "report.html")
     return run
-
-
-def _check_widths(files: Sequence[Path], particles: int | None) -> None:
-    """Refuse jets cut to different numbers of particles: the cut alone would make a difference."""
-    widths = {file: jetnet.JetSource([file], particles=particles).particles for file in files}
-    if len(set(widths.values())) > 1:
-        told = ", ".join(f"{file.name} {width}" for file, width in widths.items())
-        raise InputError(
-            f"files with different numbers of particles: {told}; give --particles {min(widths.values())}"
-        )
 
 
 def _merged(pieces: Sequence[_Piece], found: Sequence[M]) -> dict[Path, M]:
@@ -206,9 +204,3 @@ def _score(
 ) -> dict[str, Estimate]:
     pair = samples[real], samples[task.file]
     return sample_scores(task.group, *pair, settings=settings.scoring, seed=settings.seed)
-
-
-def _names(files: Sequence[Path]) -> list[str]:
-    """Short names that tell the files apart."""
-    stems = [file.stem for file in files]
-    return stems if len(set(stems)) == len(stems) else [str(file) for file in files]

@@ -6,16 +6,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeVar, cast
 
-import h5py
 import numpy as np
 from jaxtyping import Float32
 
+from femtobarn.data.hdf5 import opened_hdf5
+from femtobarn.data.kind import kinds_of
+from femtobarn.data.opening import given_files
 from femtobarn.datasets.calochallenge import Unit
 from femtobarn.errors import InputError
 from femtobarn.evaluation import leaderboard, shower_checks, shower_figures, shower_scores
 from femtobarn.evaluation.figures import draw_significances
 from femtobarn.evaluation.generation_time import GenerationCost, read_costs
 from femtobarn.evaluation.results import score_results
+from femtobarn.evaluation.samples import is_stand_in, sample_names, short_name
 from femtobarn.evaluation.shower_event import radius_of, shower_drawing
 from femtobarn.evaluation.shower_scores import ShowerScoring
 from femtobarn.evaluation.shower_summary import (
@@ -54,8 +57,9 @@ class ShowerEvaluation:
     depth: Literal["fast", "full"] = "fast"
     """fast: histograms, FPD and KPD, in minutes; full: classifiers and nearest neighbours too. --fast and --full are
     short for it."""
-    real: Literal["own", "stand-in", "challenge"] = "own"
-    """Whose reference it is; published numbers stand beside ours for that of the challenge only."""
+    real: Literal["own", "stand-in", "challenge"] | None = None
+    """Whose reference it is; published numbers stand beside ours for that of the challenge only. If not given own, or
+    a stand-in where the file does not deny it."""
     unit: Unit | None = None
     """Of the files; MeV, with a check, if not given."""
     scoring: ShowerScoring = field(default_factory=ShowerScoring)
@@ -101,11 +105,12 @@ def evaluate_showers(
     references = (real,) if isinstance(real, Path) else tuple(real)
     dataset = settings.dataset or guess_dataset(references[0])
     settings = replace(settings, dataset=dataset)
-    reference = ShowerFiles(_name(references[0]), references, dataset, settings.unit)
+    reference = ShowerFiles(short_name(references[0]), references, dataset, settings.unit)
     samples = [
         ShowerFiles(name, (file,), dataset, settings.unit)
-        for name, file in zip(_names(generated, reference.name), generated, strict=True)
+        for name, file in zip(sample_names(generated, reference=reference.name), generated, strict=True)
     ]
+    settings = replace(settings, real=_kind(reference, settings))
     costs = read_costs(settings.costs) if settings.costs else {}
     _check_sizes([reference, *samples])
     _check_reference(reference, settings)
@@ -135,14 +140,9 @@ def guess_dataset(path: Path) -> Dataset:
     Raises:
         InputError: The file cannot be read, or no data set has so many.
     """
-    file = next(iter(sorted(path.glob("*.h*5"))), path) if path.is_dir() else path
-    if not file.is_file():
-        raise InputError(f"{file}: no such file")
-    try:
-        with h5py.File(file) as opened:
-            shape = opened["showers"].shape
-    except (OSError, KeyError, AttributeError) as error:
-        raise InputError(f"{file}: expected an HDF5 file with showers, is it cut short? ({error})") from error
+    file = given_files(path, ".h5", ".hdf5")[0]
+    with opened_hdf5(file) as opened:
+        shape = opened.shape("showers")
     for name, known in GEOMETRIES.items():
         if shape[1:] == (known.voxels,):
             return cast(Dataset, name)
@@ -345,6 +345,18 @@ def _provenance(
     return Provenance(data_kind(settings), name, found.source, found.files)
 
 
+def _kind(reference: ShowerFiles, settings: ShowerEvaluation) -> Literal["own", "stand-in", "challenge"]:
+    """Whose reference it is; what the user says counts, unless the files say that it cannot be."""
+    files = [file for path in reference.files for file in given_files(path, ".h5", ".hdf5")]
+    if settings.real == "challenge" and kinds_of(files) & {"stand-in", "generated"}:
+        raise InputError(
+            f"{reference.name} says of itself that it is no published sample: leave out --real challenge"
+        )
+    if settings.real is not None:
+        return settings.real
+    return "stand-in" if is_stand_in(files) else "own"
+
+
 def _check_reference(reference: ShowerFiles, settings: ShowerEvaluation) -> None:
     if settings.real == "challenge":
         for line in shower_checks.published_reference(reference, len(reference.open())):
@@ -378,13 +390,3 @@ def _merged(parts: Sequence[Piece], found: Sequence[M]) -> dict[str, M]:
         else:
             whole[piece.sample.name] = part
     return whole
-
-
-def _name(path: Path) -> str:
-    return path.stem if path.suffix in (".h5", ".hdf5") else path.name
-
-
-def _names(files: Sequence[Path], reference: str) -> list[str]:
-    """Short names that tell the files apart, from each other and from the reference."""
-    names = [_name(file) for file in files]
-    return names if len({*names, reference}) == len(names) + 1 else [str(file) for file in files]

@@ -4,15 +4,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import h5py
 import numpy as np
 
 from femtobarn import metrics
-from femtobarn.data.features import FeatureFile
+from femtobarn.data.features import FeatureFile, check_same_columns
+from femtobarn.data.hdf5 import opened_hdf5
 from femtobarn.data.source import stream
 from femtobarn.datasets import jetnet
 from femtobarn.errors import InputError, nearest
 from femtobarn.evaluation.jet_scores import resample_size
+from femtobarn.evaluation.samples import check_jets
 from femtobarn.metrics import FeatureMoments, KernelMoments, Subsample
 from femtobarn.metrics.estimate import Estimate
 from femtobarn.physics.energy_flow import energy_flow_polynomials
@@ -27,6 +28,7 @@ class Options(NamedTuple):
     seed: int = 0
     fpnd: Path | None = None  # folder of the published ParticleNet
     jet_class: str = "g"  # that FPND compares with
+    particles: int | None = None  # hardest of each jet; all that the files hold if None
 
 
 class Metric(NamedTuple):
@@ -40,8 +42,9 @@ def metric(name: str, real: Path, generated: Path, *, options: Options | None = 
     """A metric of a generated file against a real one; some metrics have several numbers.
 
     Files of jets in JetNet's layout are compared by their particles, or by their 36 energy flow polynomials
-    where the metric takes features; files of features (NumPy, Parquet, HDF5) by their columns. FPD and KPD
-    use all rows, however many; other metrics a random part that does not depend on the order of reading.
+    where the metric takes features; files of features (NumPy, Parquet, HDF5) by their columns, which are paired by
+    name wherever they stand. FPD and KPD use all rows, however many; other metrics a random part that does not
+    depend on the order of reading.
 
     Args:
         name: One of `METRICS`.
@@ -50,27 +53,45 @@ def metric(name: str, real: Path, generated: Path, *, options: Options | None = 
         options: See `Options`.
 
     Raises:
-        InputError: No such metric, one for jets on other files, or a file that cannot be read.
+        InputError: No such metric, one for jets on other files, a file that cannot be read or has no rows, other
+            columns in one file than in the other, or jets cut to other numbers of particles.
     """
     if name not in METRICS:
         raise InputError(f"there is no metric {name!r}: {nearest(name, METRICS)}")
-    return METRICS[name].compute(_File(real), _File(generated), options or Options())
+    options = options or Options()
+    files = [_File(path, options.particles) for path in (real, generated)]
+    _pair(*files, particles=options.particles)
+    return METRICS[name].compute(files[0], files[1], options)
+
+
+def _pair(real: "_File", generated: "_File", *, particles: int | None) -> None:
+    """Have both files give the same features in the same order."""
+    if real.has_jets and generated.has_jets:
+        check_jets([real.path, generated.path], particles=particles)
+    elif real.table is not None and generated.table is not None:
+        generated.columns = check_same_columns(real.table, generated.table)
+    else:
+        odd = real if real.has_jets else generated
+        raise InputError(f"{odd.path} holds jets, the other file features: expected two files of one kind")
 
 
 class _File:
     """A file of jets or of features; jets have features too."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, particles: int | None) -> None:
         self.path = path
         self.has_jets = path.suffix in (".h5", ".hdf5") and _is_jetnet(path)
-        self._jets = jetnet.open_jets([path]) if self.has_jets else None
-        self._table = None if self.has_jets else FeatureFile(path)
+        self._jets = jetnet.open_jets([path], particles=particles) if self.has_jets else None
+        self.table = None if self.has_jets else FeatureFile(path)
+        self.columns = None if self.table is None else self.table.names
+        if self.table is not None and not len(self.table):
+            raise InputError(f"{path}: expected rows, got none")
 
     def features(self) -> Iterator[tuple[int, np.ndarray]]:
         """Number of the first row, and the features of some rows."""
-        if self._table is not None:
-            for start in range(0, len(self._table), _ROWS):
-                yield start, self._table.read(start, start + _ROWS)
+        if self.table is not None:
+            for start in range(0, len(self.table), _ROWS):
+                yield start, self.table.read(start, start + _ROWS, names=self.columns)
         elif self._jets is not None:
             row = 0
             for part in stream(self._jets, ("particles", "mask"), rows=_ROWS):
@@ -103,11 +124,8 @@ class _File:
 
 
 def _is_jetnet(path: Path) -> bool:
-    try:
-        with h5py.File(path, "r") as file:
-            return "particle_features" in file
-    except OSError:
-        return False  # whoever reads it says what is wrong
+    with opened_hdf5(path) as file:
+        return "particle_features" in file
 
 
 def _moments(file: _File) -> FeatureMoments:

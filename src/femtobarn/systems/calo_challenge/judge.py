@@ -119,7 +119,7 @@ def judge(
     task.folder.mkdir(parents=True, exist_ok=True)
     file = task.folder / "generated.hdf5"
     generated = ShowerTable(test.voxels, energies, made)
-    calochallenge.write_showers(file, *generated.arrays)
+    calochallenge.write_showers(file, *generated.arrays, kind="generated")
     found = measured(test, generated, settings=settings, seed=seed)
     return Outcome(name, training_seed, file, *found, seconds, weights)
 

@@ -236,7 +236,7 @@ def predict(
             made = generate(generator, torch.from_numpy(part["energies"]), generator=noise)
             yield part["energies"], made.numpy()
 
-    calochallenge.write_pieces(output, pieces())
+    calochallenge.write_pieces(output, pieces(), kind="generated")
     return output
 
 

@@ -215,10 +215,14 @@ def _cut(
 
 
 def known_as(data: Data) -> str:
-    """ "CaloChallenge 2" if the files have the published names, else "own showers"."""
+    """ "CaloChallenge 2" if the files have the published names and numbers of showers, else "own showers"."""
     known = PUBLISHED_SETS[data.dataset]
     names = tuple(path.name for path in data.path), tuple(path.name for path in data.reference)
-    return f"CaloChallenge {data.dataset}" if names == (known.train, known.test) else "own showers"
+    if names != (known.train, known.test):
+        return "own showers"
+    files = [calochallenge.ShowerFile(path, geometry(data.dataset)) for path in (*data.path, *data.reference)]
+    published = all(len(file) == known.showers for file in files)
+    return f"CaloChallenge {data.dataset}" if published else "own showers"
 
 
 def _table(dataset: Dataset, arrays: Arrays) -> ShowerTable:

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from femtobarn.data.opening import check_distinct
 from femtobarn.data.source import Source
 from femtobarn.datasets import jsc, muon_tgc, svhn
 from femtobarn.errors import InputError
@@ -175,8 +176,11 @@ def _load(
 ) -> tuple[np.ndarray, np.ndarray, Provenance]:
     name = _NAMES[data.task]
     if data.files:
-        columns = read(data.task, open_files(data.task, data.files), limit=data.events)
-        name = name if _is_published(data, len(columns[0])) else f"own {data.task}"
+        check_distinct([*data.files, *data.test_files])
+        files = open_files(data.task, data.files)
+        columns = read(data.task, files, limit=data.events)
+        whole = len(columns[0]) == len(files)
+        name = name if whole and _is_published(data, len(files)) else f"own {data.task}"
         return *columns, Provenance.of_files(name, (*data.files, *data.test_files))
     settings = {"events": data.events, "seed": seed}
     if data.engine == "mixture":
@@ -195,11 +199,12 @@ def _load(
 
 
 def _is_published(data: Data, count: int) -> bool:
-    """Whether files are the published ones, by their size or names; anything else is the user's own."""
+    """Whether files are the published ones, by their names and what they hold; anything else is the user's own."""
     if data.task == "jets":
-        return count in _PUBLISHED_JETS
-    names = {path.name for path in (*data.files, *data.test_files)}
-    return names <= ({*svhn.PUBLISHED_IMAGES} if data.task == "svhn" else {muon_tgc.FILE})
+        return count in _PUBLISHED_JETS and jsc.has_published_names(data.files)
+    if data.task == "svhn":
+        return svhn.is_published(data.files, count)
+    return {path.name for path in data.files} == {muon_tgc.FILE}
 
 
 def _scale(task: Task, x: np.ndarray, y: np.ndarray) -> Scale:

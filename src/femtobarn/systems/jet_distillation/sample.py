@@ -145,6 +145,6 @@ def _stand_in(data: Data, *, seed: int, workers: int, progress: bool) -> Sample:
 
 
 def _real(files: Sequence[Path]) -> Provenance:
-    """The published set is known by the names of its files; anything else is the user's own."""
-    published = {path.name for path in files} == set(top_tagging.PUBLISHED_JETS)
-    return Provenance.of_files(top_tagging.NAME if published else "own jets", files)
+    """The published set is known by its files' names and numbers of jets; anything else is the user's own."""
+    name = top_tagging.NAME if top_tagging.is_published(files) else "own jets"
+    return Provenance.of_files(name, files)

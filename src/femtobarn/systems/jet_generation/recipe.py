@@ -152,7 +152,7 @@ def predict(
     particles[..., 2] = np.where(mask, particles[..., 2].clip(min=1e-6), 0)
     pt, eta = columns["jet"][:, 0], columns["jet"][:, 1]
     jets = np.column_stack((pt, eta, relative_mass(particles, mask) * pt, mask.sum(axis=1)))
-    jetnet.write_jets(output, particles, mask, jets)
+    jetnet.write_jets(output, particles, mask, jets, kind="generated")
     return output
 
 

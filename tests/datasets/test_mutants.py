@@ -1,0 +1,331 @@
+"""Every reader of every data set on damaged files: a right answer, a number changed with its byte, or one line."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import h5py
+import numpy as np
+import pytest
+
+from femtobarn import datasets
+from femtobarn.data.source import Source
+from femtobarn.datasets import (
+    calo_regions,
+    calochallenge,
+    clic,
+    cms_pfnano,
+    delphes,
+    edm4hep,
+    hgcal,
+    jetnet,
+    jsc,
+    mnist,
+    muon_tgc,
+    svhn,
+    top_tagging,
+)
+from femtobarn.errors import InputError
+from femtobarn.physics.substructure import OBSERVABLES
+from femtobarn.physics.voxels import geometry
+from mutants import Arrays, Mutant, bytewise, of_hdf5, special
+
+DRAW = np.random.default_rng(3)
+ROWS = 7
+
+
+class Format(NamedTuple):
+    """A file of one layout of a data set, and all that is read of it."""
+
+    ending: str
+    write: Callable[[Path], object]
+    read: Callable[[Path], Arrays]
+
+
+def every(source: Source) -> Arrays:
+    return source.read(source.columns, 0, len(source))
+
+
+def hdf5(arrays: Callable[[], Arrays]) -> Callable[[Path], None]:
+    def write(path: Path) -> None:
+        with h5py.File(path, "w") as file:
+            for name, array in arrays().items():
+                file[name] = array
+
+    return write
+
+
+def showers(path: Path) -> None:
+    voxels = DRAW.exponential(10, (ROWS, geometry("1-photons").voxels))
+    calochallenge.write_showers(path, np.full(ROWS, 2.0**12), voxels)
+
+
+def cells() -> Arrays:
+    return {
+        "ECAL": DRAW.exponential(1, (ROWS, 25, 25, 25)).astype(np.float32),
+        "target": np.stack((np.zeros(ROWS), np.linspace(10, 100, ROWS)), axis=1),
+        "theta": np.full(ROWS, 1.5),
+    }
+
+
+def clouds() -> tuple[np.ndarray, np.ndarray]:
+    mask = np.arange(5) < DRAW.integers(1, 6, (ROWS, 1))
+    return np.where(mask[..., None], DRAW.uniform(0.1, 1, (ROWS, 5, 3)), 0), mask
+
+
+def jets_of_jetnet(path: Path) -> None:
+    particles, mask = clouds()
+    jet = np.stack((np.full(ROWS, 900.0), np.zeros(ROWS), np.full(ROWS, 80.0), mask.sum(axis=1)), axis=1)
+    jetnet.write_jets(path, particles, mask, jet)
+
+
+def four_momenta() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    momentum, mask = clouds()
+    energy = np.sqrt((momentum**2).sum(axis=2, keepdims=True))
+    return np.concatenate((energy, momentum), axis=2), mask, np.arange(ROWS) % 2 == 0
+
+
+def jets_of_hls4ml() -> Arrays:
+    names = [f"j_{name}" for name in (*OBSERVABLES, "pt", "eta", "mass", *jsc.CLASSES)]
+    table = DRAW.uniform(0.1, 1, (ROWS, len(names)))
+    table[:, -5:] = np.eye(5)[np.arange(ROWS) % 5]
+    lists = [f"j1_{name}" for name in ("etarel", "phirel", "ptrel", "pt")]
+    return {
+        "jets": table,
+        "jetConstituentList": DRAW.uniform(0.1, 1, (ROWS, 3, len(lists))),
+        "jetFeatureNames": np.array(names, "S"),
+        "particleFeatureNames": np.array(lists, "S"),
+    }
+
+
+def table_of_hls4ml() -> Arrays:
+    lists = jets_of_hls4ml()
+    names = [name.decode() for name in lists["jetFeatureNames"].tolist()]
+    return {"t_allpar_new": np.rec.fromarrays(lists["jets"].T, names=names)}
+
+
+def tracks() -> Arrays:
+    return {"X": (DRAW.random((ROWS, 7, 50)) < 0.05).astype(np.float32), "Y": DRAW.uniform(29, 429, ROWS)}
+
+
+def wafers() -> Arrays:
+    return {"charge": DRAW.integers(0, 200, (ROWS, 48)).astype(np.float32), "eta": np.full(ROWS, 2.1)}
+
+
+def csv(header: str) -> Callable[[Path], None]:
+    def write(path: Path) -> None:
+        np.savetxt(path, wafers()["charge"], fmt="%d", delimiter=",", header=header, comments="")
+
+    return write
+
+
+def tree(name: str, columns: Callable[[], dict[str, Any]]) -> Callable[[Path], None]:
+    def write(path: Path) -> None:
+        uproot, awkward = pytest.importorskip("uproot"), pytest.importorskip("awkward")
+        arrays = {key: awkward.Array(values) for key, values in columns().items()}
+        with uproot.recreate(path) as file:
+            file.mktree(name, {key: array.type.content for key, array in arrays.items()})
+            file[name].extend(arrays)
+
+    return write
+
+
+def ntuple() -> dict[str, Any]:
+    charge = DRAW.integers(0, 200, (2, ROWS, 64)).astype(np.float64)
+    return {f"wafer_CALQ{i}": charge[..., i].tolist() for i in range(64)} | {
+        "wafer_layer": [[1.0] * ROWS] * 2,
+        "wafer_eta": [[2.0] * ROWS] * 2,
+    }
+
+
+def some(*names: str, prefix: str, whole: tuple[str, ...] = ()) -> dict[str, Any]:
+    reals = DRAW.uniform(0.1, 2, (len(names), 3, 4)).tolist()
+    return {f"{prefix}{name}": values for name, values in zip(names, reals, strict=True)} | {
+        f"{prefix}{name}": [[1, 1, 1, 1]] * 3 for name in whole
+    }
+
+
+def nanoaod() -> dict[str, Any]:
+    kinematics = ("pt", "eta", "phi", "mass")
+    return (
+        some(*kinematics, "puppiWeight", prefix="PFCands_", whole=("charge", "pdgId"))
+        | some(*kinematics, prefix="GenCands_", whole=("charge", "pdgId"))
+        | some(*kinematics, "rawFactor", prefix="FatJet_")
+        | some(prefix="FatJetPFCands_", whole=("jetIdx", "pFCandsIdx"))
+    )
+
+
+def of_delphes() -> dict[str, Any]:
+    return some(
+        "E", "Px", "Py", "Pz", "T", "X", "Y", "Z", prefix="Particle.", whole=("Status", "PID", "Charge")
+    ) | some("E", "Eta", "Phi", prefix="EFlowPhoton.")
+
+
+def of_edm4hep() -> dict[str, Any]:
+    momentum = ("momentum.x", "momentum.y", "momentum.z")
+    return (
+        some(
+            *momentum, "mass", "time", "vertex.x", "vertex.y", "vertex.z", prefix="Particle.",
+            whole=("generatorStatus", "PDG", "charge"),
+        )
+        | some(*momentum, "energy", prefix="ReconstructedParticles.", whole=("PDG", "charge"))
+        | some(prefix="_MCRecoAssociations_from.", whole=("index",))
+        | some(prefix="_MCRecoAssociations_to.", whole=("index",))
+    )  # fmt: skip
+
+
+def flat(*parts: Any) -> Arrays:
+    """The arrays of named tuples within each other, by place."""
+    found: Arrays = {}
+    for part in parts:
+        values = flat(*part) if isinstance(part, tuple) else {"": np.asarray(part)}
+        found |= {f"{len(found)}{name}": array for name, array in values.items()}
+    return found
+
+
+FORMATS: dict[str, dict[str, Format]] = {
+    "calo_regions": {
+        "HDF5": Format(
+            ".h5",
+            lambda p: calo_regions.write_regions(
+                p,
+                DRAW.integers(0, 1024, (ROWS, 18, 14)),
+                accepted=np.arange(ROWS) % 2 == 0,
+                pileup=np.ones(ROWS),
+            ),
+            lambda p: every(calo_regions.open_regions(p)),
+        )
+    },
+    "calochallenge": {
+        "HDF5": Format(".h5", showers, lambda p: every(calochallenge.open_showers(p, "1-photons")))
+    },
+    "clic": {"HDF5": Format(".h5", hdf5(cells), lambda p: every(clic.open_showers([p])))},
+    "cms_pfnano": {
+        "ROOT": Format(
+            ".root",
+            tree("Events", nanoaod),
+            lambda p: flat(
+                cms_pfnano.generator_particles(p), cms_pfnano.particle_flow(p), cms_pfnano.jets(p, "FatJet")
+            ),
+        )
+    },
+    "delphes": {
+        "ROOT": Format(
+            ".root",
+            tree("Delphes", of_delphes),
+            lambda p: flat(delphes.generator_particles(p), delphes.neutrals(p, "EFlowPhoton")),
+        )
+    },
+    "edm4hep": {
+        "ROOT": Format(
+            ".root",
+            tree("events", of_edm4hep),
+            lambda p: flat(edm4hep.generator_particles(p), edm4hep.reconstructed(p)),
+        )
+    },
+    "hgcal": {
+        "CSV": Format(".csv", csv(""), lambda p: every(hgcal.open_wafers(p))),
+        "CSV with header": Format(
+            ".csv", csv(",".join(f"CALQ_{i}" for i in range(48))), lambda p: every(hgcal.open_wafers(p))
+        ),
+        "ROOT": Format(".root", tree("HGCalTriggerNtuple", ntuple), lambda p: every(hgcal.open_wafers(p))),
+        "HDF5": Format(
+            ".h5", lambda p: hgcal.write_wafers(p, wafers()), lambda p: every(hgcal.open_wafers(p))
+        ),
+    },
+    "jetnet": {"HDF5": Format(".hdf5", jets_of_jetnet, lambda p: every(jetnet.open_jets(p)))},
+    "jsc": {
+        "lists": Format(".h5", hdf5(jets_of_hls4ml), lambda p: every(jsc.open_jets(p))),
+        "table": Format(".h5", hdf5(table_of_hls4ml), lambda p: every(jsc.open_jets(p))),
+    },
+    "mnist": {
+        kind: Format(
+            ending,
+            lambda p: mnist.write_idx(p, DRAW.integers(0, 256, (ROWS, 28, 28), dtype=np.uint8)),
+            lambda p: {"image": mnist.read_idx(p)},
+        )
+        for kind, ending in (("IDX", ".idx"), ("packed", ".gz"))
+    },
+    "muon_tgc": {"HDF5": Format(".h5", hdf5(tracks), lambda p: every(muon_tgc.open_tracks(p)))},
+    "svhn": {
+        "MATLAB": Format(
+            ".mat",
+            lambda p: svhn.write_images(
+                p, DRAW.integers(0, 256, (ROWS, 3, 32, 32), dtype=np.uint8), np.arange(ROWS)
+            ),
+            lambda p: every(svhn.open_images(p)),
+        )
+    },
+    "top_tagging": {
+        "pandas": Format(
+            ".h5",
+            lambda p: top_tagging.write_jets(p, *four_momenta()),
+            lambda p: every(top_tagging.open_jets(p)),
+        ),
+        "converted": Format(
+            ".h5",
+            lambda p: top_tagging.write_converted(p, *four_momenta()),
+            lambda p: every(top_tagging.open_jets(p)),
+        ),
+    },
+}
+CASES = [(name, layout) for name, formats in FORMATS.items() for layout in formats]
+
+
+def test_every_data_set_is_tried() -> None:
+    assert set(FORMATS) == {line.split()[0] for line in datasets.summaries().splitlines()}
+
+
+@pytest.fixture(params=CASES, ids=" ".join)
+def case(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Format, Path, Arrays]:
+    name, layout = request.param
+    form = FORMATS[name][layout]
+    path = tmp_path / f"whole{form.ending}"
+    form.write(path)
+    return form, path, form.read(path)
+
+
+def mutants(form: Format, path: Path, folder: Path, count: int, seed: int) -> Iterator[Mutant]:
+    yield from special(path, folder)
+    yield from bytewise(path, folder, count, seed)
+    if form.ending in (".h5", ".hdf5"):
+        yield from of_hdf5(path, folder)
+
+
+def attempt(form: Format, path: Path) -> tuple[Arrays | None, str]:
+    """What is read, or what is said instead."""
+    try:
+        return form.read(path), ""
+    except InputError as error:
+        return None, str(error)
+
+
+def check(form: Format, right: Arrays, mutant: Mutant) -> None:
+    """What came out may differ only by the value of numbers, and only where bytes of numbers were changed."""
+    found, said = attempt(form, mutant.path)
+    if found is None:
+        assert said.isprintable(), f"{mutant.name}: {said}"
+        assert str(mutant.path) in said, f"{mutant.name}: {said}"
+        return
+    there = found if mutant.fewer else right  # a column that a file need not have
+    assert found.keys() == there.keys(), mutant.name
+    for name in there:
+        assert found[name].shape == right[name].shape, f"{mutant.name}: {name}"
+        if not mutant.number:
+            np.testing.assert_array_equal(found[name], right[name], err_msg=f"{mutant.name}: {name}")
+
+
+def test_a_damaged_file_is_read_right_or_refused(case: tuple[Format, Path, Arrays], tmp_path: Path) -> None:
+    form, path, right = case
+    for mutant in mutants(form, path, tmp_path, 6, seed=1):
+        check(form, right, mutant)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [11, 12])
+def test_many_damaged_files_are_read_right_or_refused(
+    case: tuple[Format, Path, Arrays], tmp_path: Path, seed: int
+) -> None:
+    form, path, right = case
+    for mutant in mutants(form, path, tmp_path, 150, seed=seed):
+        check(form, right, mutant)
