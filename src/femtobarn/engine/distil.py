@@ -13,8 +13,8 @@ from femtobarn.errors import InputError
 
 
 def distil(
-    scores: Float[np.ndarray, "event"],
-    inputs: Float[np.ndarray, "event *shape"],
+    scores: Float[np.ndarray, "_"],
+    inputs: Float[np.ndarray, "_ *shape"],
     student: nn.Module,
     *,
     settings: Training,

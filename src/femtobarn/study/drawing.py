@@ -69,10 +69,8 @@ def drawing(
         kind: Kind of the data drawn, where it is not that of the run.
         subplots: Arguments of `pyplot.subplots`.
 
-    Example:
-        >>> with drawing(run, "mass", title="Mass", caption="...", section="Jets", legend={}) as d:
-        ...     d.ax.plot([0, 1], [1, 2], label="tops")
-        ...     d.drawn["tops"] = {"mass": [0, 1], "share": [1, 2]}
+    A block reads ``with drawing(run, "mass", ...) as d``, draws on ``d.ax`` and sets
+    ``d.drawn["tops"] = {"mass": ..., "share": ...}``.
     """
     with plots.style():
         figure, axes = pyplot.subplots(*shape, figsize=size, squeeze=False, **subplots)

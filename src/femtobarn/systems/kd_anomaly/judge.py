@@ -9,7 +9,7 @@ from torch import Tensor
 
 from femtobarn.errors import InputError
 from femtobarn.evaluation.anomaly_baselines import simple_scores, supervised_ceiling
-from femtobarn.evaluation.costs import cost_table
+from femtobarn.evaluation.network_costs import network_costs
 from femtobarn.evaluation.scores import Samples, Scored, draw_scores, follow_table, score_table
 from femtobarn.evaluation.trigger import draw_rates
 from femtobarn.runs import Result, Run
@@ -77,7 +77,7 @@ def results(
             )
             table += _rates(run, found, problem, settings)
             table += _hardware(run, mine, problem.test, settings, workers=workers, progress=progress)
-            table += cost_table(_networks(mine, problem.test), calls=settings.calls)
+            table += _costs(mine, problem.test, settings)
     return by_name(table)
 
 
@@ -156,11 +156,12 @@ def _hardware(
     return design_rows("students in hardware", reports, labels, n=len(test))
 
 
-def _networks(trained: Sequence[Trained[Part]], test: Inputs) -> dict[str, tuple[torch.nn.Module, Tensor]]:
-    """The teacher and its students in floating point, each with one event."""
+def _costs(trained: Sequence[Trained[Part]], test: Inputs, settings: Evaluation) -> list[Result]:
+    """The teacher and its students in floating point, on one event."""
     event = torch.from_numpy(test[:1])
-    found = {"teacher": (trained[0].model.teacher, event)}
+    students: dict[str, torch.nn.Module] = {}
     for each in trained:
         if not each.part.in_fixed_point:
-            found |= {f"student {name}": (s, event.unsqueeze(1)) for name, s in each.model.students.items()}
-    return found
+            students |= {f"student {name}": student for name, student in each.model.students.items()}
+    teacher = network_costs({"teacher": trained[0].model.teacher}, (event,), calls=settings.calls)
+    return teacher + network_costs(students, (event.unsqueeze(1),), calls=settings.calls)
