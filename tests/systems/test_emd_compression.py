@@ -191,7 +191,7 @@ def test_bad_checkpoint_is_one_line(
 ) -> None:
     copy = tmp_path / "run"
     shutil.copytree(finished.folder, copy)
-    for folder in copy.glob("work/mse-*"):
+    for folder in (*copy.glob("work/mse-*"), *copy.glob("work/*-best-choice-*")):
         shutil.rmtree(folder)
     (model,) = copy.glob("work/*/model.pt")
     damage(model)
@@ -256,7 +256,12 @@ def test_paper_preset_starts_on_the_published_files(tmp_path: Path) -> None:
         paper,
         data=replace(paper.data, path=folder),
         study=study.Study(
-            losses=("telescope",), other_losses=(), links=(5,), seeds=(1,), large_decoder=False
+            losses=("telescope",),
+            other_losses=(),
+            links=(5,),
+            seeds=(1,),
+            large_decoder=False,
+            best_choice_decoder=False,
         ),
         train=replace(paper.train, epochs=1),
         workers=1,

@@ -31,7 +31,7 @@ TINY = recipe.PRESETS["tiny"]
 HGQ = replace(
     TINY,
     quantiser="hgq",
-    study=replace(TINY.study, losses=("emd",)),
+    study=replace(TINY.study, losses=("emd",), best_choice_decoder=False),
     train=replace(TINY.train, epochs=4),
     hgq=replace(TINY.hgq, betas=(1e-6, 1e-3)),
     verilog=replace(TINY.verilog, vectors=100),

@@ -93,10 +93,7 @@ def results(written: Parts, means: Sequence[Result], reports: Reports) -> list[R
 
 
 def draw(run: Run, written: Parts, found: Sequence[Result], reports: Reports) -> None:
-    """EMD against look-up tables for each rate: by estimate, and by yosys where it counted.
-
-    The encoder with the chip's formats is a rate of its own.
-    """
+    """EMD against look-up tables for each rate and for the chip's formats: by estimate, and by yosys if it counted."""
     emd = {r.labels["encoder"]: r for r in found if r.labels["quantity"] == _EMD}
     points: dict[str, list[tuple[float, float, float]]] = {}
     for key, how in {"estimated_luts": "", "luts": ", yosys"}.items():

@@ -20,8 +20,6 @@ from femtobarn.systems.emd_compression.sample import Data, Wafers, from_arrays, 
 from femtobarn.systems.emd_compression.study import Config, Part, Study, TrainedBits
 from femtobarn.systems.emd_compression.training import MODELS
 
-__all__ = ["MODELS", "PRESETS", "PUBLISHED", "Config", "evaluate", "export", "load", "predict", "train"]
-
 PRESETS = {
     "tiny": Config(
         data=Data(engine="analytic", wafers=2_000),
