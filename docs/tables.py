@@ -33,73 +33,6 @@ _KINDS = {"real": "real data", "stand-in": "stand-in data"}
 _BLOCK = re.compile(r"(<!-- table ([^\n]*?) -->\n).*?(<!-- /table -->)", re.DOTALL)
 
 
-class Headline(NamedTuple):
-    """The numbers by which the table of all systems shows one: its own, and those it is compared with."""
-
-    quantity: str
-    ours: tuple[dict[str, str], ...]
-    baselines: tuple[dict[str, str], ...]
-
-
-_LOSSES = ("exact EMD", "exact EMD, large decoder"), ("MSE", "best choice")
-HEADLINES = {
-    "emd-compression": Headline(
-        "mean EMD", *(tuple({"method": method, "e-links": "5"} for method in side) for side in _LOSSES)
-    ),
-    "generative-metrics": Headline(
-        "significance",
-        *(
-            tuple({"metric": metric, "sample": "mass shifted"} for metric in side)
-            for side in (("FPD", "KPD"), ("W1-M", "AUC of EFPs"))
-        ),
-    ),
-    "jet-generation": Headline(
-        "FPD",
-        *(
-            tuple({"model": model} for model in side)
-            for side in (("EPiC-FM", "GAPT", "MPGAN"), ("FC generator", "marginals"))
-        ),
-    ),
-    "calo-challenge": Headline(
-        "FPD",
-        *(
-            tuple({"model": model} for model in side)
-            for side in (
-                ("flow matching", "BoloGAN", "diffusion", "CaloVAE+INN", "CaloINN"),
-                ("marginals", "training showers"),
-            )
-        ),
-    ),
-    "calo-gan": Headline(
-        "AUC against Geant4", *(({"method": method},) for method in ("3-D GAN", "mean shower"))
-    ),
-    "calo-reconstruction": Headline(
-        "AUC",
-        *(
-            tuple({"task": "γ or π⁰", "method": method, "cells": "CLIC"} for method in side)
-            for side in (("GoogLeNet", "CNN"), ("BDT on shapes",))
-        ),
-    ),
-    "hgq": Headline(
-        "near floating point",
-        *(
-            tuple({"method": method, "quantity": cost} for method in side for cost in ("EBOPs", "LUT"))
-            for side in (("trained bits",), ("uniform bits", "after training"))
-        ),
-    ),
-    "jet-distillation": Headline(
-        "AUC",
-        *(
-            tuple(
-                {"network": network, "method": method, "labelled jets": "all"}
-                for network in ("Deep Set", "MLP")
-            )
-            for method in ("distilled from LorentzNet", "labels")
-        ),
-    ),
-}
-
-
 class Stored(NamedTuple):
     """The results of a run as the documentation keeps them."""
 
@@ -149,7 +82,7 @@ def systems() -> str:
     heads = ["system", "what it does", "ours", "baselines", "published, same data"]
     lines = [_row(heads), _row(["---"] * len(heads))]
     for system in all_systems().values():
-        found, headline = stored(system.name), HEADLINES.get(system.name)
+        found, headline = stored(system.name), getattr(system.recipe(), "HEADLINE", None)
         cells = ["", "", ""]
         if found and headline:
             ours, baselines = (
@@ -463,7 +396,9 @@ def _chosen(found: Stored, quantity: str, labels: dict[str, str]) -> Result:
     """The one result of this quantity with these labels."""
     chosen = [r for r in found.results if r.name == quantity and r.labels == labels]
     if len(chosen) != 1:
-        raise InputError(f"expected one stored result {quantity} {labels}, got {len(chosen)}: see HEADLINES")
+        raise InputError(
+            f"expected one stored result {quantity} {labels}, got {len(chosen)}: see HEADLINE of its recipe"
+        )
     return chosen[0]
 
 

@@ -2,6 +2,7 @@
 
 from femtobarn.study.designs import Design, Writing, design_rows, write_designs
 from femtobarn.study.drawing import Drawing, drawing
+from femtobarn.study.headline import Headline, headline
 from femtobarn.study.models import Models, Part, Trained
 from femtobarn.study.predictions import write_predictions
 from femtobarn.study.seeds import (
@@ -21,6 +22,7 @@ from femtobarn.study.standard_figures import draw_against, draw_front, draw_reje
 __all__ = [
     "Design",
     "Drawing",
+    "Headline",
     "Models",
     "Part",
     "Sample",
@@ -42,6 +44,7 @@ __all__ = [
     "draws_of_units",
     "gain",
     "grouped",
+    "headline",
     "over_seeds",
     "row",
     "write_designs",

@@ -138,7 +138,9 @@ def _write(
         )
         found = {**asdict(report), "verified": report.verified}
     except MissingExtraError as error:
-        found = {"notes": [f"the Verilog was not written: {error}; or give --no-optimise"]}
+        found = {
+            "notes": [f"the Verilog was not written: {error}; or switch its sharing of sums off (optimise)"]
+        }
     run.mark_done(f"designs/{design.name}", found)
 
 

@@ -16,7 +16,7 @@ from femtobarn.errors import InputError
 from femtobarn.nn.shower_generators import generate
 from femtobarn.parts import run_parts
 from femtobarn.runs import Result, Run, read_published
-from femtobarn.study import Split, Trained
+from femtobarn.study import Split, Trained, headline
 from femtobarn.systems.calo_challenge import figures, judge, study
 from femtobarn.systems.calo_challenge.judge import BASELINE, SOURCE, TRUTH, Evaluation, Outcome, Task
 from femtobarn.systems.calo_challenge.networks import Course, Diffusion, Dream, Gan, Inn, Vae
@@ -173,6 +173,12 @@ PRESETS = {
 
 PUBLISHED = read_published(__package__)
 """FPD and AUC have names of their own: the estimator and the network of the challenge differ from ours."""
+HEADLINE = headline(
+    "FPD",
+    "model",
+    ("flow matching", "BoloGAN", "diffusion", "CaloVAE+INN", "CaloINN"),
+    ("marginals", "training showers"),
+)
 
 
 def load(config: Config, *, progress: bool) -> Samples:

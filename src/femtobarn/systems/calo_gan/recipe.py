@@ -18,7 +18,7 @@ from femtobarn.parts import Report
 from femtobarn.physics.calorimeter_cells import ECAL, HCAL
 from femtobarn.runs import Result, Run, read_published
 from femtobarn.settings import from_dict
-from femtobarn.study import Split, Trained
+from femtobarn.study import Split, Trained, headline
 from femtobarn.systems.calo_gan import figures, judge, training
 from femtobarn.systems.calo_gan.networks import Gan, angles
 from femtobarn.systems.calo_gan.sample import Data, load_split
@@ -86,6 +86,7 @@ PRESETS = {
 }  # fmt: skip
 
 PUBLISHED = read_published(__package__)
+HEADLINE = headline("AUC against Geant4", "method", ("3-D GAN",), ("mean shower",))
 
 
 def load(config: Config, *, progress: bool) -> Split[Showers]:

@@ -15,7 +15,7 @@ from femtobarn.errors import InputError
 from femtobarn.nn.cell_networks import ShowerTable
 from femtobarn.parts import Report
 from femtobarn.runs import Result, Run, read_published
-from femtobarn.study import Split, Trained, write_predictions
+from femtobarn.study import Split, Trained, headline, write_predictions
 from femtobarn.systems.calo_reconstruction import (
     baselines,
     energy_measurement,
@@ -116,6 +116,7 @@ PRESETS = {
 }
 
 PUBLISHED = read_published(__package__)
+HEADLINE = headline("AUC", "method", ("GoogLeNet", "CNN"), ("BDT on shapes",), task="γ or π⁰", cells="CLIC")
 
 
 def load(config: Config, *, progress: bool) -> Split[Showers]:

@@ -13,7 +13,7 @@ from femtobarn.engine import Training
 from femtobarn.nn.wafer_autoencoder import Autoencoder
 from femtobarn.runs import Result, Run, read_published
 from femtobarn.settings import from_dict
-from femtobarn.study import Split, Trained, Writing, write_predictions
+from femtobarn.study import Split, Trained, Writing, headline, write_predictions
 from femtobarn.systems.emd_compression import figures, hardware, judge, learned_emd, training
 from femtobarn.systems.emd_compression.learned_emd import LearnedEmd
 from femtobarn.systems.emd_compression.sample import Data, Wafers, from_arrays, load_split
@@ -43,6 +43,13 @@ PRESETS = {
 }
 
 PUBLISHED = read_published(__package__)
+HEADLINE = headline(
+    "mean EMD",
+    "method",
+    ("exact EMD", "exact EMD, large decoder"),
+    ("MSE", "best choice"),
+    **{"e-links": "5"},
+)
 
 
 def load(config: Config, *, progress: bool) -> Split[Wafers]:

@@ -17,6 +17,7 @@ from femtobarn.metrics.estimate import Estimate
 from femtobarn.parts import Report, run_parts
 from femtobarn.runs import Result, Run, read_published
 from femtobarn.settings import from_dict
+from femtobarn.study import headline
 from femtobarn.systems.generative_metrics.sample import Data, Halves, load_halves
 from femtobarn.systems.generative_metrics.study import (
     REPEATED,
@@ -67,6 +68,7 @@ PRESETS = {
 }
 
 PUBLISHED = read_published(__package__)
+HEADLINE = headline("significance", "metric", ("FPD", "KPD"), ("W1-M", "AUC of EFPs"), sample="mass shifted")
 
 
 def load(config: Config, *, progress: bool = True) -> Halves:

@@ -7,6 +7,7 @@ from pathlib import Path
 from femtobarn.engine import save_tensors
 from femtobarn.parts import Report, run_parts
 from femtobarn.runs import Published, Result, Run
+from femtobarn.study import headline
 from femtobarn.systems.hgq import designs, evaluation, figures, predictions, study
 from femtobarn.systems.hgq import export as exporting
 from femtobarn.systems.hgq.config import PRESETS, Config
@@ -50,6 +51,13 @@ PUBLISHED = [
     )
     for network, value in rows
 ]
+HEADLINE = headline(
+    "near floating point",
+    "method",
+    ("trained bits",),
+    ("uniform bits", "after training"),
+    **{"quantity": "LUT"},
+)
 
 
 def load(config: Config, run: Run, *, progress: bool = True) -> Split:

@@ -15,7 +15,7 @@ from femtobarn.errors import InputError
 from femtobarn.nn.jet_taggers import logits, score
 from femtobarn.runs import Result, Run, read_published
 from femtobarn.settings import from_dict
-from femtobarn.study import Split, Trained, Writing, write_predictions
+from femtobarn.study import Split, Trained, Writing, headline, write_predictions
 from femtobarn.systems.jet_distillation import chip, figures, judge, networks, sample
 from femtobarn.systems.jet_distillation.judge import Evaluation
 from femtobarn.systems.jet_distillation.sample import Data, Sample
@@ -100,6 +100,14 @@ PRESETS = {
 }
 
 PUBLISHED = read_published(__package__)
+HEADLINE = headline(
+    "AUC",
+    "method",
+    ("distilled from LorentzNet",),
+    ("labels",),
+    network="Deep Set",
+    **{"labelled jets": "all"},
+)
 
 
 def load(config: Config, *, progress: bool) -> Split[Sample]:

@@ -15,7 +15,7 @@ from femtobarn.hardware.onnx_export import export_onnx
 from femtobarn.nn.jet_generators import finish, generate
 from femtobarn.physics.jets import relative_mass
 from femtobarn.runs import Result, Run, read_published
-from femtobarn.study import Split, Trained
+from femtobarn.study import Split, Trained, headline
 from femtobarn.systems.jet_generation import judge, study
 from femtobarn.systems.jet_generation.judge import Evaluation
 from femtobarn.systems.jet_generation.networks import EpicFm, FullyConnected, Gapt, Igapt, Mpgan
@@ -98,6 +98,7 @@ PRESETS = {
 
 PUBLISHED = read_published(__package__)
 """Distances are absolute here; the papers print them times 1e3 (W1-EFP times 1e5)."""
+HEADLINE = headline("FPD", "model", ("EPiC-FM", "GAPT", "MPGAN"), ("FC generator", "marginals by rank"))
 
 
 def load(config: Config, *, progress: bool) -> Split[JetTable]:

@@ -15,7 +15,7 @@ from femtobarn.hardware.network_export import export_network
 from femtobarn.hardware.onnx_export import export_onnx
 from femtobarn.runs import Result, Run, read_published
 from femtobarn.settings import from_dict
-from femtobarn.study import Trained, Writing, write_predictions
+from femtobarn.study import Trained, Writing, headline, write_predictions
 from femtobarn.systems.kd_anomaly import data as events
 from femtobarn.systems.kd_anomaly import judge, study
 from femtobarn.systems.kd_anomaly.data import Data, Problems
@@ -77,6 +77,15 @@ PRESETS = {
     ),
 }
 PUBLISHED = read_published(__package__)
+HEADLINE = headline(
+    "AUC",
+    "score",
+    ("teacher",),
+    ("sum of the inputs", "Mahalanobis distance"),
+    taught="",
+    signal="SUEP",
+    problem="zero bias",
+)
 
 
 def load(config: Config, *, progress: bool = True) -> Problems:
