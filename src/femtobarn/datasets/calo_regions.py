@@ -46,7 +46,7 @@ FILE_NAMES = {"regions": "CaloRegions", "accepted": "AcceptanceFlag", "pileup": 
 Sample = Literal["zero bias", "dijets", "top pairs", "SUEP"]
 _VERSION = 1  # raise it when the same settings give other regions
 _PER_CHUNK, _TOGETHER = 1000, 100
-_POOL = 2000  # soft collisions that pile-up is drawn from
+_POOL, _POOL_PER_PILEUP = 2000, 50  # soft collisions that pile-up is drawn from, at most and by its mean
 _SUEP_MASS, _DIJETS = 400.0, (100.0, 7000.0)  # GeV
 
 
@@ -157,8 +157,9 @@ def describe() -> str:
 def _pool(
     settings: Crossings, *, workers: int = 1, scheduler: str | None = None, progress: bool = False
 ) -> Particles:
+    count = min(_POOL, max(200, round(_POOL_PER_PILEUP * settings.pileup[1])))
     return collisions(
-        minimum_bias(), _POOL, seed=1, energy=settings.energy, workers=workers, scheduler=scheduler,
+        minimum_bias(), count, seed=1, energy=settings.energy, workers=workers, scheduler=scheduler,
         progress=progress,
     )  # fmt: skip
 
