@@ -12,7 +12,7 @@ class Headline(NamedTuple):
 
 
 def headline(
-    quantity: str, label: str, ours: tuple[str, ...], baselines: tuple[str, ...], **common: str
+    quantity: str, label: str, ours: tuple[str, ...], baselines: tuple[str, ...], /, **common: str
 ) -> Headline:
     """A headline whose results differ in one label.
 

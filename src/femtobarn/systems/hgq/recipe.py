@@ -56,7 +56,7 @@ HEADLINE = headline(
     "method",
     ("trained bits",),
     ("uniform bits", "after training"),
-    **{"quantity": "LUT"},
+    quantity="LUT",
 )
 
 
