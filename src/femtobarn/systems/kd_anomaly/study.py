@@ -37,13 +37,13 @@ class Study:
     seeds: tuple[int, ...] = (1, 2, 3)
     """Seeds of the initial weights and of the batches."""
     train: Training = field(
-        default_factory=lambda: Training(epochs=40, batch=200, lr=2e-3, clip=None, schedule="cosine")
+        default_factory=lambda: Training(epochs=20, batch=200, lr=2e-3, clip=None, schedule="cosine")
     )
     """Of every teacher, and of the students."""
     betas: tuple[float, ...] = ()
     """Prices of an effective bit operation at which student v1 is trained with its bits, in units of the score.
     Without any nothing is written for hardware."""
-    bits: Training = field(default_factory=lambda: Training(epochs=40, batch=200, lr=5e-3, clip=None))
+    bits: Training = field(default_factory=lambda: Training(epochs=20, batch=200, lr=5e-3, clip=None))
     """Training in fixed point, from the student in floating point."""
 
     def __post_init__(self) -> None:
