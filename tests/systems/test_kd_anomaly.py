@@ -15,11 +15,12 @@ from femtobarn import recipe as recipes
 from femtobarn.cli import execute
 from femtobarn.datasets import calo_regions, mnist
 from femtobarn.errors import InputError
+from femtobarn.nn.distilled import Committee
 from femtobarn.nn.quantised import BitTrue
 from femtobarn.runs import Run
 from femtobarn.systems.kd_anomaly import data, judge, recipe, study
 from femtobarn.systems.kd_anomaly.data import Data
-from femtobarn.systems.kd_anomaly.study import MODELS, Committee, Part
+from femtobarn.systems.kd_anomaly.study import MODELS, Part
 
 SYSTEM = recipes.all_systems()["kd-anomaly"]
 TINY = recipe.PRESETS["tiny"]

@@ -3,7 +3,7 @@
 Sizes of arXiv:2310.06047 (images) and of its trigger application CICADA (calorimeter regions).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Literal
 
@@ -133,6 +133,30 @@ STUDENTS: dict[Task, dict[str, Callable[[], nn.Sequential]]] = {
 }
 #: Fractional bits of the published formats in the order of the layers: inputs, kernel, bias ...
 FORMATS = {"v1": (0, 6, 4, 4, 8, 0), "v2": (0, 8, 4, 6, 4, 4, 8)}
+
+
+class Committee(nn.Module):
+    """A teacher and its students; each student is a network of its own, trained on the same batches."""
+
+    def __init__(self, task: Task, students: Mapping[str, nn.Module]) -> None:
+        super().__init__()
+        self.target: Callable[[Tensor], Tensor] = TARGETS[task]
+        self.teacher = anomaly_teacher(task)
+        self.students = nn.ModuleDict(students)
+
+    def told(self, x: Float[Tensor, "event row column"]) -> Float[Tensor, "event"]:
+        """The teacher's score, as students learn it."""
+        with torch.no_grad():
+            return self.target(self.teacher(x))
+
+    def learned(self, x: Float[Tensor, "event row column"]) -> dict[str, Float[Tensor, "event"]]:
+        """The score of each student."""
+        return {name: student(x.unsqueeze(1)).squeeze(1) for name, student in self.students.items()}
+
+    def errors(self, x: Float[Tensor, "event row column"]) -> Float[Tensor, ""]:
+        """Mean absolute errors of the students, added up: what they minimise."""
+        told = self.told(x)
+        return torch.stack([(each - told).abs().mean() for each in self.learned(x).values()]).sum()
 
 
 def published_bits(student: nn.Sequential, name: str, example: Float[Tensor, "event 1 18 14"]) -> nn.Module:

@@ -1,6 +1,6 @@
 """What is trained: a teacher for each problem, and all students at once in each way of teaching."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from femtobarn.engine import Batch, Objective, TensorTable, Training, fit
 from femtobarn.errors import InputError
 from femtobarn.nn import distilled
-from femtobarn.nn.distilled import STUDENTS, TARGETS, Task
+from femtobarn.nn.distilled import STUDENTS, Committee, Task
 from femtobarn.nn.quantised import BitTrue, CostedLoss
 from femtobarn.parts import Report
 from femtobarn.study import Models, Trained
@@ -98,25 +98,6 @@ class Part(NamedTuple):
         return self.mode in (PUBLISHED, BITS)
 
 
-class Committee(nn.Module):
-    """A teacher and its students; each student is a network of its own, trained on the same batches."""
-
-    def __init__(self, task: Task, students: Mapping[str, nn.Module]) -> None:
-        super().__init__()
-        self.target: Callable[[Tensor], Tensor] = TARGETS[task]
-        self.teacher = distilled.anomaly_teacher(task)
-        self.students = nn.ModuleDict(students)
-
-    def told(self, x: Float[Tensor, "event row column"]) -> Float[Tensor, "event"]:
-        """The teacher's score, as students learn it."""
-        with torch.no_grad():
-            return self.target(self.teacher(x))
-
-    def learned(self, x: Float[Tensor, "event row column"]) -> dict[str, Float[Tensor, "event"]]:
-        """The score of each student."""
-        return {name: student(x.unsqueeze(1)).squeeze(1) for name, student in self.students.items()}
-
-
 def build(part: Part, settings: Study, _: Mapping[str, Any]) -> nn.Module:
     """The untrained networks of a part; weights depend on the seed alone."""
     torch.manual_seed(part.seed)
@@ -197,9 +178,9 @@ def lesson(mode: str) -> Objective:
         if mode == "noise":
             largest = x.amax()
             x = (x + NOISE * largest * torch.randn_like(x)).clamp(min=torch.zeros(()), max=largest)
-        total = _errors(model, x)
+        total = model.errors(x)
         if mode in ("exposure", PUBLISHED, BITS):
-            total = total + _errors(model, batch["foreign"])
+            total = total + model.errors(batch["foreign"])
         return total + teacher_loss(model, batch) if mode in ("co-learning", "exposure", "noise") else total
 
     return loss
@@ -214,9 +195,4 @@ def teacher_loss(model: nn.Module, batch: Batch) -> Float[Tensor, ""]:
 def error_of_students(model: nn.Module, batch: Batch) -> Float[Tensor, ""]:
     """Mean absolute error of the students on normal and foreign inputs."""
     assert isinstance(model, Committee)
-    return (_errors(model, batch["x"]) + _errors(model, batch["foreign"])) / (2 * len(model.students))
-
-
-def _errors(model: Committee, x: Tensor) -> Tensor:
-    told = model.told(x)
-    return torch.stack([(each - told).abs().mean() for each in model.learned(x).values()]).sum()
+    return (model.errors(batch["x"]) + model.errors(batch["foreign"])) / (2 * len(model.students))
