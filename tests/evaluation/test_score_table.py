@@ -81,6 +81,15 @@ def test_what_nothing_is_left_of_has_an_upper_limit() -> None:
     assert left.error == pytest.approx(1 - 0.05 ** (1 / 200), rel=1e-6)
 
 
+def test_a_score_that_saturates_has_no_working_point_and_says_why() -> None:
+    line = np.minimum(np.arange(1000.0), 900)
+    saturated = Scored({"score": "saturated"}, None, {"b": line, "s": line[500:]})
+    found = {r.name: r for r in score_table([saturated], background="b", fractions=(0.02, 0.2))}
+    assert np.isnan(found["signal at 2 % of background"].value)
+    assert "share the score 900" in found["signal at 2 % of background"].error_kind
+    assert found["signal at 20 % of background"].value == pytest.approx(0.4, abs=0.01)
+
+
 def test_scores_of_other_events_are_refused() -> None:
     good = _scored("good", 1.0)
     short = Scored({"score": "short"}, None, {name: values[:-1] for name, values in good.scores.items()})

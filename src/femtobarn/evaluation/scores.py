@@ -4,6 +4,7 @@ A larger score is more anomalous; a score is named before the test sample is ope
 what it finds there. Working points are set on background alone.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from jaxtyping import Float
 from femtobarn.errors import InputError, nearest
 from femtobarn.metrics.classifier_test import auc
 from femtobarn.metrics.roc import auc_difference, background_efficiency, signal_efficiency
-from femtobarn.metrics.working_point import clopper_pearson
+from femtobarn.metrics.working_point import calibrate, clopper_pearson
 from femtobarn.runs import Result, Run
 from femtobarn.study import Value, by_name, draw_rejection, grouped, row
 
@@ -45,7 +46,8 @@ def score_table(
     Rows: "AUC"; "signal at F % of background" for each fraction, the error of the threshold included; "background at
     E % of signal", where nothing is left its upper limit at 95 %; "gain in AUC", of each score over the trivial one
     that is best for that signal, paired event by event, its error by DeLong joined with the standard error over seeds;
-    and the rank correlation with a variable of the background, such as the number of tracks.
+    and the rank correlation with a variable of the background, such as the number of tracks. Where so many events
+    share a score that no threshold keeps the share asked for, the working point is NaN and says so.
 
     Args:
         scored: Scores of the same events, in the same order.
@@ -60,6 +62,8 @@ def score_table(
         InputError: No such background, samples that differ, or a fraction of fewer than ten background events.
     """
     signals = _signals(scored, background)
+    for fraction in fractions:
+        calibrate(np.arange(len(scored[0].scores[background])), fraction)  # refuses too few events
     groups = list(grouped(scored, lambda each: tuple(each.labels.values())).values())
     table: list[Result] = []
     for signal in signals:
@@ -130,8 +134,12 @@ def _rows(
     n = sum(map(len, pairs[0]))
     found = [row("AUC", [auc(b, s) for s, b in pairs], labels, seeds=seeds, n=n)]
     for fraction in fractions:
-        points = [signal_efficiency(s, b, fraction=fraction) for s, b in pairs]
         name = f"signal at {100 * fraction:g} % of background"
+        try:
+            points = [signal_efficiency(s, b, fraction=fraction) for s, b in pairs]
+        except InputError as error:  # too many equal scores, as of a network that saturates
+            found.append(Result(name, math.nan, n=n, split="test", labels=labels, error_kind=str(error)))
+            continue
         found.append(row(name, [(p.value, p.error) for p in points], labels, seeds=seeds, n=n))
     left = [background_efficiency(s, b, efficiency=efficiency) for s, b in pairs]
     name = f"background at {100 * efficiency:g} % of signal"
