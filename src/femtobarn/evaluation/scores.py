@@ -29,6 +29,12 @@ class Scored(NamedTuple):
     seed: int | None
     """Seed of the training; none for a score without one."""
     scores: Samples
+    """Of the background and of the signals it is for; a score that is told one signal has no others."""
+
+    @property
+    def name(self) -> str:
+        """Its labels in one line."""
+        return ", ".join(filter(None, self.labels.values()))
 
 
 def score_table(
@@ -50,7 +56,7 @@ def score_table(
     share a score that no threshold keeps the share asked for, the working point is NaN and says so.
 
     Args:
-        scored: Scores of the same events, in the same order.
+        scored: Scores of the same events, in the same order; the first has all samples.
         background: Name of the background among the samples.
         trivial: Labels of the scores without training that the others have to beat.
         fractions: Shares of background that may pass.
@@ -69,7 +75,8 @@ def score_table(
     for signal in signals:
         best = _best(scored, trivial, signal, background)
         for group in groups:
-            table += _rows(group, signal, background, best, fractions, efficiency)
+            if signal in group[0].scores:
+                table += _rows(group, signal, background, best, fractions, efficiency)
     if reference is not None:
         table += [_correlation(group, background, reference, variable) for group in groups]
     return by_name(table)
@@ -79,7 +86,7 @@ def draw_scores(
     run: Run, scored: Sequence[Scored], *, background: str, shown: int = 8, section: str = "Scores"
 ) -> None:
     """Background rejection against signal efficiency, a figure for each signal; the first seed of each score."""
-    first = {", ".join(each.labels.values()): each for each in reversed(scored)}
+    first = {each.name: each for each in reversed(scored)}
     some = dict(list(reversed(first.items()))[:shown])
     for signal in _signals(scored, background):
         is_signal = np.repeat([False, True], [len(scored[0].scores[name]) for name in (background, signal)])
@@ -88,6 +95,7 @@ def draw_scores(
             {
                 name: np.concatenate([each.scores[background], each.scores[signal]])
                 for name, each in some.items()
+                if signal in each.scores
             },
             is_signal,
             name=f"roc-{signal.replace(' ', '-')}",
@@ -106,9 +114,9 @@ def _signals(scored: Sequence[Scored], background: str) -> list[str]:
     if background not in sizes:
         raise InputError(f"there is no sample {background!r}: {nearest(background, sizes)}")
     for each in scored:
-        if {name: len(values) for name, values in each.scores.items()} != sizes:
-            name = ", ".join(each.labels.values())
-            raise InputError(f"{name}: expected scores of the same events as {scored[0].labels}")
+        own = {name: len(values) for name, values in each.scores.items()}
+        if background not in own or not own.items() <= sizes.items():
+            raise InputError(f"{each.name}: expected scores of the same events as {scored[0].name}")
     return [name for name in sizes if name != background]
 
 
@@ -116,7 +124,7 @@ def _best(
     scored: Sequence[Scored], trivial: Sequence[Mapping[str, str]], signal: str, background: str
 ) -> Scored | None:
     """The trivial score that is best for this signal: the choice favours the score to beat."""
-    known = [each for each in scored if each.labels in trivial]
+    known = [each for each in scored if each.labels in trivial and signal in each.scores]
     return max(known, key=lambda each: auc(each.scores[background], each.scores[signal])[0], default=None)
 
 
@@ -147,7 +155,7 @@ def _rows(
     if best is not None and all(each is not best for each in group):
         theirs = best.scores[signal], best.scores[background]
         gains: list[Value] = [auc_difference(s, b, *theirs) for s, b in pairs]
-        more = labels | {"over": ", ".join(best.labels.values())}
+        more = labels | {"over": best.name}
         found.append(
             row("gain in AUC", gains, more, seeds=seeds, n=n, sample="paired (DeLong)", of_mean=True)
         )

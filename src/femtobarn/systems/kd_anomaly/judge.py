@@ -98,9 +98,8 @@ def scored(
     ]
     for signal in (name for name in flat if name != NORMAL):
         normal, own = supervised_ceiling(flat[NORMAL], flat[signal], seed=seed)
-        unseen = {n: np.full(len(x), normal.min()) for n, x in flat.items()}  # they know one signal only
         found.append(
-            Scored(_labels(f"trees told {signal}", "labels"), None, unseen | {NORMAL: normal, signal: own})
+            Scored(_labels("trees told the signal", f"labels, {signal}"), None, {NORMAL: normal, signal: own})
         )
     for each in trained:
         taught, model = each.part.labels["taught"], each.model
