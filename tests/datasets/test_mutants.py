@@ -16,8 +16,10 @@ from femtobarn.datasets import (
     clic,
     cms_pfnano,
     delphes,
+    diphotons,
     edm4hep,
     hgcal,
+    higgs,
     jetnet,
     jsc,
     mnist,
@@ -53,6 +55,15 @@ def hdf5(arrays: Callable[[], Arrays]) -> Callable[[Path], None]:
                 file[name] = array
 
     return write
+
+
+def outputs(path: Path) -> None:
+    np.savetxt(path, DRAW.uniform(-1, 1, (ROWS, 5)))
+
+
+def higgs_rows(path: Path) -> None:
+    table = np.column_stack([np.arange(ROWS) % 2, DRAW.normal(size=(ROWS, 28))])
+    np.savetxt(path, table, delimiter=",")  # packed where the name ends in .gz
 
 
 def showers(path: Path) -> None:
@@ -232,6 +243,11 @@ FORMATS: dict[str, dict[str, Format]] = {
         "HDF5": Format(
             ".h5", lambda p: hgcal.write_wafers(p, wafers()), lambda p: every(hgcal.open_wafers(p))
         ),
+    },
+    "diphotons": {"text": Format(".csv", outputs, lambda p: every(diphotons.open_outputs(p, p)))},
+    "higgs": {
+        kind: Format(ending, higgs_rows, lambda p: every(higgs.open_higgs(p)))
+        for kind, ending in (("CSV", ".csv"), ("packed", ".gz"))
     },
     "jetnet": {"HDF5": Format(".hdf5", jets_of_jetnet, lambda p: every(jetnet.open_jets(p)))},
     "jsc": {

@@ -1,0 +1,266 @@
+"""How well the classifiers do against others of the same events, and how near the zoom comes to the exact minimum."""
+
+import functools
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from femtobarn.errors import InputError, require
+from femtobarn.metrics.classifier_test import auc
+from femtobarn.metrics.roc import auc_difference
+from femtobarn.parts import Report, run_parts
+from femtobarn.qubo.weak_classifiers import augmented
+from femtobarn.qubo.zoom import box_weights, mean_error
+from femtobarn.runs import Result, Run
+from femtobarn.study import Trained, Value, by_name, draw_against, draw_rejection, drawing, grouped, row
+from femtobarn.systems.qaml_z.data import Problem, Problems, Table
+from femtobarn.systems.qaml_z.study import BINARY, EXACT, ZOOMED, Part, classifier
+
+Scores = Float[np.ndarray, "_"]
+LOGISTIC, TREES, NETWORK = "logistic regression", "boosted trees", "neural network"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What stands beside the classifiers of cuts."""
+
+    layers: tuple[int, ...] = (256, 256)
+    """Hidden layers of the neural network."""
+    epochs: int = 60
+    """Passes of it over the training events."""
+    trees: int = 100
+    """Boosted trees, of depth 4."""
+
+    def __post_init__(self) -> None:
+        if min(self.epochs, self.trees, *self.layers) < 1:
+            raise InputError(f"layers, epochs and trees above 0 expected: got {self}")
+
+
+def results(
+    run: Run,
+    problems: Problems,
+    trained: Sequence[Trained[Part]],
+    settings: Evaluation,
+    *,
+    workers: int,
+    progress: bool,
+) -> list[Result]:
+    """All tables and figures."""
+    others = [
+        each.part._replace(variant=name)
+        for each in trained
+        if each.part.variant == ZOOMED
+        for name in (LOGISTIC, TREES, NETWORK)
+    ]
+    answers = run_parts(
+        functools.partial(reference, problems, settings),
+        others,
+        name=lambda part: part.name,
+        title="other classifiers",
+        workers=workers,
+        progress=progress,
+    )
+    table: list[Result] = []
+    for name, problem in problems.by_name.items():
+        mine = [each for each in trained if each.part.problem == name]
+        scored = {each.part: classifier(each).decision_function(problem.split.test.x) for each in mine}
+        scored |= {part: s for part, s in zip(others, answers, strict=True) if part.problem == name}
+        rows = [
+            *_areas(scored, problem.split.test),
+            *_gains(scored, problem.split.test),
+            *_zooms(problem, mine),
+        ]
+        _draw(run, problem, name, mine, scored, rows)
+        kind = None if name == next(iter(problems.by_name)) else problem.kind
+        table += [replace(each, data=kind) for each in rows]
+    return by_name(table)
+
+
+def reference(problems: Problems, settings: Evaluation, part: Part, report: Report) -> Scores:
+    """Test scores of a classifier of scikit-learn that learned from the same, standardised events."""
+    problem = problems.by_name[part.problem]
+    events = problem.drawn(part.size, part.seed)
+    mean, width = events.x.mean(axis=0), np.maximum(events.x.std(axis=0), 1e-12)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # all sizes get the same number of epochs, converged or not
+        fitted = _untrained(part, settings).fit((events.x - mean) / width, events.label)
+    report(1, 1, part.variant)
+    return np.asarray(fitted.predict_proba((problem.split.test.x - mean) / width)[:, 1])
+
+
+def _untrained(part: Part, settings: Evaluation) -> Any:
+    def of(module: str) -> Any:
+        return require(f"sklearn.{module}", extra="baselines")
+
+    if part.variant == LOGISTIC:
+        return of("linear_model").LogisticRegression(max_iter=1000)
+    if part.variant == TREES:
+        return of("ensemble").GradientBoostingClassifier(
+            n_estimators=settings.trees, max_depth=4, learning_rate=0.1, random_state=part.seed
+        )
+    return of("neural_network").MLPClassifier(
+        settings.layers, alpha=1e-4, batch_size=min(128, part.size), max_iter=settings.epochs, tol=0,
+        n_iter_no_change=settings.epochs + 1, random_state=part.seed,
+    )  # fmt: skip
+
+
+def _by_labels(scored: Mapping[Part, Scores]) -> list[list[Part]]:
+    """Parts that differ by their seed only."""
+    return list(grouped(scored, lambda part: part._replace(seed=0)).values())
+
+
+def _areas(scored: Mapping[Part, Scores], test: Table) -> list[Result]:
+    rows = []
+    for group in _by_labels(scored):
+        values: list[Value] = [auc(*_classes(scored[part], test)) for part in group]
+        rows.append(row("AUC", values, group[0].labels, seeds=[p.seed for p in group], n=len(test)))
+    return rows
+
+
+def _gains(scored: Mapping[Part, Scores], test: Table) -> list[Result]:
+    """QAML-Z over each other classifier of the same size, on the same events and draws."""
+    rows = []
+    for group in _by_labels(scored):
+        over = group[0].variant
+        if over == ZOOMED or any(part._replace(variant=ZOOMED) not in scored for part in group):
+            continue
+        gains: list[Value] = []
+        for part in group:
+            ours, theirs = (_classes(scored[p], test)[::-1] for p in (part._replace(variant=ZOOMED), part))
+            gains.append(auc_difference(*ours, *theirs))
+        labels = {"problem": group[0].problem, "training events": str(group[0].size), "over": over}
+        seeds = [part.seed for part in group]
+        rows.append(
+            row(
+                "gain of QAML-Z in AUC",
+                gains,
+                labels,
+                seeds=seeds,
+                n=len(test),
+                sample="paired (DeLong)",
+                of_mean=True,
+            )
+        )
+    return rows
+
+
+def _zooms(problem: Problem, trained: Sequence[Trained[Part]]) -> list[Result]:
+    """Of the first draw: squared error above the exact minimum after each step, and what was left to the annealer."""
+    rows = []
+    for each in trained:
+        if not each.history or each.part.seed != trained[0].part.seed:
+            continue
+        lowest = _lowest(problem, each)
+        for step in each.history:
+            labels = each.part.labels | {"step": f"{step['step']:.0f}"}
+            above = step["error"] / lowest - 1
+            common: dict[str, Any] = {"n": each.part.size, "split": "train", "labels": labels}
+            rows.append(Result("squared error above the minimum", 100 * above, unit="%", **common))
+            if each.part.variant != ZOOMED:
+                rows.append(Result("spins left to the annealer", step["spins"], **common))
+            if step["qubits"]:
+                rows.append(Result("qubits", step["qubits"], **common))
+                rows.append(Result("broken chains", step["broken"], **common))
+    return rows
+
+
+def _lowest(problem: Problem, trained: Trained[Part]) -> float:
+    """Squared error of the exact minimum for the same columns."""
+    fitted, events = classifier(trained), problem.drawn(trained.part.size, trained.part.seed)
+    c = augmented(fitted.weak_(events.x), offsets=fitted.offsets)
+    y = 2.0 * events.label - 1
+    return mean_error(c, y, box_weights(c, y))
+
+
+def _draw(
+    run: Run,
+    problem: Problem,
+    name: str,
+    trained: Sequence[Trained[Part]],
+    scored: Mapping[Part, Scores],
+    rows: Sequence[Result],
+) -> None:
+    areas = [each for each in rows if each.name == "AUC"]
+    shown = (ZOOMED, EXACT, BINARY, "QAML-Z, bins", LOGISTIC, TREES, NETWORK)
+    common: dict[str, Any] = {"section": name, "kind": problem.kind}
+    draw_against(
+        run,
+        {c: some for c in shown if (some := [r for r in areas if r.labels["classifier"] == c])},
+        label="training events",
+        xlabel="training events",
+        ylabel="area under the ROC curve",
+        caption="Mean over draws of the training events; error: standard deviation over draws and of the test sample.",
+        name=f"size-{name}",
+        title=f"{name}: area against the number of training events",
+        by="classifier",
+        legend={},
+        subplot_kw={"xscale": "log"},
+        **common,
+    )
+    largest = max(part.size for part in scored if part.variant == ZOOMED)
+    first = {p.variant: s for p, s in reversed(list(scored.items())) if p.size == largest}
+    draw_rejection(
+        run,
+        {c: first[c] for c in shown if c in first},
+        problem.split.test.label == 1,
+        caption=f"One over the share of background against that of signal; {largest} training events, first draw.",
+        name=f"roc-{name}",
+        title=f"{name}: background rejection",
+        by="classifier",
+        **common,
+    )
+    _draw_steps(run, rows, name, common)
+    _draw_weights(
+        run, next(t for t in trained if t.part.variant == ZOOMED and t.part.size == largest), name, common
+    )
+
+
+def _draw_steps(run: Run, rows: Sequence[Result], name: str, common: Mapping[str, Any]) -> None:
+    with drawing(
+        run,
+        f"zoom-{name}",
+        title=f"{name}: the zoom and the exact minimum",
+        caption="Mean squared error of the training events above the minimum with weights in [-1, 1], which least "
+        "squares finds exactly, after each step.",
+        by="classifier",
+        legend={},
+        **common,
+    ) as d:
+        steps = [each for each in rows if each.name == "squared error above the minimum"]
+        for key, group in grouped(
+            steps, lambda r: (r.labels["classifier"], r.labels["training events"])
+        ).items():
+            label = f"{key[0]}, {key[1]} events"
+            x, y = np.array([(float(r.labels["step"]), max(r.value, 1e-6)) for r in group]).T
+            d.ax.plot(x, y, marker="o", markersize=3, label=label)
+            d.drawn[label] = {"step": x, "above the minimum in %": y}
+        d.ax.set(yscale="log", xlabel="step", ylabel="squared error above the minimum [%]")
+
+
+def _draw_weights(
+    run: Run, trained: Trained[Part], name: str, common: Mapping[str, Any], shown: int = 15
+) -> None:
+    rules = classifier(trained).explain()[:shown]
+    with drawing(
+        run,
+        f"weights-{name}",
+        title=f"{name}: the largest weights",
+        caption=f"What an event far above the cut adds; {trained.part.size} training events, first draw.",
+        size=(6.4, 4.8),
+        **common,
+    ) as d:
+        place = np.arange(len(rules))[::-1]
+        weights = np.array([each["weight"] for each in rules])
+        d.ax.barh(place, weights)
+        d.ax.set_yticks(place, [each["rule"] for each in rules], fontsize=7)
+        d.ax.set_xlabel("weight")
+        d.table = {"rule": [each["rule"] for each in rules], "weight": weights}
+
+
+def _classes(score: Scores, test: Table) -> tuple[Scores, Scores]:
+    """Background and signal."""
+    return score[test.label == 0], score[test.label == 1]
