@@ -27,7 +27,8 @@ class Annealer:
     """How the Ising problem of each step is solved."""
 
     method: str = "anneal"
-    """Of `solve`, or "embedded": simulated annealing of the qubits of a machine's graph."""
+    """Of `solve`, or "embedded": simulated annealing of the qubits of a machine's graph, of the spins themselves where
+    they do not fit on it."""
     reads: int = 20
     """Independent starts."""
     sweeps: int = 200
@@ -38,6 +39,8 @@ class Annealer:
     """Fix spins by roof duality first."""
     graph: str = "pegasus"
     """Graph of the machine, for "embedded"."""
+    time_limit: float = 5.0
+    """Seconds to look for an embedding."""
 
 
 class Step(NamedTuple):
@@ -50,7 +53,7 @@ class Step(NamedTuple):
     couplers: int
     """Among them."""
     qubits: int
-    """In use, embedded; 0 otherwise."""
+    """In use; 0 where nothing is embedded, or fits."""
     broken: float
     """Share of chains that broke, embedded."""
 
@@ -84,7 +87,7 @@ def zoom(
         seed: Of the annealer and the flips.
 
     Raises:
-        InputError: No event or column, NaN, or a machine's graph that is too small.
+        InputError: No event or column, NaN.
     """
     _check(c, y)
     how = annealer or Annealer()
@@ -154,15 +157,13 @@ def _directions(problem: Ising, how: Annealer, *, seed: int) -> tuple[np.ndarray
         state[fixed.variables], free, form = fixed.values, fixed.free, fixed.rest
     qubits, broken = 0, 0.0
     if how.method == "embedded" and len(form):
-        embedding = embed(form, how.graph, seed=seed)
-        if embedding is None:
-            raise InputError(
-                f"{len(form)} spins with {len(form.row)} couplers do not fit on {how.graph}: prune more of them"
-            )
-        found = solve_embedded(form, embedding, reads=how.reads, sweeps=how.sweeps, seed=seed)
-        state[free], qubits, broken = found.answer.state, len(embedding.chain), found.broken
-    elif len(form):
-        answer = solve(form, how.method, reads=how.reads, sweeps=how.sweeps, seed=seed, bound=-np.inf)
+        embedding = embed(form, how.graph, seed=seed, time_limit=how.time_limit)
+        if embedding is not None:
+            found = solve_embedded(form, embedding, reads=how.reads, sweeps=how.sweeps, seed=seed)
+            state[free], qubits, broken = found.answer.state, len(embedding.chain), found.broken
+    if len(form) and not qubits:
+        method = "anneal" if how.method == "embedded" else how.method
+        answer = solve(form, method, reads=how.reads, sweeps=how.sweeps, seed=seed, bound=-np.inf)
         state[free] = answer.state
     return 2.0 * state - 1, Step(0.0, len(form), len(form.row), qubits, broken)
 

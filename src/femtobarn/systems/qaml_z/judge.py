@@ -1,6 +1,7 @@
 """How well the classifiers do against others of the same events, and how near the zoom comes to the exact minimum."""
 
 import functools
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -162,8 +163,11 @@ def _zooms(problem: Problem, trained: Sequence[Trained[Part]]) -> list[Result]:
             rows.append(Result("squared error above the minimum", 100 * above, unit="%", **common))
             if each.part.variant != ZOOMED:
                 rows.append(Result("spins left to the annealer", step["spins"], **common))
+            if each.part.variant.split(", on ")[1:] and step["spins"]:
+                rows.append(
+                    Result("qubits", step["qubits"] or math.nan, error_kind="NaN: does not fit", **common)
+                )
             if step["qubits"]:
-                rows.append(Result("qubits", step["qubits"], **common))
                 rows.append(Result("broken chains", step["broken"], **common))
     return rows
 

@@ -15,8 +15,8 @@ from femtobarn.systems.qaml_z.data import Problems, Table
 ZOOMED, EXACT, BINARY, EQUAL = "QAML-Z", "exact minimum", "QAML", "all cuts equal"
 MACHINES = {
     "pruned 95 %": Annealer(prune=0.95, fix=True),
-    "on Chimera": Annealer("embedded", prune=0.8, fix=True, graph="chimera"),
-    "on Pegasus": Annealer("embedded", prune=0.8, fix=True, graph="pegasus"),
+    "on Chimera": Annealer("embedded", prune=0.95, fix=True, graph="chimera"),
+    "on Pegasus": Annealer("embedded", prune=0.95, fix=True, graph="pegasus"),
 }
 #: Arguments of `QAMLZClassifier`.
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -52,8 +52,8 @@ class Study:
     """Classifiers of cuts that are trained at every size. Known: the zoom as published, without shifted cuts, with
     random flips, with binned weak classifiers; the exact minimum; each cut or not (QAML); all cuts equal."""
     machines: tuple[str, ...] = tuple(MACHINES)
-    """Emulated annealers: the zoom again for the first draw at one size. pruned 95 %: as published. on Chimera, on
-    Pegasus: 80 % of the couplers pruned, spins fixed, the rest annealed on the graph of the machine."""
+    """Emulated annealers: the zoom again for the first draw at one size. pruned 95 %: spins are fixed where
+    roof duality can. on Chimera, on Pegasus: the rest is annealed on the graph of the machine, where it fits."""
     machine_size: int = 1000
     """Training events of these."""
 
