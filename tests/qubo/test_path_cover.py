@@ -82,6 +82,7 @@ def test_energy_and_forks_are_those_of_the_quadratic_form() -> None:
         assert form.energy(chosen) == pytest.approx(chains.energy(chosen) + 8 * chains.forks(chosen))
         kept = chains.without_forks(chosen)
         assert chains.forks(kept) == 0
+        assert not chains.without_forks(np.zeros_like(chosen)).any()
         assert not (kept & ~chosen).any()
 
 

@@ -63,32 +63,47 @@ class Chains(NamedTuple):
         for node in (self.start, self.end):
             order = np.lexsort((gain, node))
             order = order[kept[order]]
-            again = np.r_[False, node[order][1:] == node[order][:-1]]
-            kept[order[again]] = False
+            again = node[order][1:] == node[order][:-1]
+            kept[order[1:][again]] = False
         return kept
 
 
 def path_cover(chains: Chains, *, relaxed: bool = False, time_limit: float = 60.0) -> Answer:
-    """The disjoint chains of lowest energy, proven by HiGHS component by component.
+    """The disjoint chains of lowest energy: the linear relaxation by HiGHS, then whole numbers where it has none.
+
+    Components that the relaxation leaves with whole numbers are solved by it; the others are solved one by one.
 
     Args:
         chains: Segments and links.
-        relaxed: Solve the linear relaxation only and round it at one half: the bound stands, the answer may be above.
-        time_limit: Seconds for everything. Components that are not proven by then keep the best answer there is
-            (at worst no segment), and the bound of their relaxation.
+        relaxed: Stop at the relaxation and round it at one half: the bound stands, the answer may be above.
+        time_limit: Seconds for everything. Components that are not proven by then keep the best answer there is,
+            and the bound of the relaxation; without a relaxation no segment is chosen.
 
     Raises:
         InputError: Links between segments that do not meet, positive weights, or a time limit that is none.
     """
     _check(chains, time_limit)
-    began = time.monotonic()
-    state = np.zeros(len(chains.cost), bool)
-    bound = 0.0
-    for segments, part in _components(chains):
+    began, count = time.monotonic(), len(chains.cost)
+    state = np.zeros(count, bool)
+    if not count:
+        return Answer(state, 0.0, 0.0)
+    linear = _minimum(chains, 0, time_limit)
+    if linear.status != _OPTIMAL:
+        worst = float(chains.cost.clip(max=0).sum() + chains.weight.sum())
+        return Answer(state, 0.0, worst)
+    taken, bound = linear.x[:count], float(linear.fun)
+    state = chains.without_forks(taken > 0.5)
+    broken = np.abs(taken - taken.round()) > _INTEGRAL
+    for segments, links, part in _components(chains) if broken.any() and not relaxed else ():
         left = time_limit - (time.monotonic() - began)
-        chosen, low = _solve(part, relaxed, max(left, 0.01))
-        state[segments] = chosen
-        bound += low
+        if not broken[segments].any() or left <= 0:
+            continue
+        exact = _minimum(part, 1, left)
+        if exact.status in (_OPTIMAL, _LIMIT) and exact.x is not None:
+            state[segments] = exact.x[: len(segments)] > 0.5
+            below = part.cost @ taken[segments] + part.weight @ linear.x[count:][links]
+            proven = exact.fun if exact.status == _OPTIMAL else exact.mip_dual_bound
+            bound += max(float(proven - below), 0.0)
     energy = chains.energy(state)
     return Answer(state, energy, min(bound, energy))
 
@@ -104,65 +119,45 @@ def _check(chains: Chains, time_limit: float) -> None:
         raise InputError("a link joins a segment to one that begins where it ends: got links that do not")
 
 
-def _components(chains: Chains) -> list[tuple[np.ndarray, Chains]]:
-    """Chains that share neither nodes nor links; the largest last, so that small ones are proven in any case.
+def _components(chains: Chains) -> list[tuple[np.ndarray, np.ndarray, Chains]]:
+    """Segments, links and chains that share neither nodes nor links with others; the largest last.
 
     Two segments can touch as start to start or as end to end; links join end to start, so these are other vertices.
     """
     count = len(chains.cost)
-    nodes = int(max(chains.start.max(initial=-1), chains.end.max(initial=-1))) + 1
+    nodes = int(max(chains.start.max(), chains.end.max())) + 1
     segment = np.arange(count)
     row = np.concatenate([segment, segment, chains.first])
     column = np.concatenate([count + chains.start, count + nodes + chains.end, chains.second])
     size = count + 2 * nodes
     _, label = connected_components(sparse.coo_array((np.ones(len(row)), (row, column)), (size, size)))
     label = np.unique(label[:count], return_inverse=True)[1]
+    of_link = label[chains.first]
     place = np.empty(count, np.int64)
     parts = []
-    members = np.split(np.argsort(label, kind="stable"), np.cumsum(np.bincount(label))[:-1]) if count else []
-    of_link = label[chains.first]
-    by_label = np.argsort(of_link, kind="stable")
-    ends = np.searchsorted(of_link[by_label], np.arange(1, len(members)))
-    links = np.split(by_label, ends) if members else []
-    for segments, mine in zip(members, links, strict=True):
+    for segments, links in zip(_groups(label), _groups(of_link, label.max() + 1), strict=True):
         place[segments] = np.arange(len(segments))
-        part = Chains(
-            chains.start[segments],
-            chains.end[segments],
-            chains.cost[segments],
-            place[chains.first[mine]],
-            place[chains.second[mine]],
-            chains.weight[mine],
-        )
-        parts.append((segments, part))
+        ends = place[chains.first[links]], place[chains.second[links]]
+        own = (chains.start[segments], chains.end[segments], chains.cost[segments])
+        parts.append((segments, links, Chains(*own, *ends, chains.weight[links])))
     return sorted(parts, key=lambda each: len(each[0]))
 
 
-def _solve(part: Chains, relaxed: bool, time_limit: float) -> tuple[np.ndarray, float]:
-    """Chosen segments and lower bound of one component."""
-    segments, links = len(part.cost), len(part.weight)
-    if segments == 1:
-        return part.cost < 0, float(min(part.cost[0], 0.0))
-    problem: dict[str, Any] = {
-        "c": np.concatenate([part.cost, part.weight]),
-        "constraints": LinearConstraint(_constraints(part), ub=_limits(part)),
-        "bounds": Bounds(0, 1),
-    }
-    # A link may be taken as soon as both segments are, so only segments have to be whole.
-    whole = np.r_[np.ones(segments), np.zeros(links)]
-    linear = milp(integrality=np.zeros_like(whole), options={"time_limit": time_limit}, **problem)
-    nothing = np.zeros(segments, bool)
-    if linear.status != _OPTIMAL:
-        return nothing, float(part.cost.clip(max=0).sum() + part.weight.sum())
-    values = linear.x[:segments]
-    chosen = part.without_forks(values > 0.5)
-    if relaxed or np.abs(values - values.round()).max() < _INTEGRAL:
-        return chosen, float(linear.fun)
-    exact = milp(integrality=whole, options={"time_limit": time_limit, "mip_rel_gap": 0.0}, **problem)
-    if exact.status not in (_OPTIMAL, _LIMIT) or exact.x is None:
-        return chosen, float(linear.fun)
-    bound = exact.fun if exact.status == _OPTIMAL else max(exact.mip_dual_bound, linear.fun)
-    return exact.x[:segments] > 0.5, float(bound)
+def _groups(label: np.ndarray, count: int = 0) -> list[np.ndarray]:
+    """Places of each label, from 0 on."""
+    return np.split(np.argsort(label, kind="stable"), np.cumsum(np.bincount(label, minlength=count))[:-1])
+
+
+def _minimum(chains: Chains, whole: int, time_limit: float) -> Any:
+    """Answer of HiGHS; a link may be taken as soon as both segments are, so only segments have to be whole."""
+    segments, links = len(chains.cost), len(chains.weight)
+    return milp(
+        np.concatenate([chains.cost, chains.weight]),
+        integrality=np.r_[np.full(segments, whole), np.zeros(links)],
+        bounds=Bounds(0, 1),
+        constraints=LinearConstraint(_constraints(chains), ub=_limits(chains)),
+        options={"time_limit": time_limit, "mip_rel_gap": 0.0},
+    )
 
 
 def _constraints(part: Chains) -> sparse.csr_array:

@@ -31,7 +31,7 @@ class Data:
     """Events of it at most."""
     validation: float = 0.1
     """Share of the events by which settings are chosen."""
-    test: float = 0.5
+    test: float = 0.4
     """Share of the events kept for the results."""
 
     def __post_init__(self) -> None:

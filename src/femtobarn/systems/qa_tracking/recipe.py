@@ -1,0 +1,219 @@
+"""Settings, presets and the steps of a run: load, learn the windows, solve, predict."""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from femtobarn.data.source import InMemory
+from femtobarn.datasets import trackml
+from femtobarn.errors import InputError
+from femtobarn.parts import Report, run_parts
+from femtobarn.physics.tracks import LayerMap, TrackFinder, TripletMap, fit_helix
+from femtobarn.physics.tracks.helix_fit import PARAMETERS
+from femtobarn.runs import Result, Run, read_published
+from femtobarn.settings import from_dict
+from femtobarn.study import Models, Trained, by_name, headline, write_predictions
+from femtobarn.systems.qa_tracking import data as events
+from femtobarn.systems.qa_tracking import judge, model, study
+from femtobarn.systems.qa_tracking.data import Crossings, Data
+from femtobarn.systems.qa_tracking.study import Part, Study
+
+
+@dataclass(frozen=True)
+class Config:
+    """All settings of a run."""
+
+    data: Data = field(default_factory=Data)
+    study: Study = field(default_factory=Study)
+    seed: int = 1
+    """Seed of the crossings."""
+    workers: int = 2
+    """Processes that solve side by side."""
+
+    def __post_init__(self) -> None:
+        if self.workers < 1:
+            raise InputError(f"workers must be at least 1: got {self.workers}")
+
+
+_FEW = Study(
+    densities=(0.1,), unfiltered=(0.1,), triplets=(0.1,), seeds=(1,), reads=1, sweeps=100, embedded=1
+)
+PRESETS = {
+    "tiny": Config(data=Data(pileup=20.0, learned=6, pool=100), study=_FEW, workers=1),
+    "demo": Config(),
+    "paper": Config(
+        study=replace(
+            Study(),
+            densities=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0),
+            unfiltered=(0.01, 0.02, 0.05, 0.1, 0.2),
+            triplets=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5),
+            reads=10,
+            time_limit=600.0,
+        )
+    ),
+}
+PUBLISHED = read_published(__package__)
+HEADLINE = headline(
+    "double-majority efficiency",
+    "solver",
+    ("exact", "anneal"),
+    ("automaton", "Hough transform"),
+    density="50 %",
+    variables="doublets",
+)
+
+
+class Windows(NamedTuple):
+    """What is learned: windows of layers and of triplets, for collisions spread by `z` mm along the beam."""
+
+    z: float
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Its folder."""
+        return f"windows-{self.z:g}mm"
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Its place in tables."""
+        return {"z": f"{self.z:g} mm"}
+
+
+def _nothing(*_: Any) -> None:
+    """Windows are plain arrays, kept beside the part."""
+
+
+MODELS = Models(Windows, lambda _: Data, _nothing)
+
+
+def load(config: Config, *, progress: bool = True) -> Crossings:
+    """The soft collisions that crossings are made of."""
+    return events.load(config.data, seed=config.seed, workers=config.workers, progress=progress)
+
+
+def train(config: Config, data: Crossings, run: Run, *, progress: bool = True) -> list[Trained[Windows]]:
+    """Learn the windows."""
+    wanted = [config.data.z] + ([config.data.folder_z] if config.data.folder else [])
+    return MODELS.train(
+        run,
+        [Windows(z, config.seed) for z in dict.fromkeys(wanted)],
+        functools.partial(_learn, data),
+        settings=lambda _: config.data,
+        workers=1,
+        progress=progress,
+    )
+
+
+def _learn(data: Crossings, part: Windows, report: Report) -> Trained[Windows]:
+    found = data.finder(z=part.z)
+    report(1, 1, f"{len(found.layers.pair)} pairs of layers")
+    kept = {
+        f"{name}_{i}": torch.from_numpy(array)
+        for name, maps in found._asdict().items()
+        for i, array in enumerate(maps)
+    }
+    return Trained(part, None, [], 0.0, kept)
+
+
+def _finder(trained: Trained[Windows]) -> TrackFinder:
+    arrays = {key: value.numpy() for key, value in trained.kept.items()}
+    layers = LayerMap(*(arrays[f"layers_{i}"] for i in range(len(LayerMap._fields))))
+    return TrackFinder(layers, TripletMap(*(arrays[f"triples_{i}"] for i in range(len(TripletMap._fields)))))
+
+
+def evaluate(
+    config: Config, data: Crossings, trained: Sequence[Trained[Windows]], run: Run, *, progress: bool = True
+) -> list[Result]:
+    """Solve every crossing in every form; what is solved stays when a run is stopped."""
+    finder = _finder(trained[0])
+    missing = [part for part in config.study.parts() if run.done(part.name) is None]
+    run_parts(
+        functools.partial(_solve, config, data, finder, run),
+        missing,
+        name=lambda part: part.name,
+        title="crossings",
+        workers=config.workers,
+        progress=progress,
+    )
+    solved = {part: run.done(part.name) or {} for part in config.study.parts()}
+    rows = judge.results(run, solved, _machines(config, data, finder, run))
+    if config.data.folder is not None:
+        rows += judge.of_files(_events(config, _finder(trained[-1])))
+    return by_name(rows)
+
+
+def _solve(
+    config: Config, data: Crossings, finder: TrackFinder, run: Run, part: Part, report: Report
+) -> None:
+    hits = data.crossings(1, part.density, seed=part.seed)
+    found = study.solve_event(hits, finder, config.study, part)
+    if part.filtered and part.kind == "doublets":
+        found |= study.classical(hits, finder)
+    run.mark_done(part.name, found)
+    report(1, 1, f"{found['']['variables']:.0f} variables")
+
+
+def _machines(
+    config: Config, data: Crossings, finder: TrackFinder, run: Run
+) -> dict[str, list[dict[str, float]]]:
+    """Components of one crossing on the graphs of annealers."""
+    if not config.study.embedded:
+        return {}
+    if (known := run.done("embeddings")) is None:
+        density = min(config.study.densities, key=lambda d: abs(d - 0.1))
+        hits = data.crossings(1, density, seed=config.study.seeds[0])
+        problem = study.form(hits, finder, "doublets", config.study.energy)
+        known = {
+            graph: study.embeddings(problem, config.study, graph, seed=config.seed)
+            for graph in ("chimera", "pegasus")
+        }
+        run.mark_done("embeddings", known)
+    return known
+
+
+def _events(config: Config, finder: TrackFinder) -> list[dict[str, dict[str, float]]]:
+    """What is found in the user's events."""
+    assert config.data.folder is not None
+    found = []
+    for name in trackml.event_names(config.data.folder):
+        hits = trackml.hits_of(trackml.open_event(config.data.folder, name))
+        part = Part(1.0, "doublets", True, config.seed)
+        found.append(study.solve_event(hits, finder, config.study, part) | study.classical(hits, finder))
+    return found
+
+
+def predict(
+    run: Run, files: Sequence[Path], output: Path, *, model: str | None = None, progress: bool = True
+) -> Path:
+    """Tracks of the hits of TrackML events, by the exact solver: each file of hits is an event.
+
+    The file holds ``hit_id`` and ``track`` (-1 for none) of every hit, and the helix of its track: ``curvature`` in
+    1/mm, ``phi`` in rad, ``d0`` and ``z0`` in mm, ``cot_theta``; NaN where there is none.
+    """
+    config, chosen = from_dict(Config, run.settings), MODELS.choose(run, model)
+    return write_predictions(
+        files, output, functools.partial(_labelled, config, _finder(chosen)), dict, model=chosen.part.name,
+        what="hits", progress=progress,
+    )  # fmt: skip
+
+
+def _labelled(config: Config, finder: TrackFinder, path: Path) -> InMemory:
+    if "-hits" not in path.name:
+        raise InputError(f"{path}: expected a file of hits such as event000001000-hits.csv")
+    name = path.name.split("-hits")[0]
+    hits = trackml.hits_of(trackml.open_event(path.parent, name))
+    problem = study.form(hits, finder, "doublets", config.study.energy)
+    answer = study.solved(problem.chains, "exact", config.study, seed=config.seed)
+    label = model.tracks(hits, problem, answer.state)
+    fits = fit_helix(hits, label)
+    row = np.full(label.max(initial=-1) + 2, -1)
+    row[fits.label] = np.arange(len(fits.label))
+    parameter = np.concatenate([fits.parameter, np.full((1, 5), np.nan)])[row[label]]
+    columns = dict(zip(PARAMETERS, parameter.T, strict=True))
+    return InMemory({"hit_id": hits.number, "track": label, **columns})
