@@ -1,5 +1,6 @@
 """The CSV reader against Python's own reading of the same numbers."""
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -167,3 +168,36 @@ def test_files_without_rows_are_refused(tmp_path: Path) -> None:
 def test_missing_column_names_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no column 'CALQ_11'; did you mean CALQ_1"):
         opened(tmp_path / "a.csv", "CALQ_1,eta\n1,2\n").read(("CALQ_11",), 0, 1)
+
+
+@given(number=st.integers(-(2**63) + 1, 2**63 - 1))
+def test_whole_numbers_are_exact(number: int, tmp_path_factory: pytest.TempPathFactory) -> None:
+    file = opened(tmp_path_factory.mktemp("csv") / "a.csv", f"a,b\n{number}, +7 \n", whole=("a", "b"))
+    found = file.read(("a", "b"), 0, 1)
+    assert found["a"].dtype == np.int64
+    assert (found["a"][0], found["b"][0]) == (number, 7)
+
+
+@pytest.mark.parametrize("text", ["1.5", "1e3", "nan", "9223372036854775808", "99999999999999999999", "5."])
+def test_what_is_not_whole_is_told_with_its_place(text: str, tmp_path: Path) -> None:
+    file = opened(tmp_path / "a.csv", f"a,b\n1,2\n{text},3\n", whole=("a",))
+    with pytest.raises(InputError, match=rf"line 3: a: expected a whole number of 64 bits, got '{text}'"):
+        file.read(("a", "b"), 0, 2)
+    assert file.read(("b",), 0, 2)["b"].tolist() == [2, 3]
+
+
+def test_a_packed_file_is_read_like_a_plain_one(tmp_path: Path) -> None:
+    rows = np.random.default_rng(1).integers(0, 10**6, (10_000, 2))
+    text = "a,b\n" + "".join(f"{a},{b}\n" for a, b in rows.tolist())
+    path = tmp_path / "a.csv.gz"
+    path.write_bytes(gzip.compress(text.encode()))
+    file = CsvFile(path, names=letters)
+    np.testing.assert_array_equal(
+        np.stack(list(file.read(("a", "b"), 4000, 9000).values()), 1), rows[4000:9000]
+    )
+    path.write_bytes(gzip.compress(text.encode())[:-30])
+    with pytest.raises(InputError, match="not a readable gzip file"):
+        CsvFile(path, names=letters)
+    path.write_bytes(b"a,b\n1,2\n")
+    with pytest.raises(InputError, match="not a readable gzip file"):
+        CsvFile(path, names=letters)

@@ -1,6 +1,8 @@
 """Every reader of every data set on damaged files: a right answer, a number changed with its byte, or one line."""
 
+import gzip
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,10 +28,12 @@ from femtobarn.datasets import (
     muon_tgc,
     svhn,
     top_tagging,
+    trackml,
 )
 from femtobarn.errors import InputError
 from femtobarn.physics.substructure import OBSERVABLES
 from femtobarn.physics.voxels import geometry
+from femtobarn.simulate.tracker import soft_collisions, tracker
 from mutants import Arrays, Mutant, bytewise, of_hdf5, special
 
 DRAW = np.random.default_rng(3)
@@ -194,6 +198,16 @@ def flat(*parts: Any) -> Arrays:
     return found
 
 
+def tracker_file(kind: str, path: Path) -> None:
+    """One file of an event of the TrackML challenge; all but its first rows left out."""
+    draw = np.random.default_rng(3)
+    hits = tracker(soft_collisions(1, pileup=1, generator=draw), generator=draw)
+    folder = path.parent / f"made {path.name}"
+    name = trackml.write_trackml(hits, folder)[0]
+    text = b"".join((folder / f"{name}-{kind}.csv").read_bytes().splitlines(keepends=True)[: ROWS + 1])
+    path.write_bytes(gzip.compress(text) if path.suffix == ".gz" else text)
+
+
 FORMATS: dict[str, dict[str, Format]] = {
     "calo_regions": {
         "HDF5": Format(
@@ -283,6 +297,13 @@ FORMATS: dict[str, dict[str, Format]] = {
             lambda p: top_tagging.write_converted(p, *four_momenta()),
             lambda p: every(top_tagging.open_jets(p)),
         ),
+    },
+    "trackml": {
+        f"{kind} {ending}": Format(
+            ending, partial(tracker_file, kind), lambda p, kind=kind: trackml.read_table(p, kind)
+        )
+        for kind in trackml.FILES
+        for ending in (".csv", ".csv.gz")
     },
 }
 CASES = [(name, layout) for name, formats in FORMATS.items() for layout in formats]

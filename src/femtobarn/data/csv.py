@@ -1,13 +1,16 @@
 """Comma-separated numbers, read in pieces; what is wrong is told with its line."""
 
+import contextlib
+import gzip
 from collections.abc import Callable, Iterator, Sequence
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO, no_type_check
+from typing import no_type_check
 
 import numpy as np
 
 from femtobarn.compiled import njit
-from femtobarn.data.opening import check_file, check_memory
+from femtobarn.data.opening import check_file, check_memory, reading
 from femtobarn.data.source import Arrays, check_columns, check_unique
 from femtobarn.errors import InputError
 
@@ -28,21 +31,27 @@ class CsvFile:
     another number.
 
     Args:
-        path: The file.
+        path: The file; packed by gzip if its name ends in ``.gz``.
         names: Called with the number of fields of a file without a header; gives their names.
         text: Columns that hold text; reading these is slow.
+        whole: Columns of whole numbers, which are read as int64, exactly.
 
     Raises:
         InputError: No such file, nothing in it, or two columns of one name.
     """
 
     def __init__(
-        self, path: Path, *, names: Callable[[int], tuple[str, ...]], text: Sequence[str] = ()
+        self,
+        path: Path,
+        *,
+        names: Callable[[int], tuple[str, ...]],
+        text: Sequence[str] = (),
+        whole: Sequence[str] = (),
     ) -> None:
         self.path = path
         check_file(path)
         try:
-            with path.open("rb") as file:
+            with _opened(path) as file:
                 first = _first_line(path, file)
                 fields = first.decode("utf-8-sig", "replace").strip().split(",")
                 named, numbered = not _is_number(fields[0]), _is_numbered(fields)
@@ -57,7 +66,7 @@ class CsvFile:
             tuple(name.strip().strip('"') for name in fields) if named else names(len(fields))
         )
         check_unique(self.columns, str(path))
-        self._text = set(text)
+        self._text, self._whole = set(text), set(whole)
 
     def __len__(self) -> int:
         return self._rows
@@ -67,7 +76,7 @@ class CsvFile:
         return f"{self.path}, line {row + 1 + self._header}"
 
     def read(self, columns: Sequence[str], start: int, stop: int) -> Arrays:
-        """Rows `start` to `stop` as float64 (text as it stands).
+        """Rows `start` to `stop` as float64, or int64 where they are whole (text as it stands).
 
         Raises:
             InputError: A line with too few or too many fields, with something that is not a number, or without an
@@ -78,12 +87,17 @@ class CsvFile:
         numbers = [name for name in columns if name not in self._text]
         check_memory(8 * (stop - start) * len(numbers), str(self.path))
         table = np.empty((stop - start, len(numbers)))
+        whole = np.empty_like(table, np.int64)
+        is_whole = np.array([name in self._whole for name in self.columns])
         texts: dict[str, list[str]] = {name: [] for name in columns if name in self._text}
         target = np.full(len(self.columns), -1)
         target[[self.columns.index(name) for name in numbers]] = np.arange(len(numbers))
         for first, block in self._blocks(start, stop):
             rows = min(stop, first + _STRIDE - first % _STRIDE) - first
-            fault, row, field = _parse(np.frombuffer(block, np.uint8), target, table[first - start :][:rows])
+            part = slice(first - start, first - start + rows)
+            fault, row, field = _parse(
+                np.frombuffer(block, np.uint8), target, is_whole, table[part], whole[part]
+            )
             if fault:
                 raise InputError(self._fault(block, first, row, field, fault))
             for name, values in texts.items():
@@ -95,12 +109,14 @@ class CsvFile:
                 f"{self.where(stop - 1)}: the last line has no end of line, so its last number may be cut short; add "
                 "one if the file is whole"
             )
-        found = {name: table[:, index] for index, name in enumerate(numbers)}
+        found = {
+            name: (whole if name in self._whole else table)[:, index] for index, name in enumerate(numbers)
+        }
         return {name: found[name] if name in found else np.array(texts[name]) for name in columns}
 
     def _blocks(self, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
         """Bytes from each place where a read has to begin or go on, and the row they begin with."""
-        with self.path.open("rb") as file:
+        with _opened(self.path) as file:
             for index in range(start // _STRIDE, -(-stop // _STRIDE)):
                 file.seek(self._starts[index])
                 size = self._starts[index + 1] - self._starts[index] if index + 1 < len(self._starts) else -1
@@ -116,11 +132,24 @@ class CsvFile:
         place = self.where(first + row)
         if fault == _NOT_A_NUMBER:
             return f"{place}: {self.columns[field]} is not a number: {line.split(',')[field].strip()!r}"
+        if fault == _NOT_WHOLE:
+            words = f"expected a whole number of 64 bits, got {line.split(',')[field].strip()!r}"
+            return f"{place}: {self.columns[field]}: {words}"
         cut = "; is the file cut short?" if first + row == self._rows - 1 else ""
         return f"{place}: {line.count(',') + 1} fields, expected {len(self.columns)}{cut}"
 
 
-def _first_line(path: Path, file: BinaryIO) -> bytes:
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[BufferedIOBase]:
+    if path.suffix == ".gz":
+        with reading(path, "gzip"), gzip.open(path) as file:
+            yield file
+    else:
+        with path.open("rb") as file:
+            yield file
+
+
+def _first_line(path: Path, file: BufferedIOBase) -> bytes:
     line = file.readline(_FIRST_LINE)
     if len(line) == _FIRST_LINE:
         raise InputError(
@@ -145,7 +174,7 @@ def _is_numbered(fields: Sequence[str]) -> bool:
     return bool(found[0] in (0, 1)) and np.array_equal(found - found[0], np.arange(len(fields)))
 
 
-def _scan(file: BinaryIO, begin: int) -> tuple[list[int], int, bool]:
+def _scan(file: BufferedIOBase, begin: int) -> tuple[list[int], int, bool]:
     """Byte offsets of rows 0, `_STRIDE`, 2 `_STRIDE`, ..., the number of rows, whether the last has an end."""
     file.seek(begin)
     starts, rows, offset, last = [begin], 0, begin, b"\n"
@@ -159,13 +188,14 @@ def _scan(file: BinaryIO, begin: int) -> tuple[list[int], int, bool]:
     return starts, rows + (not ended), ended
 
 
-_NOT_A_NUMBER, _WRONG_COUNT = 1, 2
+_NOT_A_NUMBER, _WRONG_COUNT, _NOT_WHOLE = 1, 2, 3
+_MOST_DIGITS = 19
 
 
 @njit(cache=True)
 @no_type_check
-def _parse(block, target, table):
-    """Fill the table, field by field; gives (0, 0, 0) or a fault with its row and field."""
+def _parse(block, target, is_whole, table, whole):
+    """Fill both tables, field by field; gives (0, 0, 0) or a fault with its row and field."""
     i, size = 0, len(block)
     for row in range(table.shape[0]):
         field = 0
@@ -186,6 +216,11 @@ def _parse(block, target, table):
                     if field + 1 < len(target) and (i >= size or block[i] == _NEWLINE):
                         return _WRONG_COUNT, row, field
                     return _NOT_A_NUMBER, row, field
+                if is_whole[field]:
+                    good, value = _whole_number(block, begin, i)
+                    if not good:
+                        return _NOT_WHOLE, row, field
+                    whole[row, target[field]] = value
                 table[row, target[field]] = number
             field += 1
             if i >= size or block[i] == _NEWLINE:
@@ -195,6 +230,23 @@ def _parse(block, target, table):
         if field != len(target):
             return _WRONG_COUNT, row, field
     return 0, 0, 0
+
+
+@njit
+@no_type_check
+def _whole_number(block, begin, end):
+    """The whole number in block[begin:end], which is known to hold a number."""
+    value, digits, sign = 0, 0, 1
+    for i in range(begin, end):
+        c = block[i]
+        if 48 <= c <= 57:
+            value = 10 * value + (c - 48)
+            digits += 1
+        elif c == 45:
+            sign = -1
+        elif c != 43 and c != 32 and c != 9 and c != 13:
+            return False, 0
+    return digits <= _MOST_DIGITS and value >= 0, sign * value  # a value beyond 64 bits is negative
 
 
 @njit

@@ -32,6 +32,7 @@ from femtobarn.metrics.scaling import max_scale, robust_scale
 from femtobarn.metrics.separability import Separability, separability
 from femtobarn.metrics.separation import separation, separation_power
 from femtobarn.metrics.subsample import Subsample
+from femtobarn.metrics.tracking import TrackingPerformance, trackml_score
 from femtobarn.metrics.training import Training
 from femtobarn.metrics.trigger_rate import Rate, process_rate, pure_rate, trigger_rate
 from femtobarn.metrics.wasserstein import ParticleDistances, w1efp, w1m, w1p, w2_squared, wasserstein_1d
@@ -55,6 +56,7 @@ __all__ = [
     "Separability",
     "SignalEfficiency",
     "Subsample",
+    "TrackingPerformance",
     "Training",
     "WorkingPoint",
     "accuracy",
@@ -92,6 +94,7 @@ __all__ = [
     "separation",
     "separation_power",
     "signal_efficiency",
+    "trackml_score",
     "trigger_rate",
     "two_sided",
     "w1efp",

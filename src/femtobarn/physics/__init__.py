@@ -11,6 +11,7 @@ __all__ = [
     "energy_split",
     "jets",
     "n_subjettiness",
+    "neighbours",
     "resampling",
     "resolved_mass",
     "soft_drop",

@@ -9,12 +9,14 @@ from femtobarn.plots.resolution import resolution
 from femtobarn.plots.roc import rejection
 from femtobarn.plots.style import MARKERS, PALETTE, label, long_form, style
 from femtobarn.plots.text import plain, readable, settle_texts
+from femtobarn.plots.tracks import event_display
 from femtobarn.plots.wafer import trigger_cell_outlines, wafer_display
 
 __all__ = [
     "MARKERS",
     "PALETTE",
     "band_profile",
+    "event_display",
     "frontier",
     "label",
     "long_form",

@@ -7,6 +7,7 @@
 `showers`           showers of electrons, photons and pions by GFLASH or Geant4, in any calorimeter
 `clic_stack`        the calorimeter of a CLIC detector as layers for Geant4
 `detector`          what a detector makes of particles: tracks, towers, energy flow
+`tracker`           hits of charged particles in a silicon tracker, with cells and truth
 `guns`              single particles, and those of soft collisions
 `toy_jets`          jets from formulas: a cascade in the Lund plane
 `collisions`        particles, pile-up, and jets of known origin by Pythia 8 and FastJet

@@ -23,6 +23,11 @@ def derived(keys: UInt64[np.ndarray, "*n"], purpose: int) -> UInt64[np.ndarray, 
     return _hash(keys, np.full_like(keys, purpose))
 
 
+def numbered(keys: UInt64[np.ndarray, "*n"], number: Integer[np.ndarray, "*n"]) -> UInt64[np.ndarray, "*n"]:
+    """A key for each numbered thing of those that have the given keys."""
+    return _hash(keys, number)
+
+
 def uniform(keys: UInt64[np.ndarray, "*n"], number: Integer[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
     """Uniform in (0, 1), both ends excluded."""
     high = _hash(keys, number) >> np.uint64(12)

@@ -1,0 +1,18 @@
+"""A silicon tracker: hits with cells and truth of charged particles, in the geometry of the TrackML challenge.
+
+============ =====================================================================================
+`simulation` particles in, hits out: `tracker`
+`detector`   field, matter, inefficiency and noise as plain numbers
+`geometry`   48 layers, 18 728 modules
+`transport`  helices through the layers, with scattering, energy loss and nuclear interactions
+`clusters`   channels that fire, clusters of them, measured positions
+`noise`      hits that no particle made
+`gun`        particles of collisions without a generator
+============ =====================================================================================
+"""
+
+from femtobarn.simulate.tracker.detector import IDEAL, TRACKML, Tracker
+from femtobarn.simulate.tracker.gun import soft_collisions
+from femtobarn.simulate.tracker.simulation import barcodes, tracker
+
+__all__ = ["IDEAL", "TRACKML", "Tracker", "barcodes", "soft_collisions", "tracker"]
