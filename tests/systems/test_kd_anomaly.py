@@ -48,7 +48,7 @@ def test_every_score_stands_beside_the_trivial_ones(finished: Run) -> None:
     aucs = {(r.labels["score"], r.labels["taught"]) for r in finished.results() if r.name == "AUC"}
     assert aucs >= {
         ("sum of the inputs", ""), ("PCA residual (20)", ""), ("isolation forest", ""), ("teacher", ""),
-        ("trees told the signal", "labels, top pairs"), ("student v1", "baseline"), ("student v2", "exposure"),
+        ("trees told the signal", "labels, top pairs"), ("student v1", "baseline"), ("student v2", "late exposure"),
         ("student v1", "published bits"), ("student v3", "trained bits (beta 0.001)"),
     }  # fmt: skip
     gains = [r for r in finished.results() if r.name == "gain in AUC"]
@@ -124,7 +124,14 @@ def _batch(events: int = 16) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize(
     ("mode", "teacher_learns"),
-    [("teacher", True), ("baseline", False), ("co-learning", True), ("exposure", True), ("noise", True)],
+    [
+        ("teacher", True),
+        ("baseline", False),
+        ("late exposure", False),
+        ("co-learning", True),
+        ("exposure", True),
+        ("noise", True),
+    ],
 )
 def test_who_learns_in_each_way_of_teaching(mode: str, teacher_learns: bool) -> None:
     part = Part("regions", data.ZERO_BIAS, mode, 1)
@@ -173,7 +180,7 @@ def test_the_verilog_of_the_run_was_simulated_without_a_mismatch(finished: Run) 
 def test_export_and_predict_by_command(
     finished: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    name = "zero-bias-exposure-seed1"
+    name = "zero-bias-late-exposure-seed1"
     folder = str(finished.folder)
     assert execute(["export", folder, "--model", name, "-o", str(tmp_path / "onnx")]) == 0
     assert capsys.readouterr().out.count("events agree with torch") == 2

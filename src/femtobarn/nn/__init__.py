@@ -7,9 +7,8 @@ from femtobarn.nn.distilled import (
     ImageTeacher,
     RegionTeacher,
     anomaly_teacher,
-    published_bits,
+    fixed_point_students,
     region_target,
-    trained_bits,
 )
 from femtobarn.nn.epic import EpicLayer
 from femtobarn.nn.flow_matching import follow, matching_loss, unit_velocity
@@ -62,13 +61,12 @@ __all__ = [
     "ddim",
     "denoised",
     "denoising_loss",
+    "fixed_point_students",
     "follow",
     "matching_loss",
     "nearest",
     "psi",
-    "published_bits",
     "region_target",
-    "trained_bits",
     "unit_velocity",
     "without_batch_norm",
 ]

@@ -41,16 +41,14 @@ class Config:
         self.study.check(self.data.task)
 
 
-_IMAGES = Study(
-    modes=("baseline", "exposure"),
-    students=("A", "D", "G"),
-    train=Training(epochs=30, batch=20, lr=1e-3, weight_decay=1e-5, schedule="constant", clip=None),
-)
+_SLOW = Training(epochs=30, batch=20, lr=1e-3, weight_decay=1e-5, schedule="constant", clip=None)
+_IMAGES = Study(modes=("baseline", "exposure"), students=("A", "D", "G"), train=_SLOW, late=_SLOW)
 _SHORT = Training(epochs=3, batch=100, lr=3e-3, clip=None)
+_PUBLISHED = replace(_SLOW, epochs=300, batch=100)
 PRESETS = {
     "tiny": Config(
         data=Data(events=400, signals=("top pairs",), signal_events=60, pileup=(2.0, 8.0), foreign=100),
-        study=Study(seeds=(1,), train=_SHORT, betas=(1e-3,), bits=_SHORT),
+        study=Study(seeds=(1,), train=_SHORT, late=_SHORT, betas=(1e-3,), bits=_SHORT),
         evaluation=Evaluation(fractions=(0.2,), calls=20, hardware=Writing(vectors=20, synthesis=False)),
         workers=1,
     ),
@@ -59,6 +57,7 @@ PRESETS = {
         data=Data(files=(Path("ZeroBias.h5"), Path("SUEP.h5"), Path("TTbar.h5")), foreign=20_000),
         study=Study(
             train=Training(epochs=100, batch=512, lr=1e-3, clip=None),
+            late=Training(epochs=1000, batch=1024, lr=1e-3, clip=None),
             bits=Training(epochs=100, batch=1024, lr=1e-3, clip=None),
             betas=(1e-4, 1e-3),
         ),
@@ -72,7 +71,8 @@ PRESETS = {
             _IMAGES,
             modes=("baseline", "co-learning", "exposure", "noise"),
             students=("A", "B", "C", "D", "E", "F", "G"),
-            train=Training(epochs=300, batch=100, lr=1e-3, weight_decay=1e-5, schedule="constant", clip=None),
+            train=_PUBLISHED,
+            late=_PUBLISHED,
         ),
     ),
 }
