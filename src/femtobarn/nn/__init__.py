@@ -13,6 +13,7 @@ from femtobarn.nn.distilled import (
 )
 from femtobarn.nn.epic import EpicLayer
 from femtobarn.nn.flow_matching import follow, matching_loss, unit_velocity
+from femtobarn.nn.fpga_benchmarks import MuonTracker, digit_classifier, jet_classifier
 from femtobarn.nn.googlenet_3d import GoogLeNet3d
 from femtobarn.nn.lorentz_net import LorentzBlock, LorentzNet, psi
 from femtobarn.nn.masked_batch_norm import MaskedBatchNorm
@@ -50,6 +51,7 @@ __all__ = [
     "ModulatedMlp",
     "ModulatedMlpBlock",
     "Modulation",
+    "MuonTracker",
     "ParticleNet",
     "RegionTeacher",
     "ResidualBlock3d",
@@ -62,7 +64,9 @@ __all__ = [
     "ddim",
     "denoised",
     "denoising_loss",
+    "digit_classifier",
     "follow",
+    "jet_classifier",
     "matching_loss",
     "nearest",
     "psi",
