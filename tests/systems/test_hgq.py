@@ -115,18 +115,42 @@ def test_designs_are_the_cheapest_near_floating_point(networks: Networks) -> Non
         assert not any(p.ebops < chosen.point.ebops and p.validation >= best - chosen.within for p in rivals)
 
 
-def test_look_up_tables_are_counted_for_every_seed(networks: Networks) -> None:
-    """A saving over seeds needs the hardware of each; a second seed is made of the first here."""
-    other = [Trained(part._replace(seed=2), *_fields(each)) for part, each in networks.parts.items()]
-    both = Networks([*networks.parts.values(), *other])
-    near = [each for each in hardware.chosen(both, TINY.study) if each.within == TINY.study.within[0]]
-    assert sorted((each.point.part.method, each.point.part.seed) for each in near) == [
-        (method, seed) for method in sorted({each.point.part.method for each in near}) for seed in (1, 2)
+@pytest.fixture(scope="module")
+def two_seeds(networks: Networks) -> Networks:
+    """The networks of the run, and the same once more as those of a second seed."""
+    other = [
+        Trained(part._replace(seed=2), each.model, each.history, each.validation, each.kept)
+        for part, each in networks.parts.items()
     ]
+    return Networks([*networks.parts.values(), *other])
 
 
-def _fields(trained: Trained[Part]) -> tuple[Any, ...]:
-    return trained.model, trained.history, trained.validation, trained.kept
+def test_look_up_tables_are_counted_for_every_seed(two_seeds: Networks) -> None:
+    first = TINY.study.within[0]
+    near = [each.point.part for each in hardware.chosen(two_seeds, TINY.study) if each.within == first]
+    assert near
+    for method in {part.method for part in near}:
+        assert sorted(part.seed for part in near if part.method == method) == [1, 2]
+
+
+def test_a_saving_is_the_mean_over_the_seeds_of_one_seed_s_costs(
+    two_seeds: Networks, split: Split[Events]
+) -> None:
+    """A saving is a gain, with the standard error of its mean; a cost has the spread over the seeds."""
+    chosen = hardware.chosen(two_seeds, TINY.study)
+    luts = {each.point.name: 100.0 for each in chosen}
+    luts |= {name: 300.0 for name in luts if name.startswith("uniform") and "seed1" in name}
+    reports = {name: {"luts": count} for name, count in luts.items()}
+    on_test = judge.OnTest(two_seeds, "jets", split.test)
+    found = judge.results(
+        two_seeds, on_test, judge.front(two_seeds, on_test), chosen, reports, within=TINY.study.within[0]
+    )
+    (saving,) = (r for r in found if r.labels == {"baseline": "uniform bits", "quantity": "LUT"})
+    (cost,) = (r for r in found if r.labels == {"method": "uniform bits", "quantity": "LUT"})
+    assert (saving.value, saving.error) == pytest.approx((2, 1))
+    assert (cost.value, cost.error) == pytest.approx((200, 100 * np.sqrt(2)))
+    assert saving.error_kind == "standard error over 2 seeds"
+    assert saving.seeds == cost.seeds == (1, 2)
 
 
 @pytest.mark.skipif(shutil.which("iverilog") is None, reason="needs Icarus Verilog")

@@ -143,7 +143,7 @@ def _near(near: Mapping[Method, Mapping[int, Point]], on_test: OnTest, reports: 
 
 
 def _savings(near: Mapping[Method, Mapping[int, Point]], reports: Reports, *, n: int) -> list[Result]:
-    """How many times more the baselines cost near floating point, seed by seed."""
+    """How many times more the baselines cost near floating point, seed by seed; the error is that of the mean."""
     ours = _costs(near.get(OURS, {}), reports)
     found = []
     for method in BASELINES:
@@ -151,7 +151,7 @@ def _savings(near: Mapping[Method, Mapping[int, Point]], reports: Reports, *, n:
             ratios = {seed: theirs[seed] / own for seed, own in ours[quantity].items() if seed in theirs}
             if ratios:
                 labels = {"baseline": method, "quantity": quantity}
-                found.append(_cost(f"saving {NEAR}", ratios, labels, n))
+                found.append(_cost(f"saving {NEAR}", ratios, labels, n, of_mean=True))
     return found
 
 
@@ -164,8 +164,11 @@ def _costs(points: Mapping[int, Point], reports: Reports) -> dict[str, dict[int,
     }
 
 
-def _cost(name: str, values: Mapping[int, float], labels: Mapping[str, str], n: int) -> Result:
-    return row(name, [(float(value), 0) for value in values.values()], labels, seeds=[*values], n=n)
+def _cost(
+    name: str, values: Mapping[int, float], labels: Mapping[str, str], n: int, *, of_mean: bool = False
+) -> Result:
+    each = [(float(value), 0) for value in values.values()]
+    return row(name, each, labels, seeds=[*values], n=n, of_mean=of_mean)
 
 
 def _written(chosen: Sequence[Chosen], on_test: OnTest, reports: Reports) -> list[Result]:
