@@ -338,8 +338,6 @@ def test_mistakes_are_told_in_one_line(finished: Run, tmp_path: Path) -> None:
     ):
         with pytest.raises(InputError, match=told):
             replace(getattr(config, group), **wrong)
-    with pytest.raises(InputError, match="workers must be at least 1"):
-        replace(config, workers=0)
     assert from_dict(recipe.Config, finished.settings) == config
 
 

@@ -197,7 +197,6 @@ def test_unfit_settings_are_refused() -> None:
         (lambda: study.Study(betas=(1.0,), students=("v2",)), "the student v1"),
         (lambda: Data(validation=0.7, test=0.4), "shares in"),
         (lambda: judge.Evaluation(fractions=()), "shares in"),
-        (lambda: replace(TINY, workers=0), "workers must be at least 1"),
     ):
         with pytest.raises(InputError, match=words):
             make()

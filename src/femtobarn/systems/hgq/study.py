@@ -143,7 +143,3 @@ class Config:
     """Seed of the split and the stand-in."""
     workers: int = 2
     """Processes that simulate, train and count look-up tables side by side."""
-
-    def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise InputError(f"workers must be at least 1: got {self.workers}")

@@ -10,7 +10,6 @@ import torch
 
 from femtobarn.datasets import calo_regions, mnist
 from femtobarn.engine import Training
-from femtobarn.errors import InputError
 from femtobarn.runs import Result, Run, read_published
 from femtobarn.settings import from_dict
 from femtobarn.study import Trained, Writing, export_design, headline, write_predictions
@@ -40,8 +39,6 @@ class Config:
     """Processes that simulate and train side by side."""
 
     def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise InputError(f"workers must be at least 1: got {self.workers}")
         self.study.check(self.data.task)
 
 
