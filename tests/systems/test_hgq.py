@@ -350,6 +350,15 @@ def test_choices_by_hand() -> None:
     assert points.best_within(some, 9) is None
 
 
+def test_without_a_name_a_point_with_trained_bits_is_chosen(networks: Networks) -> None:
+    near = networks.choose(None, within=TINY.study.within)
+    assert near == networks.near_float("trained bits", 1, within=TINY.study.within[0])
+    assert networks.choose(None, within=(0.0,)).part.method == "trained bits"
+    only_float = Networks([networks.floats[1]])
+    with pytest.raises(InputError, match="finish it with femtobarn run --resume"):
+        only_float.choose(None, within=TINY.study.within)
+
+
 @pytest.fixture(scope="module")
 def muons() -> Split[Events]:
     return sample.load_split(sample.Data(task="muon", events=6000), seed=1, workers=1, progress=False)

@@ -16,6 +16,7 @@ from femtobarn.hardware.integer_model import IntegerModel
 from femtobarn.nn.quantised import ParetoSet, calibrate, quantise, to_integer, uniform_bits
 from femtobarn.parts import Report
 from femtobarn.runs import Run
+from femtobarn.settings import from_dict
 from femtobarn.study import Models, Split, Trained, grouped
 from femtobarn.systems.hgq import tasks
 from femtobarn.systems.hgq.sample import Events, Scale, Task
@@ -156,7 +157,9 @@ class Networks:
         Raises:
             InputError: There is none.
         """
-        return cls([MODELS.load(folder) for folder in run.trained()])
+        parts = from_dict(Config, run.settings).study.parts()
+        trained = [MODELS.load(folder) for folder in run.trained()]
+        return cls(sorted(trained, key=lambda each: parts.index(each.part)))
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -189,14 +192,17 @@ class Networks:
         """The point of a name; without one, the cheapest of the first seed near floating point with trained bits.
 
         Raises:
-            InputError: There is none of that name; the message has the nearest.
+            InputError: There is none of that name, the message has the nearest; or none with trained bits yet.
         """
         if name is not None:
             names = {point.name: point for point in self.points}
             if name not in names:
                 raise InputError(f"the run has no model {name!r}: {nearest(name, names)}")
             return names[name]
-        first = self.seeds[0]
-        near = (self.near_float(OURS, first, within=distance) for distance in within)
-        found = next(filter(None, near), None)
-        return found or max(self.by_seed(OURS)[first], key=lambda point: point.validation)
+        seed, mine = next(iter(self.by_seed(OURS).items()), (0, []))
+        if not mine:
+            raise InputError(
+                "the run has no network with trained bits yet: finish it with femtobarn run --resume"
+            )
+        near = (self.near_float(OURS, seed, within=distance) for distance in within)
+        return next(filter(None, near), None) or max(mine, key=lambda point: point.validation)
