@@ -1,6 +1,6 @@
 """What every study of a published system does: split, train, choose, average over seeds, draw, predict, export."""
 
-from femtobarn.study.designs import Design, Writing, design_rows, export_design, write_designs
+from femtobarn.study.designs import Design, Writing, design_rows, write_designs
 from femtobarn.study.drawing import Drawing, drawing
 from femtobarn.study.headline import Headline, headline
 from femtobarn.study.models import Models, Part, Trained
@@ -42,7 +42,6 @@ __all__ = [
     "drawing",
     "draws_of_classes",
     "draws_of_units",
-    "export_design",
     "gain",
     "grouped",
     "headline",

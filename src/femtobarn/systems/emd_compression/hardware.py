@@ -14,8 +14,9 @@ from femtobarn.errors import InputError
 from femtobarn.hardware.integer_model import IntegerModel
 from femtobarn.hardware.network_export import Exported
 from femtobarn.nn.wafer_autoencoder import fixed_point, normalise
+from femtobarn.report.export_design import export_design
 from femtobarn.runs import Result, Run
-from femtobarn.study import Design, Split, Trained, design_rows, draw_front, export_design, write_designs
+from femtobarn.study import Design, Split, Trained, design_rows, draw_front, write_designs
 from femtobarn.systems.emd_compression.sample import Wafers
 from femtobarn.systems.emd_compression.study import Config, Part, TrainedBits
 from femtobarn.systems.emd_compression.training import MODELS, autoencoder

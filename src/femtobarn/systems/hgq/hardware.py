@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 from femtobarn.hardware.integer_model import IntegerModel
 from femtobarn.hardware.network_export import Exported
 from femtobarn.nn.quantised import to_integer
+from femtobarn.report.export_design import export_design
 from femtobarn.runs import Result, Run
-from femtobarn.study import Design, Split, export_design, write_designs
+from femtobarn.study import Design, Split, write_designs
 from femtobarn.systems.hgq import tasks
 from femtobarn.systems.hgq.points import MODELS, Networks, Point, network_of
 from femtobarn.systems.hgq.sample import Events

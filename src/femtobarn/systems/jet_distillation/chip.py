@@ -13,8 +13,9 @@ from femtobarn.errors import InputError
 from femtobarn.hardware.integer_model import IntegerModel
 from femtobarn.nn.jet_taggers import BitTagger, first_particles
 from femtobarn.nn.without_batch_norm import without_batch_norm
+from femtobarn.report.export_design import export_design
 from femtobarn.runs import Result, Run
-from femtobarn.study import Design, Trained, Writing, design_rows, draw_front, export_design, write_designs
+from femtobarn.study import Design, Trained, Writing, design_rows, draw_front, write_designs
 from femtobarn.systems.jet_distillation.sample import Sample
 from femtobarn.systems.jet_distillation.study import MODELS, Part
 

@@ -10,9 +10,10 @@ import torch
 
 from femtobarn.datasets import calo_regions, mnist
 from femtobarn.engine import Training
+from femtobarn.report.export_design import export_design
 from femtobarn.runs import Result, Run, read_published
 from femtobarn.settings import from_dict
-from femtobarn.study import Trained, Writing, export_design, headline, write_predictions
+from femtobarn.study import Trained, Writing, headline, write_predictions
 from femtobarn.systems.kd_anomaly import data as events
 from femtobarn.systems.kd_anomaly import judge, study
 from femtobarn.systems.kd_anomaly.data import Data, Problems
