@@ -341,6 +341,13 @@ def test_mistakes_are_told_in_one_line(finished: Run, tmp_path: Path) -> None:
     assert from_dict(recipe.Config, finished.settings) == config
 
 
+@pytest.mark.parametrize("preset", ["demo", "svhn", "muon"])
+def test_a_baseline_trains_as_long_as_the_method(preset: str) -> None:
+    settings = recipe.PRESETS[preset].train
+    ours, theirs = settings.course("trained bits"), settings.course("uniform bits")
+    assert (theirs.epochs, theirs.batch, theirs.lr) == (ours.epochs, ours.batch, ours.lr)
+
+
 def test_choices_by_hand() -> None:
     part = Part("trained bits", 0, 1)
     some = [Point(part, 0, cost, quality) for cost, quality in ((10, 0.5), (30, 0.7), (20, 0.6), (90, 0.8))]

@@ -52,7 +52,7 @@ PRESETS = {
         data=Data(task="svhn", events=6_000),
         study=Study(uniform=(6, 4), after=(8, 6), seeds=(1,), within=(0.01, 0.03, 0.1)),
         train=Training(
-            float_epochs=12, uniform_epochs=4, sweep_epochs=12, restart=6, batch=256, beta=(1e-9, 1e-7)
+            float_epochs=12, uniform_epochs=12, sweep_epochs=12, restart=6, batch=256, beta=(1e-9, 1e-7)
         ),
     ),
     "svhn-paper": Config(
@@ -81,7 +81,7 @@ PRESETS = {
         data=Data(task="muon", events=30_000),
         study=Study(uniform=(8, 6, 5, 4), after=(12, 10, 8, 6), seeds=(1,), within=(0.1, 0.5, 1.0)),
         train=Training(
-            float_epochs=60, uniform_epochs=40, sweep_epochs=160, restart=20, lr=3e-3, beta=(1e-8, 1e-5)
+            float_epochs=60, uniform_epochs=160, sweep_epochs=160, restart=20, lr=3e-3, beta=(1e-8, 1e-5)
         ),
     ),
     "muon-paper": Config(

@@ -51,7 +51,7 @@ class Study:
     """Widths of the hidden layers of the jet classifier."""
     norm: bool = False
     """Batch normalisation in the jet classifier, folded into the weights before they are rounded."""
-    uniform: tuple[int, ...] = (8, 7, 6, 5, 4, 3, 2)
+    uniform: tuple[int, ...] = (8, 7, 6, 5, 4, 3)
     """Widths of quantisation-aware trainings with the same number of bits everywhere."""
     after: tuple[int, ...] = (12, 10, 9, 8, 7, 6, 5, 4)
     """Widths of quantisation after training."""
@@ -87,10 +87,10 @@ class Training:
 
     float_epochs: int = 300
     """Passes over the training events in floating point, where every other training starts."""
-    uniform_epochs: int = 80
-    """Passes of each training with uniform bits."""
+    uniform_epochs: int = 500
+    """Passes of each training with uniform bits; a fair comparison has as many as the sweep."""
     sweep_epochs: int = 500
-    """Passes of the sweep, which stands beside all trainings with uniform bits together."""
+    """Passes of the sweep, the one training of bits."""
     batch: int = 1024
     """Events in a step; fewer make the ranges of activations noisy."""
     lr: float = 5e-3
