@@ -7,12 +7,12 @@ from femtobarn.nn.distilled import (
     ImageTeacher,
     RegionTeacher,
     anomaly_teacher,
-    published_bits,
+    fixed_point_students,
     region_target,
-    trained_bits,
 )
 from femtobarn.nn.epic import EpicLayer
 from femtobarn.nn.flow_matching import follow, matching_loss, unit_velocity
+from femtobarn.nn.fpga_benchmarks import MuonTracker, digit_classifier, jet_classifier
 from femtobarn.nn.googlenet_3d import GoogLeNet3d
 from femtobarn.nn.lorentz_net import LorentzBlock, LorentzNet, psi
 from femtobarn.nn.masked_batch_norm import MaskedBatchNorm
@@ -50,6 +50,7 @@ __all__ = [
     "ModulatedMlp",
     "ModulatedMlpBlock",
     "Modulation",
+    "MuonTracker",
     "ParticleNet",
     "RegionTeacher",
     "ResidualBlock3d",
@@ -62,13 +63,14 @@ __all__ = [
     "ddim",
     "denoised",
     "denoising_loss",
+    "digit_classifier",
+    "fixed_point_students",
     "follow",
+    "jet_classifier",
     "matching_loss",
     "nearest",
     "psi",
-    "published_bits",
     "region_target",
-    "trained_bits",
     "unit_velocity",
     "without_batch_norm",
 ]
