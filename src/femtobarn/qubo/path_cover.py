@@ -135,7 +135,7 @@ def _components(chains: Chains) -> list[tuple[np.ndarray, np.ndarray, Chains]]:
     of_link = label[chains.first]
     place = np.empty(count, np.int64)
     parts = []
-    for segments, links in zip(_groups(label), _groups(of_link, label.max() + 1), strict=True):
+    for segments, links in zip(_groups(label), _groups(of_link, int(label.max()) + 1), strict=True):
         place[segments] = np.arange(len(segments))
         ends = place[chains.first[links]], place[chains.second[links]]
         own = (chains.start[segments], chains.end[segments], chains.cost[segments])

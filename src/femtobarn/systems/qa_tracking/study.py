@@ -97,7 +97,9 @@ def solved(chains: Chains, solver: Solver, study: Study, *, seed: int, bound: fl
     """The answer of a solver; samplers have the soft forks of the paper, the exact one none."""
     if solver in ("exact", "relaxed"):
         answer = path_cover(chains, relaxed=solver == "relaxed", time_limit=study.time_limit)
-        return answer if bound is None else answer._replace(bound=min(max(bound, answer.bound), answer.energy))
+        return (
+            answer if bound is None else answer._replace(bound=min(max(bound, answer.bound), answer.energy))
+        )
     quadratic = chains.quadratic(study.energy.fork)
     answer = solve_parts(quadratic, solver, reads=study.reads, sweeps=study.sweeps, seed=seed, bound=-np.inf)
     state = chains.without_forks(answer.state)
