@@ -13,11 +13,11 @@ from femtobarn.cli import execute
 from femtobarn.datasets import trackml
 from femtobarn.errors import InputError
 from femtobarn.physics.tracks import Hits, TrackFinder, doublets, triplets
-from femtobarn.qubo import path_cover
+from femtobarn.qubo import path_cover, track_segments
+from femtobarn.qubo.track_segments import Energy
 from femtobarn.runs import Run
 from femtobarn.simulate.tracker import soft_collisions, tracker
-from femtobarn.systems.qa_tracking import data, model, recipe, study
-from femtobarn.systems.qa_tracking.model import Energy
+from femtobarn.systems.qa_tracking import data, recipe, study
 from femtobarn.systems.qa_tracking.study import Part, Study
 
 pytest.importorskip("dwave.samplers")
@@ -221,6 +221,6 @@ def test_windows_of_the_simulation_work_on_the_real_event(real_data: Path) -> No
     hits = trackml.hits_of(trackml.open_event(real_data / "trackml_event", "event000000001"))
     finder = data.load(recipe.PRESETS["demo"].data, seed=1, workers=2, progress=False).finder(z=55.5)
     problem = study.form(hits, finder, "doublets", Energy())
-    found = study.performance(hits, model.tracks(hits, problem, path_cover(problem.chains).state))
+    found = study.performance(hits, track_segments.tracks(hits, problem, path_cover(problem.chains).state))
     assert found["found"] / found["wanted"] >= 0.90
     assert found["fakes"] / found["tracks"] <= 0.02

@@ -15,11 +15,12 @@ from femtobarn.errors import InputError
 from femtobarn.parts import Report, run_parts
 from femtobarn.physics.tracks import LayerMap, TrackFinder, TripletMap, fit_helix
 from femtobarn.physics.tracks.helix_fit import PARAMETERS
+from femtobarn.qubo import track_segments
 from femtobarn.runs import Result, Run, read_published
 from femtobarn.settings import from_dict
 from femtobarn.study import Models, Trained, by_name, headline, write_predictions
 from femtobarn.systems.qa_tracking import data as events
-from femtobarn.systems.qa_tracking import judge, model, study
+from femtobarn.systems.qa_tracking import judge, study
 from femtobarn.systems.qa_tracking.data import Crossings, Data
 from femtobarn.systems.qa_tracking.study import Part, Study
 
@@ -210,7 +211,7 @@ def _labelled(config: Config, finder: TrackFinder, path: Path) -> InMemory:
     hits = trackml.hits_of(trackml.open_event(path.parent, name))
     problem = study.form(hits, finder, "doublets", config.study.energy)
     answer = study.solved(problem.chains, "exact", config.study, seed=config.seed)
-    label = model.tracks(hits, problem, answer.state)
+    label = track_segments.tracks(hits, problem, answer.state)
     fits = fit_helix(hits, label)
     row = np.full(label.max(initial=-1) + 2, -1)
     row[fits.label] = np.arange(len(fits.label))

@@ -12,9 +12,17 @@ from femtobarn.errors import InputError
 from femtobarn.metrics.tracking import match, selected
 from femtobarn.physics.tracks import Hits, TrackFinder, doublets, find_tracks, hough, triplets
 from femtobarn.physics.tracks.segments import layer_number, true_chains
-from femtobarn.qubo import Answer, Chains, embed, path_cover, solve, solve_embedded, solve_parts
-from femtobarn.systems.qa_tracking import model
-from femtobarn.systems.qa_tracking.model import Energy, Kind, Problem
+from femtobarn.qubo import (
+    Answer,
+    Chains,
+    embed,
+    path_cover,
+    solve,
+    solve_embedded,
+    solve_parts,
+    track_segments,
+)
+from femtobarn.qubo.track_segments import Energy, Kind, Problem
 
 Solver = Literal["exact", "relaxed", "anneal", "bifurcation", "descent"]
 
@@ -88,8 +96,8 @@ class Part(NamedTuple):
 def form(hits: Hits, finder: TrackFinder, kind: Kind, energy: Energy, *, filtered: bool = True) -> Problem:
     """The form of an event: windows of layers and of triplets, then energies."""
     pairs = doublets(hits, finder.layers)
-    found = triplets(hits, pairs, finder.triples) if filtered else model.every_pair(pairs)
-    make = model.segments if kind == "doublets" else model.triples
+    found = triplets(hits, pairs, finder.triples) if filtered else track_segments.every_pair(pairs)
+    make = track_segments.segments if kind == "doublets" else track_segments.triples
     return make(hits, pairs, found, energy)
 
 
@@ -133,7 +141,7 @@ def solve_event(hits: Hits, finder: TrackFinder, study: Study, part: Part) -> di
             "energy": answer.energy,
             "above the bound": answer.gap,
             "time": seconds,
-            **performance(hits, model.tracks(hits, problem, answer.state)),
+            **performance(hits, track_segments.tracks(hits, problem, answer.state)),
         }
     return found
 
