@@ -39,15 +39,15 @@ class JetEvaluation:
     """How files of jets are evaluated."""
 
     particles: int | None = None
-    """Hardest particles of each jet; all that the files hold if not given."""
+    """Number of hardest particles of each jet; all that the files hold if not given."""
     real: Literal["own", "stand-in"] | None = None
-    """Whose reference it is; if not given own, or a stand-in where the file does not deny it."""
+    """Kind of the reference: your own real jets, or a stand-in; by default as the file says."""
     scoring: Scoring = field(default_factory=Scoring)
     """Which metrics, on how many jets."""
     seed: int = 1
-    """Of all random draws."""
+    """Seed of all random draws."""
     workers: int = 2
-    """Processes."""
+    """Parallel processes."""
     scheduler: str | None = None
     """Address of a Dask scheduler, or its file; the workers must be able to read the files."""
 

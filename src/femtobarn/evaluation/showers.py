@@ -53,7 +53,7 @@ class ShowerEvaluation:
     """How files of showers are evaluated."""
 
     dataset: Dataset | None = None
-    """Geometry of the showers; told from the number of voxels if not given."""
+    """CaloChallenge data set whose geometry the showers have; from the number of voxels if not given."""
     depth: Literal["fast", "full"] = "fast"
     """fast: histograms, FPD and KPD, in minutes; full: classifiers and nearest neighbours too. --fast and --full are
     short for it."""

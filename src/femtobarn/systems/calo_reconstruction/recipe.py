@@ -48,7 +48,7 @@ class Config:
     seed: int = 1
     """Seed of the simulated showers and of the split."""
     workers: int = 2
-    """Processes that simulate and train side by side."""
+    """Parallel processes in simulation and training."""
 
     def __post_init__(self) -> None:
         if self.workers < 1:

@@ -37,7 +37,7 @@ class Config:
     seed: int = 1
     """Seed of the stand-in."""
     workers: int = 2
-    """Processes that simulate and train side by side."""
+    """Parallel processes in simulation and training."""
 
     def __post_init__(self) -> None:
         if self.workers < 1:

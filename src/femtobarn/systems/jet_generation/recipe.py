@@ -33,7 +33,7 @@ class Config:
     seed: int = 1
     """Seed of the split, the stand-in and the noise of the evaluation."""
     workers: int = 2
-    """Processes that simulate and train side by side."""
+    """Parallel processes in simulation and training."""
 
     def __post_init__(self) -> None:
         if self.workers < 1:
