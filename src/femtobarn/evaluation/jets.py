@@ -57,7 +57,7 @@ class _Piece(NamedTuple):
     start: int
     stop: int
 
-    def told(self) -> str:
+    def label(self) -> str:
         return f"{self.file.name} from jet {self.start}"
 
 
@@ -65,7 +65,7 @@ class _Task(NamedTuple):
     file: Path
     group: str
 
-    def told(self) -> str:
+    def label(self) -> str:
         return f"{self.file.name}, {self.group}"
 
 
@@ -118,14 +118,14 @@ def evaluate_jets(
     # A start of processes takes seconds: worth it for files of several pieces, and for the slow metrics.
     workers = settings.workers if len(pieces) > len(files) else 1
     spread = functools.partial(run_parts, scheduler=settings.scheduler, progress=progress)
-    read = functools.partial(spread, name=_Piece.told, workers=workers)
+    read = functools.partial(spread, name=_Piece.label, workers=workers)
     summaries = _merged(pieces, read(functools.partial(_summarise, settings), pieces, title="reading"))
     scale = summaries[real].moments.scale
     kernels = _merged(pieces, read(functools.partial(_kernel, settings, scale), pieces, title="kernel"))
     samples = {file: JetSample(*summary.sample.value()) for file, summary in summaries.items()}
     tasks = [_Task(file, group) for file in generated for group in sample_tasks(settings.scoring)]
     work = functools.partial(_score, settings, samples, real)
-    scored = spread(work, tasks, name=_Task.told, title="metrics", workers=settings.workers)
+    scored = spread(work, tasks, name=_Task.label, title="metrics", workers=settings.workers)
     draw = np.random.default_rng(settings.seed)
     scores = {
         file: {
