@@ -8,6 +8,9 @@ ifneq ($(wildcard ../shared/data),)
 export FEMTOBARN_DATA ?= $(abspath ../shared/data)
 endif
 
+# The processes of a run share what Python compiles; some machines forbid that to keep their images small.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test test-slow test-oldest coverage bench lint docs clean browser hardware
 
 # Another system: make demo SYSTEM=jet-generation

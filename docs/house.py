@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent / "src" / "femtobarn"
 PICTURE = Path(__file__).with_suffix(".svg")
 
 #: Rooms from the roof to the ground: layer, top, height, left and right end, rooms. A room that is still
-#: empty is left out. Those in `GROUND` lie below them all, without arrows, for every room may import them.
+#: empty is left out. Those in `GROUND` lie below them all, without arrows, for every package may import them.
 ROWS: tuple[tuple[str, int, int, int, int, tuple[str, ...]], ...] = (
     ("command", 58, 46, 190, 916, ("cli",)),
     ("systems", 144, 58, 190, 700, ("systems",)),
@@ -225,10 +225,10 @@ def picture(known: dict[str, tuple[str, ...]], pairs: set[tuple[str, str]]) -> s
     ).replace("fill-run", "fill-ink")
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-        'aria-label="The rooms of femtobarn, who imports whom, and the way of one run">',
+        'aria-label="The packages of femtobarn, their imports, and the steps of one run">',
         f"<style>{STYLE}{layers}\n.fill-ink {{ fill:var(--soft); }}\n</style><defs>{markers}</defs>",
         f'<rect class="page" x=".5" y=".5" width="{WIDTH - 1}" height="{HEIGHT - 1}" rx="12"/>',
-        '<text class="head" x="24" y="34">Rooms, and who imports whom</text>',
+        '<text class="head" x="24" y="34">Packages and their imports</text>',
         *_sides(),
         *(_line(arrow) for arrow in arrows(pairs, placed)),
         *(_card(box, known[box.room]) for box in placed.values()),
@@ -294,7 +294,7 @@ def _ground() -> list[str]:
     words = " · ".join(f'<tspan font-weight="600">{room}</tspan> · {what}' for room, what in rooms)
     return [
         '<rect class="pill" x="190" y="846" width="726" height="28" rx="7"/>',
-        _text("text", 553, 864.5, f"{words} · every room may import them"),
+        _text("text", 553, 864.5, f"{words} · every package may import them"),
     ]
 
 

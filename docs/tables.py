@@ -317,8 +317,8 @@ def _benchmark(name: str) -> dict[str, Any] | None:
 
 
 def house() -> str:
-    """What each room is for, in the words of its own first line, and the files in it."""
-    lines = ["| room | what it holds | files |", "| --- | --- | --- |"]
+    """What each package is for, in the words of its own first line, and the files in it."""
+    lines = ["| package | what it holds | files |", "| --- | --- | --- |"]
     for room, files in sorted(rooms().items()):
         folder = ROOT / "src" / "femtobarn" / room
         path = folder / "__init__.py" if files else folder.with_suffix(".py")

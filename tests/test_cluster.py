@@ -15,12 +15,8 @@ import numpy as np
 import pytest
 
 from femtobarn.errors import InputError
-from femtobarn.evaluation import jets
-from femtobarn.evaluation.jet_scores import Scoring
-from femtobarn.evaluation.jets import JetEvaluation, evaluate_jets
 from femtobarn.parts import Report, cluster_workers, run_parts
 from femtobarn.simulate.chunks import Chunks, run_chunks
-from jet_files import write_toy_jets
 
 HERE = Path(__file__).parent
 
@@ -109,6 +105,12 @@ def test_parts_of_a_killed_worker_are_done_by_another(tmp_path: Path, cluster: s
 def test_files_of_jets_are_evaluated_on_the_cluster(
     tmp_path: Path, cluster: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Not at the head of the file, which every worker imports.
+    from femtobarn.evaluation import jets
+    from femtobarn.evaluation.jet_scores import Scoring
+    from femtobarn.evaluation.jets import JetEvaluation, evaluate_jets
+    from jet_files import write_toy_jets
+
     monkeypatch.setattr(jets, "_PIECE", 700)
     files = [write_toy_jets(tmp_path / f"{seed}.hdf5", seed=seed) for seed in (1, 2)]
     scoring = Scoring(jets=1000, neighbours=300, matching=False)

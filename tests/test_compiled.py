@@ -1,9 +1,11 @@
 """Compiled functions where nothing can be written: read-only installations, users without a home."""
 
+import functools
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,6 +48,15 @@ def test_every_module_imports_and_computes_where_nothing_can_be_cached() -> None
 
 def _twice(x: int) -> int:
     return 2 * x
+
+
+def test_what_is_compiled_is_the_function_and_not_a_wrapper_of_it() -> None:
+    @functools.wraps(_twice)
+    def checked(*arguments: Any) -> int:
+        raise TypeError(f"numba cannot compile this: {arguments}")
+
+    assert njit(checked)(2) == 4
+    assert njit(cache=True)(checked)(2) == 4
 
 
 def test_without_a_home_nothing_is_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Numba compilation, cached on disk where a cache folder can be written."""
 
+import inspect
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,10 +13,12 @@ def njit(*function: Callable[..., Any], cache: bool = False, **options: Any) -> 
     """`numba.njit`, where ``cache=True`` falls back to no cache if no cache folder can be written.
 
     An installation may be read-only and its user without a home folder, as in containers. `NUMBA_CACHE_DIR`
-    names another place.
+    names another place. Compiled is the function itself: an import hook that checks types, such as jaxtyping's, may
+    have put a wrapper around it.
     """
 
     def compiled(python: Callable[..., Any]) -> Any:
+        python = inspect.unwrap(python)
         if cache and _may_have_a_place(python):
             try:
                 return numba.njit(cache=True, **options)(python)

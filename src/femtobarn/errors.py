@@ -1,4 +1,4 @@
-"""Errors told in one line: bad input, a missing package, an export that differs from its model."""
+"""One-line errors for the user: bad input, a missing package, an export that differs from its model."""
 
 import difflib
 import importlib

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from femtobarn.evaluation import figures
 from jet_files import write_toy_jets
 
 
@@ -16,3 +17,10 @@ def jet_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "good": write_toy_jets(folder / "good.hdf5", seed=2, count=1000),
         "bad": write_toy_jets(folder / "bad.hdf5", seed=3, scale=0.85),
     }
+
+
+@pytest.fixture
+def numbers_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A comparison of jets without its figures, which take most of its time."""
+    for name in ("draw_jets", "draw_significances"):
+        monkeypatch.setattr(figures, name, lambda *_, **__: None)

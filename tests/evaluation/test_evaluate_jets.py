@@ -17,7 +17,7 @@ from femtobarn.evaluation.results import NULL, SCORE, SIGNIFICANCE
 from femtobarn.runs import Run
 from jet_files import write_toy_jets
 
-QUICK = JetEvaluation(scoring=Scoring(jets=1000, neighbours=400, matched=20), workers=1)
+QUICK = JetEvaluation(scoring=Scoring(jets=1000, neighbours=400, matched=8), workers=1)
 Files = dict[str, Path]
 
 
@@ -55,6 +55,7 @@ def test_the_page_shows_spectra_and_significances(run: Run) -> None:
     assert run.status == "done"
 
 
+@pytest.mark.usefixtures("numbers_alone")
 @pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_pieces_and_processes_do_not_change_the_numbers(
     workers: int, run: Run, jet_files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -82,6 +83,7 @@ def test_moments_agree_with_the_metrics_of_arrays(run: Run, jet_files: Files) ->
         assert scores(run)[metric, "good"] == pytest.approx(estimate.value, rel=1e-9, abs=1e-12)
 
 
+@pytest.mark.usefixtures("numbers_alone")
 def test_fewer_particles_are_compared_when_asked(jet_files: Files, tmp_path: Path) -> None:
     wide = write_toy_jets(tmp_path / "wide.hdf5", seed=5, particles=40)
     settings = JetEvaluation(scoring=Scoring(manifolds=False, matching=False), workers=1)
@@ -152,6 +154,7 @@ def test_jets_of_one_particle_are_judged(jet_files: Files, tmp_path: Path) -> No
     assert all(np.isfinite(list(scores(done).values())))
 
 
+@pytest.mark.usefixtures("numbers_alone")
 def test_the_command_prints_the_table(
     jet_files: Files, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

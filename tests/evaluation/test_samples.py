@@ -44,6 +44,7 @@ def test_names_tell_samples_apart(tmp_path: Path) -> None:
             sample_names([one, again], reference="real")
 
 
+@pytest.mark.usefixtures("numbers_alone")
 def test_jets_beside_themselves_count_once(jet_files: Files, tmp_path: Path) -> None:
     """The reference may be judged as a sample; its jets must not be summed up twice."""
     copy = shutil.copy(jet_files["real"], tmp_path / "copy.hdf5")
@@ -81,6 +82,7 @@ def test_only_other_programs_may_leave_it_unsaid(tmp_path: Path) -> None:
     assert not is_stand_in([path])
 
 
+@pytest.mark.usefixtures("numbers_alone")
 @pytest.mark.parametrize(("real", "kind"), [(None, "stand-in"), ("own", "real")])
 def test_jets_of_our_writer_are_no_real_ones_unless_told(
     jet_files: Files, tmp_path: Path, real: str | None, kind: str

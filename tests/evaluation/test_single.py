@@ -52,7 +52,7 @@ def test_jets_are_compared_by_their_energy_flow(jet_files: Files) -> None:
 
 @pytest.mark.parametrize("name", ["w1", "cov"])
 def test_metrics_of_jets(name: str, jet_files: Files) -> None:
-    found = metric(name, jet_files["real"], jet_files["bad"], options=Options(jets=600))
+    found = metric(name, jet_files["real"], jet_files["bad"], options=Options(jets=600, particles=8))
     assert all(np.isfinite((each.value, each.error, each.null)).all() for each in found.values())
 
 

@@ -461,6 +461,7 @@ def test_simulated_showers_stay_a_stand_in_beside_own_files(
         TINY,
         data=Data(path=(path,), showers=1000, validation=0.2, test=0.3),
         study=replace(TINY.study, models=("vae",), hybrid=replace(TINY.study.hybrid, target="geant4")),
+        evaluation=replace(TINY.evaluation, showers=200, neighbours=50),
     )
     run = recipes.start(SYSTEM, settings, preset="tiny", root=tmp_path / "runs")
     results = recipes.carry_out(SYSTEM, run, progress=False)

@@ -1,4 +1,4 @@
-"""One command line carried out: the verb found, mistakes told, the exit code."""
+"""Dispatch of one command line: the verb, one-line errors, the exit code."""
 
 import io
 import os
@@ -67,7 +67,7 @@ def _dispatch(arguments: list[str]) -> None:
         print("usage: femtobarn VERB ...\n")
         for name, function in _VERBS.items():
             print(f"  {name:11} {(function.__doc__ or '').splitlines()[0]}")
-        print("\nfemtobarn VERB --help tells more. An example: femtobarn run emd-compression tiny")
+        print("\nfemtobarn VERB --help explains each. An example: femtobarn run emd-compression tiny")
         return
     if arguments[0] in ("-V", "--version"):
         from femtobarn import __version__

@@ -12,7 +12,7 @@ from femtobarn.errors import InputError
 
 
 def evaluate(arguments: Sequence[str]) -> None:
-    """All metrics of generated files against real ones, and a report: femtobarn evaluate jets|showers ..."""
+    """Compare generated files with real ones by every metric, with a report: femtobarn evaluate jets|showers ..."""
     names, flags = leading_words(arguments)
     if not names and flags[:1] in (["-h"], ["--help"]):
         print(

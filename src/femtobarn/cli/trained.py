@@ -38,7 +38,7 @@ def export(
 ) -> None:
     """Export a trained model to other programs or to hardware, and verify it.
 
-    A single output number that differs ends with exit code 1.
+    Exit code 1 if any output number differs.
 
     Args:
         run: Folder of a finished run.

@@ -66,7 +66,7 @@ def reason(error: OSError) -> str:
 
 @contextmanager
 def _naming_files_outside(scratch: str) -> Iterator[None]:
-    """A writer may also read: an error about another file must not be told as one about the place."""
+    """A writer may also read: an error about another file must not be reported as one about the place."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Comma-separated numbers, read in pieces; what is wrong is told with its line."""
+"""Comma-separated numbers, read in pieces; errors name the line."""
 
 import contextlib
 import gzip
@@ -212,7 +212,7 @@ def _parse(block, target, is_whole, table, whole):
                 good, number = _number(block, begin, i)
             if field < len(target) and target[field] >= 0:
                 if not good:
-                    # A line that is too short is told as such, not as an empty number.
+                    # A line that is too short is reported as such, not as an empty number.
                     if field + 1 < len(target) and (i >= size or block[i] == _NEWLINE):
                         return _WRONG_COUNT, row, field
                     return _NOT_A_NUMBER, row, field

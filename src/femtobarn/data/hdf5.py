@@ -12,7 +12,7 @@ import numpy as np
 
 from femtobarn.data.cache import write_whole
 from femtobarn.data.hdf5_output import new_hdf5
-from femtobarn.data.opening import check_file, check_memory, numbers, reading, told
+from femtobarn.data.opening import check_file, check_memory, numbers, reading, type_words
 from femtobarn.data.source import Arrays, check_columns
 from femtobarn.errors import InputError
 
@@ -116,7 +116,7 @@ class OpenHdf5:
         """Of a data set of numbers, one row each event, all of which is there."""
         item = self.dataset(name)
         if item.shape is None or item.dtype.kind not in "fiub":
-            got = "none" if item.shape is None else told(item.dtype)
+            got = "none" if item.shape is None else type_words(item.dtype)
             raise InputError(f"{self.path}: expected numbers in {name}, got {got}")
         if item.dtype.kind == "f" and not any(item.id.get_type().equal(known) for known in _REALS):
             raise InputError(f"{self.path}: {name} holds real numbers of an unknown form: is it damaged?")
@@ -147,7 +147,7 @@ class OpenHdf5:
         """A data set of words."""
         item = self.dataset(name)
         if item.shape is None or len(item.shape) != 1 or h5py.check_string_dtype(item.dtype) is None:
-            raise InputError(f"{self.path}: expected words in {name}, got {told(item.dtype)}")
+            raise InputError(f"{self.path}: expected words in {name}, got {type_words(item.dtype)}")
         check_memory(item.size * item.dtype.itemsize, f"{self.path}: {name}")
         return [str(word) for word in item.asstr(errors="replace")[:]]
 

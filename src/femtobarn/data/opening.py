@@ -84,7 +84,7 @@ def numbers(array: np.ndarray, place: str) -> np.ndarray:
         InputError: It does not hold real numbers or truth values.
     """
     if array.dtype.kind not in "fiub":
-        raise InputError(f"{place}: expected numbers, got {told(array.dtype)}")
+        raise InputError(f"{place}: expected numbers, got {type_words(array.dtype)}")
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
@@ -94,7 +94,7 @@ def as_float32(array: np.ndarray) -> np.ndarray:
         return array.astype(np.float32, copy=False)
 
 
-def told(kind: np.dtype) -> str:
+def type_words(kind: np.dtype) -> str:
     """A type that is no number, in words."""
     return f"{_WORDS.get(kind.kind, 'something else')} ({' '.join(str(kind).split())[:60]})"
 

@@ -95,4 +95,4 @@ def _pandas_index(schema: Any) -> set[str]:
     index = json.loads(told)["index_columns"] if told else []
     return {
         name for name in index if isinstance(name, str)
-    }  # a range is told as a dictionary, without a column
+    }  # a range is stored as a dictionary, without a column

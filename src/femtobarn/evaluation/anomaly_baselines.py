@@ -70,7 +70,7 @@ def isolation_forest(train: Rows, *, seed: int, trees: int = 200) -> Score:
 def supervised_ceiling(
     background: Rows, signal: Rows, *, seed: int
 ) -> tuple[Float64[np.ndarray, "background"], Float64[np.ndarray, "signal"]]:
-    """Scores of boosted trees that are told the signal: each half of the events by trees trained on the other half.
+    """Scores of supervised boosted trees: each half of the events by trees trained on the other half.
 
     Raises:
         MissingExtraError: scikit-learn is not installed.

@@ -34,11 +34,11 @@ class Scoring:
     """Which metrics are computed, and on how many jets."""
 
     jets: int = 50_000
-    """Jets of each sample at most, for what cannot be computed from sums over all jets (W1, COV ...)."""
+    """Maximum number of jets of each sample in metrics that need single jets (W1, COV ...); FPD and KPD use all."""
     neighbours: int = 10_000
-    """Jets of each sample at most for precision, recall, density and coverage."""
+    """Maximum number of jets of each sample in precision, recall, density and coverage."""
     matched: int = 100
-    """Jets in a batch of COV and MMD, which depend on it."""
+    """Batch size of COV and MMD, which depend on it."""
     wasserstein: bool = True
     """Compute W1-M, W1-P and W1-EFP."""
     manifolds: bool = True

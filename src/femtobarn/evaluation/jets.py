@@ -39,15 +39,15 @@ class JetEvaluation:
     """How files of jets are evaluated."""
 
     particles: int | None = None
-    """Hardest particles of each jet; all that the files hold if not given."""
+    """Number of hardest particles of each jet; all that the files hold if not given."""
     real: Literal["own", "stand-in"] | None = None
-    """Whose reference it is; if not given own, or a stand-in where the file does not deny it."""
+    """Kind of the reference: your own real jets, or a stand-in; by default as the file says."""
     scoring: Scoring = field(default_factory=Scoring)
     """Which metrics, on how many jets."""
     seed: int = 1
-    """Of all random draws."""
+    """Seed of all random draws."""
     workers: int = 2
-    """Processes."""
+    """Parallel processes."""
     scheduler: str | None = None
     """Address of a Dask scheduler, or its file; the workers must be able to read the files."""
 
@@ -57,7 +57,7 @@ class _Piece(NamedTuple):
     start: int
     stop: int
 
-    def told(self) -> str:
+    def label(self) -> str:
         return f"{self.file.name} from jet {self.start}"
 
 
@@ -65,7 +65,7 @@ class _Task(NamedTuple):
     file: Path
     group: str
 
-    def told(self) -> str:
+    def label(self) -> str:
         return f"{self.file.name}, {self.group}"
 
 
@@ -118,14 +118,14 @@ def evaluate_jets(
     # A start of processes takes seconds: worth it for files of several pieces, and for the slow metrics.
     workers = settings.workers if len(pieces) > len(files) else 1
     spread = functools.partial(run_parts, scheduler=settings.scheduler, progress=progress)
-    read = functools.partial(spread, name=_Piece.told, workers=workers)
+    read = functools.partial(spread, name=_Piece.label, workers=workers)
     summaries = _merged(pieces, read(functools.partial(_summarise, settings), pieces, title="reading"))
     scale = summaries[real].moments.scale
     kernels = _merged(pieces, read(functools.partial(_kernel, settings, scale), pieces, title="kernel"))
     samples = {file: JetSample(*summary.sample.value()) for file, summary in summaries.items()}
     tasks = [_Task(file, group) for file in generated for group in sample_tasks(settings.scoring)]
     work = functools.partial(_score, settings, samples, real)
-    scored = spread(work, tasks, name=_Task.told, title="metrics", workers=settings.workers)
+    scored = spread(work, tasks, name=_Task.label, title="metrics", workers=settings.workers)
     draw = np.random.default_rng(settings.seed)
     scores = {
         file: {

@@ -1,4 +1,4 @@
-"""The files that an evaluation compares: told apart by name, each there once, all cut alike."""
+"""The files that an evaluation compares: distinct names, no file twice, the same cuts."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -37,19 +37,19 @@ class ClassifierSettings:
     showers: int = 100_000
     """Of each sample at most: 100 000 with 6480 voxels take 2.6 GB a sample."""
     epochs: int = 50
-    """Passes over the showers that train."""
+    """Passes over the training showers."""
     batch: int = 1000
-    """Showers in a batch."""
+    """Showers per batch."""
     learning_rate: float = 2e-4
-    """Of Adam."""
+    """Learning rate of Adam."""
     width: int = 2048
-    """Of the layers."""
+    """Width of the hidden layers."""
     repeats: int = 10
-    """Trainings of each classifier, whose spread is the error."""
+    """Number of trainings of each classifier; their spread is the error."""
     convolutional: bool = True
     """Train the 3-D ResNet too, where layers are alike (data sets 2 and 3)."""
     device: str = "cpu"
-    """Where they are trained: cpu, cuda."""
+    """Torch device of the classifiers: cpu, cuda."""
 
     def training(self, voxels: VoxelGeometry) -> Training:
         """For the metrics. Of 121 000 showers of data sets 1, 80 000 train and 20 000 choose, as published."""
@@ -65,7 +65,7 @@ class ShowerScoring:
     """Showers of each sample at most for the distances of the response, and for KPD with more than 64 features, which
     takes all pairs."""
     neighbours: int = 5000
-    """Showers of each sample at most for precision, recall, density and coverage."""
+    """Maximum number of showers of each sample in precision, recall, density and coverage."""
     classifier: ClassifierSettings = ClassifierSettings()
     """Of the classifiers, with --full."""
 

@@ -42,7 +42,7 @@ class Piece:
     start: int
     stop: int
 
-    def told(self) -> str:
+    def label(self) -> str:
         """In words."""
         return f"{self.sample.name} from shower {self.start}"
 

@@ -53,7 +53,7 @@ class ShowerEvaluation:
     """How files of showers are evaluated."""
 
     dataset: Dataset | None = None
-    """Geometry of the showers; told from the number of voxels if not given."""
+    """CaloChallenge data set whose geometry the showers have; from the number of voxels if not given."""
     depth: Literal["fast", "full"] = "fast"
     """fast: histograms, FPD and KPD, in minutes; full: classifiers and nearest neighbours too. --fast and --full are
     short for it."""
@@ -86,7 +86,7 @@ def evaluate_showers(
 
     Histograms, separation powers and FPD use every shower, however many there are; the other metrics a random part
     of each file that is the same for any number of workers. What looks wrong but can be computed all the same, such
-    as a generated file that is the reference, is told in the log of the run and at the head of the report.
+    as a generated file that is the reference, is noted in the log of the run and at the head of the report.
 
     Args:
         real: The reference: a file, a folder, or several files that belong together.
@@ -159,7 +159,7 @@ def _summaries(
     reference: ShowerFiles, samples: Sequence[ShowerFiles], settings: ShowerEvaluation, progress: bool
 ) -> dict[str, ShowerSummary]:
     """Of the reference and of each generator, by name."""
-    spread = functools.partial(run_parts, scheduler=settings.scheduler, progress=progress, name=Piece.told)
+    spread = functools.partial(run_parts, scheduler=settings.scheduler, progress=progress, name=Piece.label)
     parts = pieces(reference)
     # A start of processes takes seconds: worth it only for samples of several pieces.
     workers = settings.workers if len(parts) > 1 else 1

@@ -105,8 +105,11 @@ def export_onnx(
     return OnnxCheck(events, mismatches, largest, opset, path.stat().st_size)
 
 
-def _shapes(module: nn.Module, inputs: int, free: torch.export.Dim) -> tuple[Any, ...]:
-    """The first axis of every input is free; arguments after a star count as one."""
+def _shapes(module: nn.Module, inputs: int, free: Any) -> tuple[Any, ...]:
+    """The first axis of every input is free; arguments after a star count as one.
+
+    `free` is a `torch.export.Dim`, which is a function before torch 2.7, not a class.
+    """
     kinds = [p.kind for p in inspect.signature(module.forward).parameters.values()]
     if inspect.Parameter.VAR_POSITIONAL not in kinds:
         return tuple({0: free} for _ in range(inputs))

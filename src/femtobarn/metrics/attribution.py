@@ -44,7 +44,7 @@ def attribution(
     Args:
         real: Rows (row, feature).
         generated: The same of each generator, by name; at least two.
-        network: Makes a module from rows to as many scores as it is told. Default: `deep_network`.
+        network: Makes a module from rows to a given number of scores. Default: `deep_network`.
         training: Default: as published.
         device: Of the network.
         generator: Of weights, order and division; default: one of seed 0.

@@ -9,7 +9,7 @@ from jaxtyping import Real
 from femtobarn.errors import InputError
 from femtobarn.metrics._samples import Array, scores
 
-LEVEL = 0.6827  #: of the intervals unless told: one standard deviation of a normal distribution
+LEVEL = 0.6827  #: of the intervals by default: one standard deviation of a normal distribution
 LEAST = 10  #: events above a threshold, below which no one can tell what passes
 
 

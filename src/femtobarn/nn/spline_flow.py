@@ -81,7 +81,7 @@ class SplineFlow(nn.Module):
     Args:
         features: Of a row, at least 2.
         context: Features of the context.
-        blocks: Coupling blocks; of each two, the second bends the half that the first has kept.
+        blocks: Coupling blocks; of each two, the second transforms the half that the first has kept.
         seed: Of the random order of the features in each pair of blocks.
         bins, bound, width, layers: See `SplineCoupling`.
     """

@@ -1,4 +1,4 @@
-"""U-Net on a cylinder of cells (layer, azimuth, ring), told a context such as energy and time.
+"""U-Net on a cylinder of cells (layer, azimuth, ring), conditioned on a context such as energy and time.
 
 The network of CaloDiffusion (arXiv:2308.03876, section III): at each level ResNet blocks with circular
 convolutions and linear attention; the grid is halved along all axes from level to level and enlarged again,

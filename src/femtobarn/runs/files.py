@@ -1,4 +1,4 @@
-"""Files of a run folder: plain files only, read and written whole, each mistake told in one line."""
+"""Files of a run folder: plain files only, read and written whole, each mistake reported in one line."""
 
 import json
 import math

@@ -38,7 +38,7 @@ def cpu() -> str:
 
 
 def threads() -> int:
-    """Threads that numerical work may use: what torch was told, if it is in use at all."""
+    """Threads that numerical work may use: those set in torch, if it is in use at all."""
     torch = sys.modules.get("torch")
     if torch is not None:
         return int(torch.get_num_threads())

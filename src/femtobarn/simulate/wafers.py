@@ -36,9 +36,9 @@ class Gun:
     """Which particles make the showers."""
 
     pids: tuple[int, ...] = (11, 22, 211, -211)
-    """PDG codes, drawn with equal shares."""
+    """PDG codes of the particles, equally likely."""
     energy: tuple[float, float] = (2.0, 200.0)
-    """Range of the kinetic energy, GeV; uniform in its logarithm."""
+    """Range of the kinetic energy in GeV, uniform in its logarithm."""
     eta: tuple[float, float] = (1.6, 2.9)
     """Range of the pseudorapidity."""
 
@@ -60,13 +60,13 @@ class Pileup:
     """
 
     collisions: float = 200.0
-    """Mean number in a bunch crossing."""
+    """Mean number of pile-up collisions in a bunch crossing."""
     pool: int = 120
-    """Collisions in the pool, about 18 particles each; these are drawn one by one, more than once."""
+    """Number of simulated pile-up collisions (about 18 particles each), from which particles are drawn repeatedly."""
     shift: float = 30.0
-    """Largest shift in x and in y, mm."""
+    """Maximum shift of a pile-up particle in x and in y, in mm."""
     seed: int = 1
-    """Seed of the pool."""
+    """Seed of the simulated pile-up collisions."""
 
     def __post_init__(self) -> None:
         if self.collisions < 0 or self.pool < 1 or self.shift < 0:
@@ -78,19 +78,19 @@ class WaferSimulation:
     """Settings of `simulate_wafers`."""
 
     showers: int = 400
-    """Showers that Geant4 follows."""
+    """Number of showers simulated by Geant4."""
     gun: Gun = field(default_factory=Gun)
     pileup: Pileup = field(default_factory=Pileup)
     placements: int = 3
-    """Bunch crossings for each shower, turned in each by a random angle about the beam."""
+    """Number of bunch crossings that each shower is placed in, each at a random azimuth."""
     threshold: float = 1.0
-    """A wafer enters when the shower leaves this much in it, in transverse MIPs."""
+    """Minimum deposit of the shower in a wafer that enters the sample, in transverse MIPs."""
     pileup_share: float = 0.2
-    """Share of further wafers, drawn at random from the same crossings."""
+    """Fraction of additional wafers, drawn at random from the same crossings."""
     noise: float = 0.165
-    """Noise of a trigger cell in MIPs: four sensor cells of 2000 electrons, as before radiation damage."""
+    """Noise of a trigger cell in MIPs; default: four sensor cells of 2000 electrons, before irradiation."""
     seed: int = 1
-    """Seed of the showers and of all that happens to them."""
+    """Seed of showers, placement, pile-up and noise."""
 
     def __post_init__(self) -> None:
         if self.showers < 1 or self.placements < 1:

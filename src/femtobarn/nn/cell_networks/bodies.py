@@ -1,4 +1,4 @@
-"""From cells of an ECAL and an HCAL, and numbers told beside them, to features: three ways (arXiv:1912.06794)."""
+"""Features from the cells of an ECAL and an HCAL, and from additional inputs: three networks (arXiv:1912.06794)."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ class CellDnn(nn.Module):
 
     Args:
         window: Cells of the ECAL in x and y.
-        given: Numbers told beside the cells.
+        given: Number of additional inputs beside the cells.
         hidden: Width of all layers, and number of features.
         layers: Hidden layers after the first.
         dropout: After each hidden layer.
@@ -45,7 +45,7 @@ class CellCnn(nn.Module):
 
     Args:
         window, given: See `CellDnn`.
-        filters: Channels of either convolution.
+        filters: Channels of the ECAL and of the HCAL convolution.
         kernel: Cells of the ECAL's convolution along each axis.
         hidden: Width of the dense layers, and number of features.
         layers: Dense layers.
@@ -85,10 +85,10 @@ class CellCnn(nn.Module):
 
 
 class CellGoogLeNet(nn.Module):
-    """A 3-D GoogLeNet on the ECAL alone, then a dense layer; the HCAL enters by what is told.
+    """A 3-D GoogLeNet on the ECAL alone, then a dense layer; the HCAL enters through the additional inputs.
 
     Args:
-        given: Numbers told beside the cells.
+        given: Number of additional inputs beside the cells.
         width, stride, blocks: See `GoogLeNet3d`.
         hidden: Width of the dense layer, and number of features.
         dropout: After it.

@@ -36,11 +36,11 @@ class LayerEmbedding(nn.Module):
         self, ecal: Float[Tensor, "shower x y layer"], hcal: Float[Tensor, "shower u v depth"]
     ) -> tuple[Float[Tensor, "shower number"], Float[Tensor, "shower"]]:
         """Numbers and logit of calibrated cells, GeV."""
-        told = []
+        embedded = []
         for cells, network in ((ecal, self.ecal), (hcal, self.hcal)):
             layers = cells.sum(dim=(1, 2))
-            told += [0.1 * layers, torch.relu(network(stairs(layers, self.edges))).flatten(1)]
-        numbers = torch.cat(told, dim=1)
+            embedded += [0.1 * layers, torch.relu(network(stairs(layers, self.edges))).flatten(1)]
+        numbers = torch.cat(embedded, dim=1)
         return numbers, self.logit(numbers)[:, 0]
 
 

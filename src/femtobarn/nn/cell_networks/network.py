@@ -1,4 +1,4 @@
-"""From cells to particle, energy and direction: a network of cells and what is told beside it (arXiv:1912.06794)."""
+"""Particle, energy and direction from cells and additional inputs (arXiv:1912.06794)."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -86,12 +86,12 @@ class CellNetwork(nn.Module):
         given = torch.cat((10 * direction.flip(1), 0.01 * whole), dim=1)
         if self.compensating:
             given = torch.cat((given, 0.1 * compensation.columns(ecal, hcal)), dim=1)
-        told, logit = given, torch.zeros_like(given[:, 0])
+        inputs, logit = given, torch.zeros_like(given[:, 0])
         if self.embedding is not None:
             layers, logit = self.embedding(ecal, hcal)
-            told = torch.cat((given, layers), dim=1)
+            inputs = torch.cat((given, layers), dim=1)
         seen = [part if self.power == 1 else _power(part, self.power) for part in (ecal, hcal)]
-        features = self.body(*seen, told)
+        features = self.body(*seen, inputs)
         out = self.last(torch.cat((features, given, torch.ones_like(given[:, :1])), dim=1))
         energy = whole.sum(dim=1) + 10 * out[:, 2]
         eta, phi = (direction[:, axis] + 0.1 * out[:, 3 + axis] for axis in (0, 1))
@@ -108,7 +108,7 @@ class CellNetwork(nn.Module):
             energy.append(batch["energy"])
         weights = compensation.fit(torch.cat(found), torch.cat(sums), torch.cat(energy))
         first = self.features + SCALARS
-        self.last.weight[2, first : first + len(weights)] = weights.float()  # seen in 10 GeV, told in 10 GeV
+        self.last.weight[2, first : first + len(weights)] = weights.float()  # input and output in 10 GeV
 
 
 def scalars(embedding: int, compensating: bool) -> int:

@@ -22,8 +22,8 @@ class MlpTagger(nn.Module):
         self.particles = particles
         layers: list[nn.Module] = []
         for inputs in (4 * particles, hidden):
-            bend = nn.LeakyReLU(leak) if leak else nn.ReLU()
-            layers += [nn.Linear(inputs, hidden), bend, nn.BatchNorm1d(hidden)]
+            activation = nn.LeakyReLU(leak) if leak else nn.ReLU()
+            layers += [nn.Linear(inputs, hidden), activation, nn.BatchNorm1d(hidden)]
         self.net = nn.Sequential(*layers, nn.Linear(hidden, 2))
 
     def forward(

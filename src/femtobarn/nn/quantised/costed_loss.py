@@ -14,7 +14,7 @@ class CostedLoss(nn.Module):
     """``loss(model, batch) + beta EBOPs + gamma (sum of all bits)``, callable as an engine objective.
 
     Also what tells the best epoch of a network whose cost falls while it trains: the loss alone would choose
-    an early, dear one.
+    an early, expensive one.
 
     Args:
         loss: Of a model and a batch; as a module its state is kept with that of the training.

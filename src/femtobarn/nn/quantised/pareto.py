@@ -15,7 +15,7 @@ class Checkpoint(NamedTuple):
 
 
 class ParetoSet:
-    """Checkpoints of which none is at least as good and at most as dear as another; the others are dropped.
+    """Checkpoints of which none is at least as good and at most as expensive as another; the others are dropped.
 
     Fill one with the validation sample during training. Then for each: load the state, `calibrate`, take the
     `exact_ebops`, and offer it to a second set, since the exact cost may reorder them.

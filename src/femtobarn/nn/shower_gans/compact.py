@@ -49,7 +49,7 @@ class CompactGenerator(nn.Module):
         self.coarse = nn.Conv3d(wide, 8 * narrow, 3, padding=1)
         self.middle = nn.Conv3d(narrow + 1, narrow, 3, padding=1)
         self.fine = nn.Conv3d(narrow, 8 * 2, 3, padding=1)
-        self.bend = nn.LeakyReLU(0.2)
+        self.activation = nn.LeakyReLU(0.2)
         initialise(self)
         with torch.no_grad():
             self.fine.weight *= 0.3  # the square makes large numbers larger
@@ -59,9 +59,9 @@ class CompactGenerator(nn.Module):
         whole, middle, fine = torch.split(z, [self.latent, _MIDDLE.cells, _FINE.cells], dim=1)
         energy, noise = whole[:, :1], whole[:, 1:]
         x = self.seed(torch.cat((energy.log(), noise), dim=1)).unflatten(1, (self.wide, *_COARSE))
-        x = _halved(self.coarse(self.bend(x)), _MIDDLE)
+        x = _halved(self.coarse(self.activation(x)), _MIDDLE)
         x = torch.cat((x, middle.reshape(-1, 1, *_MIDDLE)), dim=1)
-        x = self.bend(self.middle(self.bend(x)))
+        x = self.activation(self.middle(self.activation(x)))
         mean, width = _halved(self.fine(x), _FINE).unbind(dim=1)
         root = torch.relu(mean + width * fine.reshape(-1, *_FINE))
         return (energy[:, :, None, None] * root.square()).unsqueeze(1)
@@ -75,7 +75,7 @@ class CompactGenerator(nn.Module):
 
 
 class CompactDiscriminator(nn.Module):
-    """Real or generated at an energy that it is told, and of which energy, which it has to see.
+    """Scores real against generated, conditioned on the energy, and regresses the energy from the cells.
 
     Args:
         power: To which cells are raised before the convolutions; the formulas see the cells themselves.
@@ -102,8 +102,8 @@ class CompactDiscriminator(nn.Module):
         seen = self.look(image.clamp(min=1e-6).pow(self.power))
         cells = image[:, 0]
         total = cells.sum(dim=(1, 2, 3))
-        told = torch.stack((energy.log(), 10 * (total.clamp(min=1e-3) / energy).log()), dim=1)
-        real = self.real(torch.cat((seen, told), dim=1))[:, 0]
+        condition = torch.stack((energy.log(), 10 * (total.clamp(min=1e-3) / energy).log()), dim=1)
+        real = self.real(torch.cat((seen, condition), dim=1))[:, 0]
         return Verdict(real, self.energy(seen)[:, 0], shower_angle(cells), total)
 
 

@@ -1,6 +1,6 @@
 """Generators of calorimeter showers in voxels, with the networks and units they are made of; each works alone.
 
-A generator is told its units, a `Preprocessing` that has learned from training showers; `generate` makes showers.
+A generator gets its units from a `Preprocessing` fitted to training showers; `generate` makes showers.
 """
 
 from femtobarn.nn.shower_generators.coupling_flow import CaloInn

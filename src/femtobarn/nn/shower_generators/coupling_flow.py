@@ -10,9 +10,10 @@ from femtobarn.nn.spline_flow import SplineFlow
 
 
 class CaloInn(nn.Module):
-    """Spline coupling blocks between noise and (u, voxels), told the incident energy.
+    """Spline coupling blocks between noise and (u, voxels), conditioned on the incident energy.
 
-    With `energy_blocks` a small flow makes u, and the other one the voxels, told u too (as CaloFlow, arXiv:2106.05285).
+    With `energy_blocks` a small flow generates u and the other one the voxels, conditioned on u too (as CaloFlow,
+    arXiv:2106.05285).
 
     Args:
         preprocessing: Units.
@@ -36,15 +37,15 @@ class CaloInn(nn.Module):
         self.preprocessing = preprocessing
         geometry = preprocessing.geometry
         self.split = len(geometry.layers)
-        told = self.split if energy_blocks else 0
+        conditions = self.split if energy_blocks else 0
         self.energy = (
             SplineFlow(self.split, 1, blocks=energy_blocks, bins=10, width=energy_width, layers=3)
             if energy_blocks
             else None
         )
-        numbers = self.split - told + geometry.voxels
+        numbers = self.split - conditions + geometry.voxels
         self.flow = SplineFlow(
-            numbers, 1 + told, blocks=blocks, bins=bins, bound=bound, width=width, layers=layers
+            numbers, 1 + conditions, blocks=blocks, bins=bins, bound=bound, width=width, layers=layers
         )
 
     def loss(self, batch: Batch, *, generator: torch.Generator) -> Float[Tensor, ""]:

@@ -10,7 +10,7 @@ from femtobarn.nn.shower_generators.showers import Batch
 
 
 class CaloDiffusion(nn.Module):
-    """A small diffusion of the energy split, then one of the voxels told the split.
+    """A small diffusion of the energy split, then one of the voxels conditioned on the split.
 
     Args:
         preprocessing: Units.

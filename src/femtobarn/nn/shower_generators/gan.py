@@ -18,9 +18,9 @@ class BoloGan(nn.Module):
     """Noise and layer energies through few small layers to voxels; below its cut a voxel is empty.
 
     Departing from the published one, which makes all energies itself with a network for each energy range, one
-    generator is told the energies of the layers; a small flow makes these, and the layers are scaled to them. And
-    each voxel gets noise of its own, of a width the network sets (as in arXiv:1812.04948): fifty numbers cannot
-    make hundreds of voxels fluctuate.
+    generator is conditioned on the energies of the layers; a small flow generates these, and the layers are scaled to
+    them. And each voxel gets noise of its own, of a width the network sets (as in arXiv:1812.04948): fifty numbers
+    cannot make hundreds of voxels fluctuate.
 
     Args:
         preprocessing: Units.

@@ -42,18 +42,18 @@ _USUAL = 100  # showers at once whose time stands in the leaderboard, if they we
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How the trained generators are judged."""
+    """How the trained generators are evaluated."""
 
     showers: int = 10_000
-    """Test showers, at most, and as many generated ones."""
+    """Maximum number of test showers; as many are generated."""
     batches: tuple[int, ...] = (1, 100)
-    """Showers asked for at once, for the time that one takes; the time of all showers above is measured too."""
+    """Batch sizes at which the generation time is measured, besides that of all test showers at once."""
     repeats: int = 3
-    """Times each is timed; the median counts."""
+    """Repetitions of each time measurement; the median is quoted."""
     neighbours: int = 4000
-    """Showers, at most, behind the coverage."""
+    """Maximum number of showers in the coverage."""
     epochs: int = 150
-    """Epochs of a classifier, at most; it stops when it has not improved in a tenth of these."""
+    """Maximum epochs of a classifier; it stops after a tenth of these without improvement."""
 
     def __post_init__(self) -> None:
         if self.showers < 200 or self.repeats < 1 or self.neighbours < 50 or self.epochs < 10:

@@ -27,7 +27,7 @@ class Course(generator_loop.Course):
     lr: float = 1e-3
     """Peak learning rate of the generator."""
     weight_decay: float = 0.0
-    """Decoupled weight decay (AdamW)."""
+    """Weight decay of AdamW."""
     clip: float = 1.0
     """Maximum gradient norm of the generator."""
 
@@ -50,17 +50,17 @@ class Vae:
     title: ClassVar[str] = "CaloVAE+INN"
     coloured: ClassVar[bool] = False
     latent: int = 50
-    """Numbers between encoder and decoder."""
+    """Dimension of the latent space."""
     hidden: tuple[int, ...] = (1500, 1000, 500)
-    """Widths of the encoder, and in reverse of the decoder."""
+    """Layer widths of the encoder; the decoder has them in reverse order."""
     beta: float = 1.0
-    """Weight of the divergence of the latent numbers from normal noise."""
+    """Weight of the KL divergence of the latent space from a unit Gaussian."""
     flow_blocks: int = 18
-    """Coupling blocks of the flow of latent numbers and energy split."""
+    """Coupling blocks of the flow that generates latent space and layer energies."""
     flow_width: int = 32
-    """Width of the networks of that flow."""
+    """Layer width of the subnetworks in the flow of latent space and layer energies."""
     flow_bins: int = 10
-    """Bins of a spline of that flow."""
+    """Spline bins in the flow of latent space and layer energies."""
     course: Course = field(default_factory=Course)
 
     def generator(self, units: Preprocessing) -> nets.CaloVae:
@@ -87,19 +87,19 @@ class Gan:
     title: ClassVar[str] = "BoloGAN"
     coloured: ClassVar[bool] = False
     noise: int = 50
-    """Random numbers that the generator starts from."""
+    """Dimension of the noise that the generator starts from."""
     hidden: tuple[int, ...] = (50, 100, 200)
-    """Widths of the generator."""
+    """Layer widths of the generator."""
     critic: int | None = None
-    """Width of the three layers of the critic; as many as voxels if none is given."""
+    """Width of the three layers of the critic; the number of voxels if not given."""
     critic_steps: int = 5
-    """Steps of the critic for one of the generator; each takes its part of a batch."""
+    """Critic steps per generator step; the batch is divided among them."""
     penalty: float = 10.0
     """Weight of the gradient penalty."""
     flow_blocks: int = 6
-    """Coupling blocks of the flow of the energy split."""
+    """Coupling blocks of the flow that generates the layer energies."""
     flow_width: int = 32
-    """Width of the networks of that flow."""
+    """Layer width of the subnetworks in the flow of the layer energies."""
     course: Course = field(default_factory=Course)
 
     def generator(self, units: Preprocessing) -> nets.BoloGan:
@@ -128,17 +128,17 @@ class Inn:
     blocks: int = 12
     """Coupling blocks."""
     bins: int = 10
-    """Bins of a spline."""
+    """Bins of each spline."""
     bound: float = 18.0
-    """Largest absolute value that the splines change."""
+    """Splines act on values between minus and plus this bound; beyond it they are the identity."""
     width: int = 256
-    """Width of the networks in the blocks."""
+    """Layer width of the subnetworks in the coupling blocks."""
     layers: int = 4
-    """Linear layers of a network in a block."""
+    """Linear layers of each subnetwork in a coupling block."""
     energy_blocks: int = 0
-    """Coupling blocks of a flow of the energy split alone; 0, as published: one flow for split and voxels."""
+    """Coupling blocks of a separate flow of the layer energies; 0 for one flow of energies and voxels, as published."""
     energy_width: int = 32
-    """Width of the networks of the flow of the energy split."""
+    """Layer width of the subnetworks in the separate flow of the layer energies."""
     course: Course = field(default_factory=Course)
 
     def generator(self, units: Preprocessing) -> nets.CaloInn:
@@ -165,23 +165,23 @@ class Diffusion:
 
     coloured: ClassVar[bool] = True
     energy_width: int = 256
-    """Width of the network of the energy split."""
+    """Width of the network that generates the layer energies."""
     energy_blocks: int = 5
-    """Residual blocks of the network of the energy split."""
+    """Residual blocks of the network that generates the layer energies."""
     shape: Literal["grid", "flat"] = "grid"
-    """Voxels as a cylinder of cells in a U-Net, or as one vector."""
+    """Network of the voxels: a U-Net on the cylinder of cells, or residual blocks on one flat vector."""
     width: int = 512
-    """Width of the network of the voxels as one vector."""
+    """Width of the voxel network on a flat vector."""
     depth: int = 4
-    """Blocks of the network of the voxels as one vector."""
+    """Residual blocks of the voxel network on a flat vector."""
     channels: tuple[int, ...] = (32, 32, 64, 32)
-    """Channels of the U-Net, at its entrance and at each level."""
+    """Channels of the U-Net: at the input and at each level."""
     blocks: int = 2
     """ResNet blocks at each level of the U-Net."""
     fold: int = 1
-    """Neighbouring rings in one cell of the U-Net."""
+    """Number of neighbouring rings merged into one cell of the U-Net."""
     steps: int = 400
-    """Steps of the sampler."""
+    """Sampling steps."""
     course: Course = field(default_factory=Course)
 
     @property
@@ -225,7 +225,7 @@ class Dream:
     patch: tuple[int, int, int] = (3, 16, 1)
     """Layers, slices and rings of a patch."""
     energy_width: int = 512
-    """Width of the network of the energy split."""
+    """Width of the network that generates the layer energies."""
     energy_depth: int = 4
     """Blocks of the network of the energy split."""
     steps: int = 50

@@ -43,7 +43,7 @@ class Config:
     seed: int = 1
     """Seed of the split, the stand-in and the noise of the evaluation."""
     workers: int = 2
-    """Processes that simulate, train and judge side by side."""
+    """Parallel processes in simulation, training and evaluation."""
 
 
 _COMPACT = Dream(

@@ -33,21 +33,21 @@ class Data:
     """Which showers a run works on."""
 
     dataset: Dataset = "1-photons"
-    """Geometry and particle."""
+    """Data set of the CaloChallenge: geometry and incident particle."""
     engine: Literal["gflash", "geant4"] = "gflash"
-    """Simulation that makes the showers, where no files are given."""
+    """Simulation of the stand-in showers, used where no files are given."""
     highest: int = 14
-    """Incident energies of Geant4 showers are 2^8 MeV to two to this power, in equal parts; 14 is 16 GeV."""
+    """Highest incident energy of Geant4 showers, as a power of two in MeV (14: 16 GeV); equal parts from 2^8 MeV."""
     path: tuple[Path, ...] = ()
-    """Files in the layout of the challenge to train on."""
+    """Training files in the layout of the CaloChallenge; without any, a stand-in is simulated."""
     reference: tuple[Path, ...] = ()
-    """Files to judge by; if none are given, part of the showers above."""
+    """Reference files for the test; without any, the test showers are split off the training files."""
     showers: int = 30_000
-    """Showers of the stand-in, or at most from each of the two kinds of files."""
+    """Number of stand-in showers; of files, the maximum from the training and from the reference files each."""
     validation: float = 0.12
-    """Share of the showers by which the best checkpoint is chosen."""
+    """Fraction of the showers in the validation sample, which chooses the best checkpoint."""
     test: float = 0.34
-    """Share of the showers kept for the results, where there are no files to judge by."""
+    """Fraction of the showers in the test sample, where there are no reference files."""
 
     def __post_init__(self) -> None:
         check_shares(self.validation, self.test)
@@ -59,9 +59,9 @@ class Geant4Sample:
     """Showers from Geant4 in the stand-in's calorimeter, at energies low enough to make thousands in minutes."""
 
     showers: int = 6000
-    """How many."""
+    """Number of Geant4 showers."""
     highest: int = 12
-    """Incident energies are 2^8 MeV to two to this power, in equal parts; 12 is 4 GeV."""
+    """Highest incident energy, as a power of two in MeV (12: 4 GeV); equal parts from 2^8 MeV."""
 
     def __post_init__(self) -> None:
         _check(self.showers, self.highest)

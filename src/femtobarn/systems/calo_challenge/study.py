@@ -36,10 +36,10 @@ class Hybrid:
     """Flow matching from noise and from GFLASH, each with random and with paired starts."""
 
     target: Literal["geant4", "data"] = "geant4"
-    """Showers from Geant4, or those that all other models are trained on."""
+    """Target of the flow: Geant4 showers, or the showers that all other models are trained on."""
     geant4: Geant4Sample = field(default_factory=Geant4Sample)
     starts: int = 4
-    """Starts drawn for each training shower: GFLASH showers, or noise."""
+    """Number of starting points (GFLASH showers or noise) drawn for each training shower."""
     network: Dream = field(default_factory=Dream)
 
 
@@ -48,19 +48,19 @@ class Study:
     """Which generators are trained and compared, and with what sizes."""
 
     models: tuple[ModelName, ...] = ("diffusion", "dream", "inn", "vae", "gan")
-    """Generators, that of the longest training first."""
+    """Generators to train, the slowest first, so that parallel trainings end together."""
     hybrids: bool = True
-    """Also compare the two starts of flow matching, each with and without pairs."""
+    """Also compare flow matching from noise and from GFLASH, each with random and with paired starts."""
     seeds: tuple[int, ...] = (1,)
-    """Seeds of the initial weights, batches and noise."""
+    """Seeds of the trainings: initial weights, order of the batches, noise."""
     knots: int = 15
-    """Incident energies at which centre and width of all numbers are known; 1 as published."""
+    """Number of incident energies at which the preprocessing is tabulated; 1 as published."""
     coloured: bool = True
-    """Start flow matching and diffusion from noise with the correlations of the showers; not as published."""
+    """Give the starting noise of flow matching and diffusion the correlations of the showers; not as published."""
     check_showers: int = 2000
-    """Validation showers, at most, behind the distance that chooses the checkpoint."""
+    """Maximum number of validation showers in the distance that chooses the checkpoint."""
     device: str = "cpu"
-    """Torch device of the trainings: cpu, cuda, cuda:1."""
+    """Torch device of the trainings, such as cpu, cuda or cuda:1."""
     dream: Dream = field(default_factory=Dream)
     diffusion: Diffusion = field(default_factory=Diffusion)
     inn: Inn = field(default_factory=Inn)

@@ -20,12 +20,12 @@ class Gan:
 
     title: ClassVar[str] = "3-D GAN"
     layout: Literal["angle", "fixed", "compact"] = "angle"
-    """Showers of any angle in 51 x 51 x 25 cells ("angle"), along the normal in 25 x 25 x 25 ("fixed", published) or
-    in 13 x 13 x 25 ("compact", ours)."""
+    """Network and image size: "angle" for any angle in 51 x 51 x 25 cells, "fixed" for normal incidence in 25 x 25 x 25
+    (both as published), "compact" for normal incidence in 13 x 13 x 25 (ours)."""
     latent: int = 256
-    """Latent numbers of a shower; of "compact" without those of the cells."""
+    """Dimension of the latent space; in "compact" without the noise of the cells."""
     wide: int = 8
-    """Channels of the generator's first convolution; of "compact" those it starts from."""
+    """Channels of the generator's first convolution; in "compact", of its first feature map."""
     narrow: int = 6
     """Channels of the generator's other convolutions."""
     first: int = 16
@@ -33,25 +33,25 @@ class Gan:
     others: int = 8
     """Channels of the discriminator's other convolutions."""
     power: float = 0.85
-    """Power to which cells are raised before the discriminator; 1 leaves them as they are."""
+    """Power to which cell energies are raised before the discriminator; 1 for none."""
     unit: float = 100.0
-    """GeV in a unit of energy of the networks."""
+    """Energy unit of the networks, in GeV."""
     cell_unit: float = 100.0
-    """File units in a unit of a cell; the smaller, the larger the numbers of an image."""
+    """Cell energy unit of the networks, in file units."""
     weights: nets.Weights = (3.0, 0.1, 25.0, 0.1)
-    """Weights of cross entropy, energy, angle and sum in the losses."""
+    """Loss weights of cross entropy, energy, angle and ECAL sum."""
     mirror: bool = False
-    """Mirror and transpose the real batches at random in x and y, which an axis along the normal allows."""
+    """Augment real batches by random reflections and transpositions in x and y; only for normal incidence."""
     flip: float = 0.05
-    """Share of the discriminator's labels that are flipped."""
+    """Fraction of the discriminator's labels that are flipped."""
     lr: float = 1e-3
-    """Largest learning rate of both players."""
+    """Peak learning rate of generator and discriminator."""
     optimizer: Literal["rmsprop", "adam"] = "rmsprop"
-    """Optimiser of both players: RMSprop with Keras' memory of 0.9, or Adam with 0.5 and 0.9."""
+    """Optimiser: RMSprop with decay 0.9 (the Keras default), or Adam with beta1 = 0.5 and beta2 = 0.9."""
     updates: int = 2
-    """Steps of the generator to one of the discriminator."""
+    """Generator steps per discriminator step."""
     warm: int = 0
-    """Steps of the generator towards the mean shower before the two players meet."""
+    """Generator steps towards the mean shower before adversarial training starts."""
     course: Course = field(default_factory=lambda: Course(epochs=120, batch=64, ema=0.0))
 
     def __post_init__(self) -> None:

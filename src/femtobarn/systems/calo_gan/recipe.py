@@ -29,12 +29,12 @@ _DENSE = 500  # showers at once
 
 @dataclass(frozen=True)
 class Trials:
-    """Settings that are tried in all combinations; those with the least mismatch on validation are judged."""
+    """Grid of settings; the combination with the smallest validation distance is used for the results."""
 
     lr: tuple[float, ...] = ()
-    """Learning rates that are tried; none: that of the GAN's settings alone."""
+    """Learning rates in the grid; none for ``gan.lr`` alone."""
     power: tuple[float, ...] = ()
-    """Powers of the discriminator's cells that are tried; none: that of the GAN's settings alone."""
+    """Values of ``gan.power`` in the grid; none for ``gan.power`` alone."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,13 @@ class Config:
     gan: Gan = field(default_factory=Gan)
     trials: Trials = field(default_factory=Trials)
     seeds: tuple[int, ...] = (1,)
-    """Seeds of the initial weights, batches and noise."""
+    """Seeds of the trainings: initial weights, order of the batches, noise."""
     nulls: int = 2
-    """Trainings of a classifier of Geant4 against Geant4 behind the null of that against the GAN; 0 for none."""
+    """Classifier trainings of Geant4 against Geant4, which give the null of the AUC; 0 for none."""
     seed: int = 1
-    """Seed of the simulated showers, of the split and of the classifier."""
+    """Seed of the simulation, the split and the classifier."""
     workers: int = 2
-    """Processes that simulate and train side by side."""
+    """Parallel processes in simulation and training."""
 
     def __post_init__(self) -> None:
         if not self.seeds:

@@ -19,24 +19,24 @@ class Data:
     """Which showers a run works on."""
 
     files: tuple[Path, ...] = ()
-    """Files in the published LCD layout, or folders of them; their electrons are used. None: they are simulated."""
+    """Files in the published LCD layout, or folders of them; only electrons are used. Without any, Geant4 simulates."""
     showers: int = 2000
-    """Showers, at most."""
+    """Maximum number of showers."""
     sample: int = 1
-    """Number of the simulated sample: another one has other showers. Settings that were found on the test showers of
-    one are judged on those of another."""
+    """Index of the simulated sample; each index gives independent showers, so that settings tuned on one sample can be
+    tested on another."""
     energy: tuple[float, float] = (5.0, 50.0)
-    """Range of the simulated energies, GeV."""
+    """Range of the simulated energies in GeV."""
     spectrum: Literal["flat", "log"] = "log"
-    """Simulated energies are uniform, or uniform in their logarithm."""
+    """Spectrum of the simulated energies: uniform in energy (flat) or in its logarithm (log)."""
     angle: float = 30.0
-    """Largest angle of the simulated electrons to the normal, degrees; 0 where the layout makes no other."""
+    """Maximum angle of the simulated electrons to the normal, in degrees; ignored by layouts for normal incidence."""
     least: float = 0.1
-    """Showers whose ECAL sum in file units over their energy is less are left out."""
+    """Minimum ratio of ECAL sum (file units) to electron energy (GeV); showers below it are dropped."""
     validation: float = 0.1
-    """Share of the showers by which the best check is chosen."""
+    """Fraction of the showers in the validation sample, which chooses the best checkpoint."""
     test: float = 0.3
-    """Share of the showers kept for the results."""
+    """Fraction of the showers in the test sample."""
 
     def __post_init__(self) -> None:
         check_shares(self.validation, self.test)

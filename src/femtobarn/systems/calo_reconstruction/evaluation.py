@@ -22,19 +22,19 @@ class Evaluation:
     """What is measured on the test showers."""
 
     bins: tuple[float, ...] = (5.0, 7.0, 10.0, 14.0, 20.0, 28.0, 38.0, 50.0)
-    """Edges in energy for response and resolution, GeV."""
+    """Energy bin edges for response and resolution, in GeV."""
     wide_bins: tuple[float, ...] = (5.0, 10.0, 20.0, 30.0, 50.0)
-    """Edges in energy for the AUC, GeV."""
+    """Energy bin edges for the AUC, in GeV."""
     electron_like: float = 0.05
-    """Ratio of HCAL to ECAL, in file units, below which a pion looks like an electron: e or pi also there."""
+    """HCAL/ECAL ratio, in file units, below which e/pi separation is also quoted (electron-like pions)."""
     rounds: int = 400
-    """Boosted trees, at most."""
+    """Maximum number of boosted trees."""
     bootstraps: int = 200
-    """Samples drawn with replacement behind the errors of differences."""
+    """Bootstrap samples for the errors of differences."""
     least: int = 40
-    """Showers that a bin of energy must have."""
+    """Minimum number of showers in an energy bin."""
     calls: int = 100
-    """Single showers behind a latency; 0 leaves it out."""
+    """Single-shower calls in the latency measurement; 0 for none."""
 
     def __post_init__(self) -> None:
         for edges in (self.bins, self.wide_bins):

@@ -39,9 +39,9 @@ class Cnn:
 
     title: ClassVar[str] = "CNN"
     filters: int = 3
-    """Channels of either convolution."""
+    """Channels of the ECAL and of the HCAL convolution."""
     kernel: int = 4
-    """Cells of the ECAL's convolution along each axis."""
+    """Kernel size of the ECAL convolution along each axis, in cells."""
     hidden: int = 512
     """Width of the dense layers."""
     layers: int = 4

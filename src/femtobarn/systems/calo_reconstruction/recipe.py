@@ -47,7 +47,7 @@ class Config:
     seed: int = 1
     """Seed of the simulated showers and of the split."""
     workers: int = 2
-    """Processes that simulate and train side by side."""
+    """Parallel processes in simulation and training."""
 
 
 _TINY = Training(epochs=2, batch=20, lr=1e-3)

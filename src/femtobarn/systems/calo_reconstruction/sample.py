@@ -44,25 +44,25 @@ class Data:
     files: tuple[Path, ...] = ()
     """Files in the published LCD layout, or folders of them, all species; none: showers are simulated."""
     showers: int = 2000
-    """Showers of each species, at most."""
+    """Maximum number of showers of each species."""
     extra: int = 0
-    """So many more electrons and photons, for "e-gamma" alone, where methods are close to each other."""
+    """Additional electrons and photons for the task "e-gamma", where methods are close to each other."""
     energy: tuple[float, float] = (5.0, 50.0)
-    """Range of the simulated energies, GeV."""
+    """Range of the simulated energies in GeV."""
     spectrum: Literal["flat", "log"] = "log"
-    """Simulated energies are uniform, or uniform in their logarithm."""
+    """Spectrum of the simulated energies: uniform in energy (flat) or in its logarithm (log)."""
     angle: float = 30.0
-    """Largest angle of the simulated particles to the normal, degrees."""
+    """Maximum angle of the simulated particles to the normal, in degrees."""
     window: int = 25
-    """Cells in x and y of the ECAL that networks and baselines see."""
+    """Width in x and y of the ECAL window that networks and baselines see, in cells."""
     validation: float = 0.15
-    """Share of the showers by which the best epoch is chosen."""
+    """Fraction of the showers in the validation sample, which chooses the best epoch."""
     test: float = 0.3
-    """Share of the showers kept for the results."""
+    """Fraction of the showers in the test sample."""
     photon_ratio: float = 0.025
-    """Largest ratio of HCAL to ECAL, in file units, of the photons and neutral pions; 0 for no cut."""
+    """Maximum HCAL/ECAL ratio, in file units, of photons and neutral pions; 0 for no cut."""
     electron_ratio: float = 0.0
-    """The same for electrons and charged pions, which makes the pions look like electrons."""
+    """Maximum HCAL/ECAL ratio, in file units, of electrons and charged pions (electron-like pions); 0 for no cut."""
 
     def __post_init__(self) -> None:
         check_shares(self.validation, self.test)

@@ -38,23 +38,23 @@ class Study:
     tasks: tuple[TaskName, ...] = ("e-pi", "e-gamma", "gamma-pi0")
     """Pairs of species; each network tells them apart and measures their energy."""
     networks: tuple[NetworkName, ...] = ("dnn", "cnn", "googlenet")
-    """Networks trained on all tasks in CLIC's granularity."""
+    """Networks trained on all tasks with the CLIC cells."""
     seeds: tuple[int, ...] = (1,)
     """Seeds of the trainings."""
     resampled: tuple[NetworkName, ...] = ("cnn",)
-    """Networks also trained on the cells of the other detectors, with the first seed."""
+    """Networks also trained on showers resampled to other detectors' cells, with the first seed."""
     resampled_tasks: tuple[TaskName, ...] = ("e-pi", "e-gamma", "gamma-pi0")
-    """Tasks that networks are trained on with the cells of the other detectors."""
+    """Tasks of the trainings on resampled cells."""
     geometries: tuple[Geometry, ...] = ("atlas", "cms")
-    """The other detectors."""
+    """Detectors to whose cells the showers are resampled."""
     power: float = 1.0
-    """Power to which energies of cells are raised before the networks; 1 as published."""
+    """Power to which cell energies are raised before the networks; 1 as published."""
     embedding: int = 0
-    """Numbers that the energy of each layer becomes, told beside the cells; 0 as published, without."""
+    """Size of the embedding of the layer energies, an additional input; 0 for none, as published."""
     compensating: bool = False
-    """Start the energy from software compensation; not published."""
+    """Start the energy regression from software compensation; not as published."""
     mirror: bool = False
-    """Mirror batches at random; not published."""
+    """Augment batches by random reflections; not as published."""
     loss: JointLoss = field(default_factory=JointLoss)
     dnn: Dnn = field(default_factory=Dnn)
     cnn: Cnn = field(default_factory=Cnn)

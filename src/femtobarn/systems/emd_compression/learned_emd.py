@@ -30,13 +30,13 @@ class LearnedEmd:
     """How the learned EMD is trained, on pairs of training wafers."""
 
     pairs: int = 40_000
-    """Pairs to train on; a fifth of that to choose the best epoch."""
+    """Number of training pairs; a fifth as many are used for validation."""
     epochs: int = 4
     """Passes over the pairs."""
     batch: int = 256
     """Pairs per step."""
     lr: float = 6e-3
-    """Largest learning rate."""
+    """Peak learning rate."""
 
     def __post_init__(self) -> None:
         if min(self.pairs, self.epochs, self.batch) < 1 or not self.lr > 0:

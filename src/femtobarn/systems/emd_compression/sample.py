@@ -20,19 +20,19 @@ class Data:
     """Which wafers a run works on."""
 
     engine: Literal["geant4", "analytic"] = "geant4"
-    """Generator of the stand-in, where no path is given."""
+    """Simulation of the stand-in, used where no path is given."""
     path: Path | None = None
     """Folder or file of published wafers: CSV, ROOT or femtobarn's HDF5."""
     wafers: int = 20_000
-    """Wafers of the analytic stand-in, or of the files, at most."""
+    """Number of wafers of the analytic stand-in; of files, the maximum."""
     simulation: WaferSimulation = field(default_factory=WaferSimulation)
     """Settings of the Geant4 stand-in."""
     minimum: float = 35.0
-    """Smallest sum of a wafer, in CALQ counts; 35 are one transverse MIP. Less is noise."""
+    """Minimum sum of a wafer in CALQ counts (35 are one transverse MIP); wafers below it are noise and dropped."""
     test: float = 0.2
-    """Share of the showers kept for the results."""
+    """Fraction of the showers in the test sample."""
     validation: float = 0.1
-    """Share of the showers by which the best epoch is chosen."""
+    """Fraction of the showers in the validation sample, which chooses the best epoch."""
 
     def __post_init__(self) -> None:
         check_shares(self.validation, self.test)

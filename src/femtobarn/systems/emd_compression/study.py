@@ -68,19 +68,19 @@ class Study:
     links: tuple[int, ...] = (2, 3, 4, 5)
     """Rates as numbers of e-links: 2, 3, 4, 5 give 3, 5, 7, 9 bits for each of the 16 codes."""
     large_decoder: bool = True
-    """Train also the large decoder, with the first loss, at every rate."""
+    """Also train the large decoder, with the first loss, at every rate."""
     best_choice_decoder: bool = True
-    """Train also a decoder of that size after best choice, with the first loss, at every rate."""
+    """Also train a large decoder for the best-choice algorithm, with the first loss, at every rate."""
     large_lr: float = 0.2
     """Learning rate of the large decoders, relative to that of the encoder."""
     other_losses: tuple[str, ...] = ("sinkhorn", "sliced", "learned", "telescope")
-    """Losses trained at one rate only."""
+    """Losses trained at one rate only, that of ``other_links``."""
     other_links: int = 5
-    """The rate of the other losses."""
+    """Rate of the losses in ``other_losses``, as number of e-links."""
     seeds: tuple[int, ...] = (1, 2, 3)
-    """Seeds of the initial weights and the order of the batches."""
+    """Seeds of the trainings: initial weights, order of the batches."""
     quantised: bool = True
-    """Train the encoder in the integers of the chip; otherwise in floating point with unlimited codes."""
+    """Train the encoder in the fixed-point formats of the chip; otherwise in floating point with unlimited codes."""
 
     def __post_init__(self) -> None:
         for mixture in (*self.losses, *self.other_losses):
@@ -107,21 +107,21 @@ class TrainedBits:
     """Trainings of the encoder together with its bits, and what is written of them; see ``quantiser``."""
 
     betas: tuple[float, ...] = (5e-6, 2e-5, 1e-4)
-    """Prices of an effective bit operation, in units of the loss: an encoder is trained at each, for every rate."""
+    """Weights of the effective bit operations (EBOPs) in the loss; one encoder is trained for each weight and rate."""
     gamma: float = 1e-8
-    """Price of a bit, which keeps those low that multiply nothing."""
+    """Weight of the total number of bits in the loss, which limits bits that enter no product."""
     seeds: tuple[int, ...] = (1,)
-    """Seeds among those of the study; each training starts from the encoder of the same loss, rate and seed."""
+    """Seeds, among those of the study, with trained bits; they start from the encoder of that loss, rate and seed."""
     fraction: float = 6.0
-    """Fractional bits of the activations at the start."""
+    """Initial fractional bits of the activations."""
     weight_fraction: float = 4.0
-    """Fractional bits of the weights at the start; those of the chip have three."""
+    """Initial fractional bits of the weights; the chip has three."""
     train: Training = field(default_factory=lambda: Training(epochs=10, lr=8e-3, batch=200))
     """Of each training, and of the chip's formats that are trained as long beside them."""
     synthesis: tuple[int, ...] = (5,)
-    """Rates in e-links at which yosys counts look-up tables, in minutes for each encoder; all have an estimate."""
+    """Rates, in e-links, at which yosys counts look-up tables (minutes per encoder); others are estimated only."""
     reference: bool = True
-    """Write the encoder with the chip's formats too, at the highest rate; its yosys takes longest."""
+    """Also write Verilog of the encoder with the chip's formats, at the highest rate; its synthesis takes longest."""
 
     def __post_init__(self) -> None:
         if not (self.betas and self.seeds) or min(self.betas) <= 0 or self.gamma < 0:
@@ -160,7 +160,7 @@ class Config:
     seed: int = 1
     """Seed of the split, the stand-in and the learned EMD."""
     workers: int = 2
-    """Processes that simulate and train side by side."""
+    """Parallel processes in simulation and training."""
 
     def __post_init__(self) -> None:
         if self.quantiser == "hgq" and not self.study.quantised:

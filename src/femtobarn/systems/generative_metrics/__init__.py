@@ -1,1 +1,1 @@
-"""What each metric of generated jets can see: FPD, KPD, W1 and others on seven known distortions."""
+"""Sensitivity of the metrics of generated jets (FPD, KPD, W1 and others) to seven known distortions."""

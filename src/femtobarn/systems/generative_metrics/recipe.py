@@ -40,9 +40,9 @@ class Config:
     data: Data = field(default_factory=Data)
     study: Study = field(default_factory=Study)
     seed: int = 1
-    """Seed of the halves, the distortions and all draws."""
+    """Seed of the split into halves, the distortions and all random draws."""
     workers: int = 2
-    """Processes."""
+    """Parallel processes."""
 
 
 PRESETS = {

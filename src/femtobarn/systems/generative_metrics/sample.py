@@ -18,17 +18,17 @@ class Data:
     """Which jets a run works on."""
 
     files: tuple[Path, ...] = ()
-    """Files in JetNet's layout; without any, a stand-in is made."""
+    """Files in the JetNet layout; without any, a stand-in is simulated."""
     engine: Literal["pythia", "toy"] = "pythia"
-    """Generator of the stand-in: Pythia 8 with FastJet, or a cascade from formulas."""
+    """Generator of the stand-in: Pythia 8 with FastJet, or a toy parton cascade."""
     jets: str = "g"
     """Class of the stand-in's jets: g, q, t, w or z."""
     count: int = 40_000
-    """Jets at most; one half is the reference, the other is distorted."""
+    """Maximum number of jets; one half is the reference, the other is distorted."""
     scheduler: str | None = None
-    """Address of a Dask scheduler that makes the stand-in, instead of processes here."""
+    """Address of a Dask scheduler on which the stand-in is simulated, instead of local processes."""
     particles: int = 30
-    """Hardest particles of each jet."""
+    """Number of hardest particles kept of each jet."""
 
     def __post_init__(self) -> None:
         if self.count < 2_000:

@@ -24,17 +24,17 @@ class Study:
     """Which distortions are scored, and how."""
 
     distortions: tuple[str, ...] = tuple(DISTORTIONS)
-    """Names of the distortions."""
+    """Distortions to score."""
     tail: float = TAIL
-    """Relative mass from which on "mass without tail" has no jets."""
+    """Relative jet mass above which the distortion "mass without tail" removes jets."""
     scoring: Scoring = field(default_factory=Scoring)
     """Which metrics, on how many jets."""
     classifier: bool = True
-    """Train a classifier on the energy flow polynomials of each."""
+    """Train a classifier on the energy flow polynomials for each distortion."""
     epochs: int = 60
-    """Epochs of the classifier at most."""
+    """Maximum epochs of the classifier."""
     particle_net: bool = False
-    """Train a ParticleNet on the particles of each, too; hours on two cores."""
+    """Also train a ParticleNet on the particles for each distortion; takes hours on two cores."""
 
     def __post_init__(self) -> None:
         for name in self.distortions:

@@ -28,15 +28,15 @@ class Evaluation:
     """What is measured on the test jets."""
 
     speeds: tuple[float, ...] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-    """Speeds of the moving frames, equally spaced from 0."""
+    """Speeds of the boosted frames in units of c, equally spaced from 0."""
     axis: Axis = "x"
-    """Direction in which the frames move: x, z, or along each jet."""
+    """Direction of the boost: x, z, or along each jet."""
     boosted_jets: int = 8000
-    """Test jets seen from each frame, at most."""
+    """Maximum number of test jets in each boosted frame."""
     bootstraps: int = 100
-    """Samples drawn with replacement behind the errors of differences and of invariance scores."""
+    """Bootstrap samples for the errors of differences and of invariance scores."""
     calls: int = 200
-    """Single jets behind a latency; 0 leaves it out."""
+    """Single-jet calls in the latency measurement; 0 for none."""
 
     def __post_init__(self) -> None:
         if not self.speeds or self.speeds[0] != 0 or not all(0 <= speed < 1 for speed in self.speeds):

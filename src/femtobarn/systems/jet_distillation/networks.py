@@ -23,9 +23,9 @@ class LorentzNet:
 
     title: ClassVar[str] = "LorentzNet"
     width: int = 72
-    """Features of a particle."""
+    """Features per particle in the hidden layers."""
     blocks: int = 6
-    """Rounds of messages."""
+    """Number of message-passing blocks."""
     dropout: float = 0.2
     """Dropout before the scores."""
     beams: bool = True
@@ -43,9 +43,9 @@ class ParticleNet:
 
     title: ClassVar[str] = "ParticleNet"
     neighbours: int = 16
-    """Nearest neighbours that exchange messages with a particle."""
+    """Nearest neighbours of each particle in the edge convolutions."""
     widths: tuple[int, ...] = (64, 128, 256)
-    """Widths of the edge convolutions."""
+    """Channels of each edge convolution."""
     hidden: int = 256
     """Width of the layer before the scores."""
     dropout: float = 0.1
@@ -124,13 +124,13 @@ class TrainedBits:
     """Trainings of the MLP for hardware together with its bits (HGQ)."""
 
     betas: tuple[float, ...] = (1e-6, 5e-6, 3e-5)
-    """Prices of an effective bit operation, in units of the loss; a training each."""
+    """Weights of the effective bit operations (EBOPs) in the loss; one training each."""
     gamma: float = 1e-8
-    """Price of a bit, which keeps those low that multiply nothing."""
+    """Weight of the total number of bits in the loss, which limits bits that enter no product."""
     fraction: float = 8.0
-    """Fractional bits of the activations at the start."""
+    """Initial fractional bits of the activations."""
     weight_fraction: float = 6.0
-    """Fractional bits of the weights at the start."""
+    """Initial fractional bits of the weights."""
     train: Training = _BITS
     """Course of each training of bits, which starts from the network in floating point."""
 

@@ -36,7 +36,7 @@ class Config:
     seed: int = 1
     """Seed of the stand-in."""
     workers: int = 2
-    """Processes that simulate and train side by side."""
+    """Parallel processes in simulation and training."""
 
     def whole_study(self) -> Study:
         """The study with the student for hardware, if its bits are to be trained."""

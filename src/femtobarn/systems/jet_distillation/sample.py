@@ -27,17 +27,17 @@ class Data:
     """Which jets a run works on."""
 
     engine: Literal["pythia", "toy"] = "pythia"
-    """Generator of the stand-in, where no files are given."""
+    """Generator of the stand-in, used where no files are given."""
     files: tuple[Path, ...] = ()
     """Files of jets for training, validation and test, in this order, in a layout of `datasets.top_tagging`."""
     particles: int = 24
-    """Hardest particles of a jet that all networks see."""
+    """Number of hardest particles of each jet that the networks see."""
     train: int = 20_000
-    """Jets to train on, at most."""
+    """Maximum number of training jets."""
     validation: int = 4_000
-    """Jets by which the best epoch is chosen, at most."""
+    """Maximum number of validation jets, which choose the best epoch."""
     test: int = 16_000
-    """Jets for the results, at most."""
+    """Maximum number of test jets."""
 
     def __post_init__(self) -> None:
         if len(self.files) not in (0, 3):

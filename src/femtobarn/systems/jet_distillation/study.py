@@ -36,7 +36,7 @@ class Study:
     seeds: tuple[int, ...] = (1, 2, 3)
     """Seeds of the students; teachers have the first."""
     smoothing: float = 0.1
-    """Share of a smoothed label spread over both classes."""
+    """Label smoothing: fraction of a label spread over both classes."""
     boost: float = 0.5
     """Largest speed along x of the boosted jets that the first student is trained on in two more trainings (on
     labels, distilled); 0 leaves these out."""

@@ -25,14 +25,14 @@ EXPECTED = "null"  #: what two samples of the test jets would give on average
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How the trained generators are judged."""
+    """How the trained generators are evaluated."""
 
     jets: int = 50_000
-    """Test jets, at most, and as many generated ones."""
+    """Maximum number of test jets; as many are generated."""
     batches: tuple[int, ...] = (1, 10, 100, 1000, 10_000)
-    """Jets asked for at once, for the time a jet takes; more than 1000 are made 1000 at a time."""
+    """Batch sizes at which the generation time is measured; more than 1000 jets are generated 1000 at a time."""
     repeats: int = 5
-    """Times each is timed; the median counts."""
+    """Repetitions of each time measurement; the median is quoted."""
 
     def __post_init__(self) -> None:
         if self.jets < 200 or self.repeats < 1 or not self.batches or min(self.batches) < 1:

@@ -16,7 +16,7 @@ class Gapt:
 
     title: ClassVar[str] = "GAPT"
     width: int = 64
-    """Features of a particle inside the networks."""
+    """Features per particle in the hidden layers."""
     heads: int = 4
     """Attention heads."""
     dropout: float = 0.5
@@ -42,7 +42,7 @@ class Igapt:
 
     title: ClassVar[str] = "iGAPT"
     width: int = 64
-    """Features of a particle and of the jet inside the networks."""
+    """Features per particle and of the jet in the hidden layers."""
     heads: int = 4
     """Attention heads."""
     generator_blocks: int = 4
@@ -80,11 +80,11 @@ class Mpgan:
 
     title: ClassVar[str] = "MPGAN"
     hidden: int = 32
-    """Features of a particle between the rounds of messages."""
+    """Features per particle between message-passing steps."""
     edge: tuple[int, ...] = (96, 160, 192)
-    """Widths of the layers that make a message."""
+    """Layer widths of the edge (message) networks."""
     node: tuple[int, ...] = (256, 256)
-    """Widths of the hidden layers that update a particle."""
+    """Hidden-layer widths of the node (update) networks."""
     dropout: float = 0.5
     """Dropout of the discriminator."""
     lr_generator: float = 1e-5
@@ -112,7 +112,7 @@ class FullyConnected:
 
     title: ClassVar[str] = "FC generator"
     width: int = 256
-    """Features of the hidden layers."""
+    """Width of the hidden layers."""
     layers: int = 2
     """Hidden layers."""
     lr_generator: float = 1e-4
@@ -134,19 +134,19 @@ class EpicFm:
 
     title: ClassVar[str] = "EPiC-FM"
     hidden: int = 128
-    """Features of a particle inside the network."""
+    """Features per particle in the hidden layers."""
     layers: int = 6
     """EPiC layers."""
     whole: int = 10
-    """Features of the jet inside the network."""
+    """Global features of the jet in the hidden layers."""
     deviation: float = 5.0
-    """Standard deviation of the particle features that the flow ends in; that of the noise is 1."""
+    """Standard deviation of the normalised particle features, the target of the flow; the noise has 1."""
     log_pt: bool = False
-    """Let the flow make logarithms of the transverse momenta."""
+    """Generate the logarithm of the transverse momenta."""
     solver_steps: int = 100
-    """Midpoint steps from noise to jets, two calls of the network each."""
+    """Midpoint steps of the ODE solver, two network calls each."""
     lr: float = 1e-3
-    """Largest learning rate."""
+    """Peak learning rate."""
     course: Course = field(default_factory=Course)
 
     def generator(self, scaling: Scaling, particles: int) -> nn.Module:

@@ -33,7 +33,7 @@ class Config:
     seed: int = 1
     """Seed of the split, the stand-in and the noise of the evaluation."""
     workers: int = 2
-    """Processes that simulate and train side by side."""
+    """Parallel processes in simulation and training."""
 
 
 _SHORT = Course(epochs=2, batch=50, ema=0.5)

@@ -27,21 +27,21 @@ class Data:
     """Which jets a run works on."""
 
     engine: Literal["pythia", "toy"] = "pythia"
-    """Generator of the stand-in, where no files are given."""
+    """Generator of the stand-in, used where no files are given."""
     files: tuple[Path, ...] = ()
     """Files in JetNet layout, such as g.hdf5, of one class."""
     jet_class: JetClass = "g"
-    """Gluon, light quark, top, W or Z: the class of the stand-in, and what the files are called in tables."""
+    """Jet class (gluon, light quark, top, W or Z) of the stand-in, and the label of your files in tables."""
     jets: int = 40_000
-    """Jets of the stand-in, or of the files, at most."""
+    """Number of stand-in jets; of files, the maximum."""
     scheduler: str | None = None
-    """Address of a Dask scheduler that makes the stand-in, instead of processes here."""
+    """Address of a Dask scheduler on which the stand-in is simulated, instead of local processes."""
     particles: int = 30
-    """Hardest particles kept of each jet."""
+    """Number of hardest particles kept of each jet."""
     validation: float = 0.25
-    """Share of the jets by which the best checkpoint is chosen."""
+    """Fraction of the jets in the validation sample, which chooses the best checkpoint."""
     test: float = 0.25
-    """Share of the jets kept for the results."""
+    """Fraction of the jets in the test sample."""
 
     def __post_init__(self) -> None:
         check_shares(self.validation, self.test)

@@ -28,14 +28,14 @@ class Study:
     """Which generators are trained and compared, and with what sizes."""
 
     models: tuple[ModelName, ...] = ("epicfm", "gapt", "mpgan", "fc")
-    """Generators, best known first."""
+    """Generators to train and compare."""
     seeds: tuple[int, ...] = (1,)
-    """Seeds of the initial weights, batches and noise."""
+    """Seeds of the trainings: initial weights, order of the batches, noise."""
     scaling: Literal["published", "sample", "log"] = "log"
     """Units of the GANs: features over the maxima of all JetNet; over those of the training jets; or generated
     momenta as logarithms within their range, and features of mean 0 and deviation 1 for the discriminator."""
     check_jets: int = 10_000
-    """Validation jets, at most, by which a checkpoint is measured."""
+    """Maximum number of validation jets at each checkpoint."""
     device: str = "cpu"
     """Torch device of the trainings: cpu, cuda."""
     gapt: Gapt = field(default_factory=Gapt)

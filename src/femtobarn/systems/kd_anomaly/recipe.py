@@ -51,7 +51,9 @@ PRESETS = {
     "tiny": Config(
         data=Data(events=400, signals=("top pairs",), signal_events=60, pileup=(2.0, 8.0), foreign=100),
         study=Study(seeds=(1,), train=_SHORT, late=_SHORT, betas=(1e-3,), bits=_SHORT),
-        evaluation=Evaluation(fractions=(0.2,), calls=20, hardware=Writing(vectors=20, synthesis=False)),
+        evaluation=Evaluation(
+            fractions=(0.2,), calls=20, hardware=Writing(vectors=20, optimise=False, synthesis=False)
+        ),
         workers=1,
     ),
     "demo": Config(study=Study(betas=(1e-4, 1e-3))),
