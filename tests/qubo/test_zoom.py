@@ -57,10 +57,11 @@ def test_the_box_minimum_fulfils_the_conditions_of_optimality() -> None:
         np.testing.assert_allclose(slope[inside], 0, atol=1e-5)
 
 
-def test_the_zoom_comes_to_the_exact_minimum_step_by_step() -> None:
+@pytest.mark.parametrize("offsets", [0, 3])
+def test_the_zoom_comes_to_the_exact_minimum_step_by_step(offsets: int) -> None:
     """Acceptance 1 of the additions: monotone, below 0.1 % after eight steps, four times nearer than after four."""
     x, label = toy(2000)
-    c, y = augmented(fit_weak(x, label == 1)(x), offsets=0), 2.0 * label - 1
+    c, y = augmented(fit_weak(x, label == 1)(x), offsets=offsets), 2.0 * label - 1
     lowest = mean_error(c, y, box_weights(c, y))
     errors = np.array([step.error for step in zoom(c, y).steps])
     above = errors / lowest - 1
@@ -71,15 +72,12 @@ def test_the_zoom_comes_to_the_exact_minimum_step_by_step() -> None:
     assert np.abs(zoom(c, y, steps=3).weights).max() <= 1 - 2**-3
 
 
-def test_shifted_cuts_are_nearly_collinear_and_harder_to_anneal() -> None:
-    """With seven copies of each cut the zoom stays up to one percent above; more sweeps bring it down."""
-    x, label = toy(1000)
-    c, y = augmented(fit_weak(x, label == 1)(x)), 2.0 * label - 1
-    lowest = mean_error(c, y, box_weights(c, y))
-    few, many = (
-        zoom(c, y, annealer=Annealer(sweeps=sweeps)).steps[-1].error / lowest - 1 for sweeps in (100, 1000)
-    )
-    assert 0 <= many < few < 0.015
+def test_more_columns_do_not_add_up_to_more() -> None:
+    h = np.random.default_rng(1).uniform(-1, 1, (20, 4))
+    for offsets in (0, 3):
+        c = augmented(h, offsets=offsets)
+        assert c.shape == (20, 4 * (2 * offsets + 1))
+        np.testing.assert_allclose(np.abs(c).sum(axis=1), 1)
 
 
 def test_weights_of_a_zoom_do_not_depend_on_the_scale_of_what_is_random_alone() -> None:
@@ -111,7 +109,7 @@ def test_exchanging_the_classes_turns_the_curve_round() -> None:
     assert _auc(turned, label) == pytest.approx(1 - _auc(score, label), abs=1e-3)
     # Columns of another scale have other weights in the box; far from its walls the sum is the same.
     small = 1e-3 * y
-    np.testing.assert_allclose(c @ box_weights(c, small), 2 * c @ box_weights(2 * c, small), atol=1e-6)
+    np.testing.assert_allclose(c @ box_weights(c, small), 2 * c @ box_weights(2 * c, small), atol=1e-4)
 
 
 def test_the_cut_of_a_classifier_is_at_the_background_percentile_and_ends_are_one() -> None:

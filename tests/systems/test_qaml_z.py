@@ -52,6 +52,8 @@ def test_every_classifier_has_an_area_and_a_paired_gain(finished: Run) -> None:
         r.value for r in results if r.name == "squared error above the minimum" and r.labels["step"] == "8"
     ]
     assert all(value >= 0 for value in left)
+    spins = {r.labels["classifier"] for r in results if r.name == "spins left to the annealer"}
+    assert spins == {"QAML-Z, pruned 95 %"}
     assert {f.name for f in finished.figures()} == {
         f"{n}-diphotons" for n in ("size", "roc", "zoom", "weights")
     }
@@ -91,7 +93,9 @@ def test_paper_reads_the_published_outputs(tmp_path: Path) -> None:
     small = replace(paper.study, sizes=(50,), seeds=(1,), variants=(ZOOMED, EXACT), machines=())
     trained = [study.train_one(problems, part, lambda *_: None) for part in small.parts([DIPHOTONS])]
     h = problem.split.test.x
-    columns = np.where(h[:, :, None] + 0.0075 * np.arange(-3, 4) >= 0, 1.0, -1.0).reshape(len(h), -1) / 36
+    columns = np.where(h[:, :, None] + 0.0075 * np.arange(-3, 4) >= 0, 1.0, -1.0).reshape(len(h), -1) / (
+        36 * 7
+    )
     own = study.classifier(trained[0])
     np.testing.assert_allclose(own.decision_function(h), columns @ own.coef_, atol=1e-12)
     assert trained[0].validation < 0.3

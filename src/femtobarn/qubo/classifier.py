@@ -103,7 +103,7 @@ class QAMLZClassifier(_base.ClassifierMixin, _base.BaseEstimator):  # type: igno
         The weight of a rule is what an event far above the cut adds to the decision function.
         """
         count = len(self.weak_)
-        table = self.coef_.reshape(count, -1) / count
+        table = self.coef_.reshape(count, -1) / self.coef_.size
         shifts = STEP * np.arange(-self.offsets, self.offsets + 1)
         rows = [
             {

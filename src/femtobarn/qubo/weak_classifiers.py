@@ -133,7 +133,10 @@ def fit_weak(
 def augmented(
     h: Float[np.ndarray, "event classifier"], *, offsets: int = 3, step: float = STEP
 ) -> Float[np.ndarray, "event column"]:
-    """sgn(h + l step) / classifiers for l from -offsets to offsets, with sgn(0) = +1: the columns that weights train.
+    """sgn(h + l step) / n for l from -offsets to offsets, with sgn(0) = +1, in n columns: what weights are trained for.
+
+    Divided by their number the columns add up to 1 at most, with weights in [-1, 1]: more of them do not fit better at
+    will.
 
     Args:
         h: Of the weak classifiers.
@@ -142,7 +145,8 @@ def augmented(
     """
     shifts = step * np.arange(-offsets, offsets + 1)
     moved = h[:, :, None] + shifts
-    return np.where(moved >= 0, 1.0, -1.0).reshape(len(h), -1) / h.shape[1]
+    columns = np.where(moved >= 0, 1.0, -1.0).reshape(len(h), -1)
+    return columns / columns.shape[1]
 
 
 def _values(x: Events, flipped: tuple[bool, ...], pairs: tuple[tuple[int, int], ...]) -> np.ndarray:

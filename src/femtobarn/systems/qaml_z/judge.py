@@ -19,7 +19,7 @@ from femtobarn.qubo.zoom import box_weights, mean_error
 from femtobarn.runs import Result, Run
 from femtobarn.study import Trained, Value, by_name, draw_against, draw_rejection, drawing, grouped, row
 from femtobarn.systems.qaml_z.data import Problem, Problems, Table
-from femtobarn.systems.qaml_z.study import BINARY, EXACT, ZOOMED, Part, classifier
+from femtobarn.systems.qaml_z.study import BINARY, EXACT, MACHINES, ZOOMED, Part, classifier
 
 Scores = Float[np.ndarray, "_"]
 LOGISTIC, TREES, NETWORK = "logistic regression", "boosted trees", "neural network"
@@ -161,7 +161,7 @@ def _zooms(problem: Problem, trained: Sequence[Trained[Part]]) -> list[Result]:
             above = step["error"] / lowest - 1
             common: dict[str, Any] = {"n": each.part.size, "split": "train", "labels": labels}
             rows.append(Result("squared error above the minimum", 100 * above, unit="%", **common))
-            if each.part.variant != ZOOMED:
+            if each.part.variant.removeprefix(f"{ZOOMED}, ") in MACHINES:
                 rows.append(Result("spins left to the annealer", step["spins"], **common))
             if each.part.variant.split(", on ")[1:] and step["spins"]:
                 rows.append(
