@@ -1,4 +1,4 @@
-"""Anomaly scores of jets that need no network, and trees that know the signal."""
+"""Anomaly scores of jets that need no network."""
 
 from collections.abc import Mapping
 
@@ -6,25 +6,14 @@ import numpy as np
 from jaxtyping import Float64
 
 from femtobarn.datasets.jetclass import SPECIES, Jets
-from femtobarn.evaluation.anomaly_baselines import (
-    isolation_forest,
-    mahalanobis,
-    pca_residual,
-    supervised_ceiling,
-)
+from femtobarn.evaluation.anomaly_table import by_score, scores_without_network
 from femtobarn.evaluation.scores import Scored
 from femtobarn.physics.jets import massless
 from femtobarn.physics.substructure import observables
 
 _LEPTONS = [SPECIES.index(name) for name in ("e-", "e+", "mu-", "mu+")]
 _LEAST = 0.05  # of the jet's pT: share of a lepton that counts
-_COMPONENTS = 10  # of the principal components
 _TINY = 1e-8  # beside the denominators of ratios, as published (arXiv:2311.17162)
-
-
-def labels(score: str, model: str = "") -> dict[str, str]:
-    """Place of a score in tables; "model" is empty for a score without a network."""
-    return {"model": model, "score": score}
 
 
 def simple_jet_scores(jets: Jets) -> dict[str, Float64[np.ndarray, "jet"]]:
@@ -65,26 +54,6 @@ def jet_baselines(train: Jets, samples: Mapping[str, Jets], *, background: str, 
         background: Its name.
         seed: Of trees and their halves.
     """
-    normal = jet_observables(train)
-    mean, width = normal.mean(axis=0), normal.std(axis=0) + _TINY
-    normal = (normal - mean) / width
-    table = {name: (jet_observables(jets) - mean) / width for name, jets in samples.items()}
-    simple = {name: simple_jet_scores(jets) for name, jets in samples.items()}
-    found = [
-        Scored(labels(score), None, {name: values[score] for name, values in simple.items()})
-        for score in simple[background]
-    ]
-    fitted = {
-        f"PCA residual ({_COMPONENTS})": pca_residual(normal, components=_COMPONENTS),
-        "Mahalanobis distance": mahalanobis(normal),
-        "isolation forest": isolation_forest(normal, seed=seed),
-    }
-    found += [
-        Scored(labels(name), None, {key: score(x) for key, x in table.items()})
-        for name, score in fitted.items()
-    ]
-    for signal in (name for name in table if name != background):
-        others, own = supervised_ceiling(table[background], table[signal], seed=seed)
-        told = labels(f"trees told {signal}", "labels")
-        found.append(Scored(told, None, {background: others, signal: own}))
-    return found
+    given = by_score({name: simple_jet_scores(jets) for name, jets in samples.items()})
+    tables = {name: jet_observables(jets) for name, jets in samples.items()}
+    return scores_without_network(jet_observables(train), tables, given, background=background, seed=seed)

@@ -1,4 +1,4 @@
-"""A score as a trigger: the rate of a process, and that at a fixed threshold against the pile-up of the crossing."""
+"""A score as a trigger: rates of zero bias and of a process, and the rate against the pile-up of the crossing."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from femtobarn.evaluation.scores import Scored
 from femtobarn.metrics.decorrelation import mistag_profile, residual
-from femtobarn.metrics.trigger_rate import ORBIT_FREQUENCY, process_rate
+from femtobarn.metrics.trigger_rate import ORBIT_FREQUENCY, process_rate, trigger_rate
 from femtobarn.metrics.working_point import calibrate
 from femtobarn.runs import Result, Run
 from femtobarn.study import drawing, grouped, row
@@ -101,4 +101,29 @@ def process_rates(
         seeds = [each.seed for each in group if each.seed is not None]
         n = len(group[0].scores[process])
         table.append(row(name, values, group[0].labels, seeds=seeds, n=n, unit="Hz"))
+    return table
+
+
+def zero_bias_rates(scored: Sequence[Scored], *, background: str, share: float, bunches: int) -> list[Result]:
+    """Rate of each score in kHz: the threshold is set on one half of zero bias and measured on the other.
+
+    Args:
+        scored: Scores, those of zero-bias events among them.
+        background: Name of these events.
+        share: Of one half that may pass.
+        bunches: Colliding bunches.
+
+    Raises:
+        InputError: A share of fewer than ten events of a half.
+    """
+    table = []
+    for group in grouped(scored, lambda each: tuple(each.labels.values())).values():
+        values = []
+        for each in group:
+            one, other = np.array_split(each.scores[background], 2)
+            rate = trigger_rate(other > calibrate(one, share).threshold, bunches=bunches)
+            values.append((rate.value / 1e3, rate.error / 1e3))
+        seeds = [each.seed for each in group if each.seed is not None]
+        name, n = f"rate at {100 * share:g} % of zero bias", len(group[0].scores[background]) // 2
+        table.append(row(name, values, group[0].labels, seeds=seeds, n=n, unit="kHz"))
     return table

@@ -21,6 +21,7 @@ from femtobarn.nn.modulated import DiTBlock, ModulatedMlp, ModulatedMlpBlock, Mo
 from femtobarn.nn.particle_net import EdgeConvolution, ParticleNet, nearest
 from femtobarn.nn.resnet_3d import ResidualBlock3d, ShowerResNet
 from femtobarn.nn.set_attention import IPAB, ISAB, MAB, PMA, SAB
+from femtobarn.nn.set_vae import SetLayer, SetVae
 from femtobarn.nn.spline_flow import SplineCoupling, SplineFlow
 from femtobarn.nn.time_features import TimeFeatures
 from femtobarn.nn.unet_3d import ContextResBlock, LinearAttention3d, UNet3d
@@ -54,6 +55,8 @@ __all__ = [
     "ParticleNet",
     "RegionTeacher",
     "ResidualBlock3d",
+    "SetLayer",
+    "SetVae",
     "ShowerResNet",
     "SplineCoupling",
     "SplineFlow",

@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from femtobarn.datasets import jetclass
 from femtobarn.datasets.jetclass import Jets
 from femtobarn.errors import InputError, nearest
 from femtobarn.runs import Provenance
 from femtobarn.study import Split, check_shares, cut
+from femtobarn.systems.set_vae import trigger
+from femtobarn.systems.set_vae.trigger import ZERO_BIAS, Events, Trigger
 
 QCD, DIJETS = "QCD", "dijets"
 SIGNALS = tuple(name for name in jetclass.CLASSES if name != QCD)
@@ -45,12 +48,14 @@ class Data:
 
 @dataclass(frozen=True)
 class Samples:
-    """The jets of QCD of a run, split; those of the signals are read when they are asked for."""
+    """The background of a run, split; signals are read when they are asked for."""
 
     settings: Data
+    trigger: Trigger
     seed: int
     workers: int
     qcd: Split[Jets]
+    level1: Split[Events] | None
 
     @property
     def provenance(self) -> Provenance:
@@ -80,30 +85,41 @@ class Samples:
         jets = self._made(DIJETS, count, progress)
         return jets, jetclass.cross_section(DIJETS, count, seed=self.seed, workers=self.workers)
 
+    def level1_signals(self, *, progress: bool = False) -> dict[str, Events]:
+        """The signals among level-1 events. Nothing but the evaluation asks for them."""
+        known = self.trigger.files[1:] or self.trigger.signals
+        more: dict[str, Any] = {"seed": self.seed, "workers": self.workers, "progress": progress}
+        return dict(trigger.read(self.trigger, 1 + place, **more) for place in range(len(known)))
+
     def _made(self, name: str, count: int, progress: bool) -> Jets:
         return _stand_in(self.settings, name, count, self.seed, self.workers, progress)
 
 
-def load(settings: Data, *, seed: int, workers: int, progress: bool) -> Samples:
-    """The jets of QCD of a run.
+def load(settings: Data, level1: Trigger, *, seed: int, workers: int, progress: bool) -> Samples:
+    """The jets of QCD of a run, and the background of its trigger.
 
     Raises:
-        InputError: A file is missing or cannot be read, or there are too few jets.
+        InputError: A file is missing or cannot be read, or there are too few jets or events.
     """
+    crossings = None
+    if level1.events:
+        _, events = trigger.read(level1, 0, seed=seed, workers=workers, progress=progress)
+        origin = Provenance("stand-in", ZERO_BIAS)
+        crossings = cut(events, origin, validation=level1.validation, test=level1.test, seed=seed)
     shares = settings.validation, settings.test
     if settings.folder is None:
         jets = _stand_in(settings, QCD, settings.jets, seed, workers, progress)
         told = {"jets": settings.jets, "particles": settings.particles, "seed": seed}
         provenance = Provenance("stand-in", jetclass.NAME, "Pythia 8, detector, FastJet", generator=told)
         split = cut(jets, provenance, validation=shares[0], test=shares[1], seed=seed, what="jets")
-        return Samples(settings, seed, workers, split)
+        return Samples(settings, level1, seed, workers, split, crossings)
     folders = [settings.folder / name for name in ("train_100M", "val_5M", "test_20M")]
     provenance = Provenance.of_files("JetClass", [p for f in folders for p in jetclass.files_of(f, QCD)])
     counts = [int(settings.jets * share) for share in (1 - sum(shares), *shares)]
     train, validation, test = (
         _published(settings, folder, QCD, count) for folder, count in zip(folders, counts, strict=True)
     )
-    return Samples(settings, seed, workers, Split(train, validation, test, provenance))
+    return Samples(settings, level1, seed, workers, Split(train, validation, test, provenance), crossings)
 
 
 def _stand_in(settings: Data, name: str, count: int, seed: int, workers: int, progress: bool) -> Jets:

@@ -10,7 +10,8 @@ from torch import nn
 
 from femtobarn.datasets.jetclass import Jets
 from femtobarn.errors import InputError
-from femtobarn.evaluation.jet_anomaly import jet_baselines, labels, simple_jet_scores
+from femtobarn.evaluation.anomaly_table import TOLD, by_score, labels
+from femtobarn.evaluation.jet_anomaly import jet_baselines, simple_jet_scores
 from femtobarn.evaluation.network_costs import latency_ratio, network_costs
 from femtobarn.evaluation.scores import Scored, draw_scores, score_table
 from femtobarn.evaluation.signals_together import (
@@ -25,6 +26,7 @@ from femtobarn.evaluation.trigger import process_rates
 from femtobarn.nn.set_vae import SetVae
 from femtobarn.runs import Result, Run
 from femtobarn.study import Trained, by_name, draw_training, row
+from femtobarn.systems.set_vae import trigger
 from femtobarn.systems.set_vae.data import DIJETS, QCD, Samples
 from femtobarn.systems.set_vae.study import BLIND, CLIP, LOSSES, SET, Part, scores, table
 
@@ -55,9 +57,10 @@ class Evaluation:
 
 
 def results(
-    run: Run, samples: Samples, trained: Sequence[Trained[Part]], settings: Evaluation, *, progress: bool
+    run: Run, samples: Samples, every: Sequence[Trained[Part]], settings: Evaluation, *, progress: bool
 ) -> list[Result]:
     """All tables and figures."""
+    trained = [each for each in every if each.part.of_jets]
     jets = {QCD: samples.qcd.test, **samples.signals(progress=progress)}
     found = jet_baselines(samples.qcd.train, jets, background=QCD, seed=samples.seed)
     trivial = [each.labels for each in found if not each.labels["model"]]
@@ -74,8 +77,20 @@ def results(
     rows += _ablation(found)
     rows += _rates(samples, trained, settings.fractions[0], progress=progress)
     rows += _costs(trained, jets[QCD], settings.calls)
+    if samples.level1 is not None:
+        rows += trigger.results(
+            run,
+            samples.level1,
+            samples.level1_signals(progress=progress),
+            [each for each in every if not each.part.of_jets],
+            samples.trigger,
+            fraction=settings.fractions[0],
+            seed=samples.seed,
+            workers=samples.workers,
+            progress=progress,
+        )
     shown = [*(labels(*each) for each in (*_NAMED, ("KL", SET))), labels("t"), labels("multiplicity")]
-    kept = [each for each in found if each.labels in shown or each.labels["model"] == "labels"]
+    kept = [each for each in found if each.labels in shown or each.labels["model"] == TOLD]
     draw_scores(run, kept, background=QCD, shown=len(kept))
     draw_training(
         run,
@@ -89,18 +104,14 @@ def results(
 
 def network_scores(trained: Trained[Part], jets: Mapping[str, Jets], calibration: Jets) -> list[Scored]:
     """Every score of a network on every sample; the two-sided one is centred on the jets for calibration."""
-    part, loss = trained.part, LOSSES[trained.part.model]
-    given = {name: scores(trained.model, sample, loss) for name, sample in jets.items()}
-    low, middle, high = np.quantile(scores(trained.model, calibration, loss)["KL"], (0.25, 0.5, 0.75))
+    part = trained.part
+    given = {name: scores(trained.model, sample, part) for name, sample in jets.items()}
+    low, middle, high = np.quantile(scores(trained.model, calibration, part)["KL"], (0.25, 0.5, 0.75))
     for values in given.values():
         values["KL, two-sided"] = np.abs(values["KL"] - middle) / max(high - low, 1e-12)
-        if not loss.species:  # it has no veto
+        if not LOSSES[part.model].species:  # it has no veto
             del values["error without veto"]
-    names = next(iter(given.values()))
-    return [
-        Scored(labels(name, part.model), part.seed, {key: values[name] for key, values in given.items()})
-        for name in names
-    ]
+    return [Scored(labels(name, part.model), part.seed, values) for name, values in by_score(given).items()]
 
 
 def _of(found: Sequence[Scored], *score: str) -> list[Scored]:
@@ -141,11 +152,8 @@ def _rates(
     if (made := samples.dijets(progress=progress)) is None:
         return []
     jets = {QCD: samples.qcd.test, DIJETS: made[0]}
-    simple = {name: simple_jet_scores(each) for name, each in jets.items()}
-    given = [
-        Scored(labels(score), None, {name: values[score] for name, values in simple.items()})
-        for score in ("multiplicity", "jet mass", "t")
-    ]
+    simple = by_score({name: simple_jet_scores(each) for name, each in jets.items()})
+    given = [Scored(labels(score), None, simple[score]) for score in ("multiplicity", "jet mass", "t")]
     for one in trained:
         own = network_scores(one, jets, samples.qcd.validation)
         given += [each for score in _NAMED for each in _of(own, *score)]

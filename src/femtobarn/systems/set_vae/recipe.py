@@ -12,12 +12,13 @@ from femtobarn.datasets.jetclass import Jets
 from femtobarn.engine import Training
 from femtobarn.errors import InputError
 from femtobarn.runs import Result, Run, read_published
-from femtobarn.study import Trained, headline, write_predictions
+from femtobarn.study import Trained, Writing, headline, write_predictions
 from femtobarn.systems.set_vae import data as jets
-from femtobarn.systems.set_vae import judge, study
+from femtobarn.systems.set_vae import judge, study, trigger
 from femtobarn.systems.set_vae.data import Data, Samples
 from femtobarn.systems.set_vae.judge import Evaluation
-from femtobarn.systems.set_vae.study import CLIP, LOSSES, MODELS, Part, Study
+from femtobarn.systems.set_vae.study import CLIP, MODELS, Part, Study
+from femtobarn.systems.set_vae.trigger import Trigger
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Config:
 
     data: Data = field(default_factory=Data)
     study: Study = field(default_factory=Study)
+    trigger: Trigger = field(default_factory=Trigger)
     evaluation: Evaluation = field(default_factory=Evaluation)
     seed: int = 1
     """Seed of the stand-in, the split and the bootstrap."""
@@ -45,6 +47,11 @@ PRESETS = {
         study=Study(
             seeds=(1,), width=8, hidden=16, layers=2, latent=4,
             train=Training(epochs=3, batch=32, lr=3e-3, clip=0.5),
+        ),
+        trigger=Trigger(
+            events=240, signals=("top pairs",), signal_events=40, pileup=(2.0, 8.0), betas=(1e-5,),
+            train=Training(epochs=2, batch=50), bits=Training(epochs=2, batch=50),
+            hardware=Writing(vectors=20, synthesis=False),
         ),
         evaluation=Evaluation(fractions=(0.2,), draws=10, calls=5),
         workers=1,
@@ -73,17 +80,17 @@ HEADLINE = headline(
 
 def load(config: Config, *, progress: bool = True) -> Samples:
     """The jets of QCD of the run; no signal is read here."""
-    return jets.load(config.data, seed=config.seed, workers=config.workers, progress=progress)
+    return jets.load(config.data, config.trigger, seed=config.seed, workers=config.workers, progress=progress)
 
 
 def train(config: Config, data: Samples, run: Run, *, progress: bool = True) -> list[Trained[Part]]:
     """All models, each with every seed."""
-    task = functools.partial(study.train_one, config.study, data, run.folder / "work")
+    task = functools.partial(study.train_one, config.study, config.trigger, data, run.folder / "work")
     return MODELS.train(
         run,
-        config.study.parts(),
+        config.study.parts(config.trigger),
         task,
-        settings=lambda _: config.study,
+        settings=lambda part: config.study if part.of_jets else config.trigger,
         workers=config.workers,
         progress=progress,
     )
@@ -99,23 +106,25 @@ def evaluate(
 def predict(
     run: Run, files: Sequence[Path], output: Path, *, model: str | None = None, progress: bool = True
 ) -> Path:
-    """The scores of a model for every jet of the user's files in the layout of JetClass, a column each."""
+    """The scores of a model, a column each: of jets in the layout of JetClass, of level-1 events by the trigger's."""
     trained = MODELS.choose(run, model, among=lambda part: part.model == CLIP)
-    particles = run.settings["data"]["particles"]
+    part = trained.part
 
-    def scores(piece: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        found = study.scores(trained.model, Jets(**piece), LOSSES[trained.part.model])
+    def of_jets(piece: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        found = study.scores(trained.model, Jets(**piece), part)
         return {name.replace(" ", "_"): values for name, values in found.items()}
 
-    source = functools.partial(jetclass.open_jets, particles=particles)
-    columns = ("particles", "species", "jet", "tau")
+    def of_events(piece: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {"score": trigger.score(trained.model, piece["objects"])}
+
+    source = functools.partial(jetclass.open_jets, particles=run.settings["data"]["particles"])
     return write_predictions(
         files,
         output,
-        source,
-        scores,
-        columns=columns,
-        model=trained.part.name,
-        what="jets",
+        source if part.of_jets else trigger.open_events,
+        of_jets if part.of_jets else of_events,
+        columns=("particles", "species", "jet", "tau") if part.of_jets else ("objects",),
+        model=part.name,
+        what="jets" if part.of_jets else "events",
         progress=progress,
     )
