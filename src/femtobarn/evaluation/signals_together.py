@@ -12,8 +12,8 @@ from femtobarn.metrics.roc import auc_difference
 from femtobarn.runs import Result
 from femtobarn.study import bootstrapped, gain, grouped, row
 
-Scores = Float[np.ndarray, "event"]
-Rows = Int[np.ndarray, "row"]
+Scores = Float[np.ndarray, "_"]
+Rows = Int[np.ndarray, "_"]
 Statistic = Callable[[Scores, Sequence[Rows]], float]
 
 

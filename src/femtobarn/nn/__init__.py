@@ -24,6 +24,7 @@ from femtobarn.nn.set_attention import IPAB, ISAB, MAB, PMA, SAB
 from femtobarn.nn.set_vae import SetLayer, SetVae
 from femtobarn.nn.spline_flow import SplineCoupling, SplineFlow
 from femtobarn.nn.time_features import TimeFeatures
+from femtobarn.nn.trigger_vae import TriggerVae
 from femtobarn.nn.unet_3d import ContextResBlock, LinearAttention3d, UNet3d
 from femtobarn.nn.without_batch_norm import without_batch_norm
 
@@ -61,6 +62,7 @@ __all__ = [
     "SplineCoupling",
     "SplineFlow",
     "TimeFeatures",
+    "TriggerVae",
     "UNet3d",
     "anomaly_teacher",
     "ddim",

@@ -48,27 +48,31 @@ def level1_objects(
 ) -> Float32[np.ndarray, "event 19 3"]:
     """pT (GeV), eta and phi of the 19 objects of each event, hardest of each kind first, zeros where there is none.
 
-    Jets are anti-kT jets of radius 0.4 of all calorimeter cells, less the median energy of the regions of the event
-    times their area; electrons and photons are narrow jets of the ECAL (radius 0.1) with at most a tenth of HCAL
-    energy behind them; muons are those of the tracker with pT smeared by a further 20 %; the missing energy is that
-    of all cells. A real trigger clusters windows of towers and has no tracker; there is no isolation.
+    Cells of at least half a GeV of transverse energy count. Jets are anti-kT jets of radius 0.4 of them, less the
+    median energy of the regions of the event times their area; electrons and photons are narrow jets of the ECAL
+    (radius 0.1) with at most a tenth of HCAL energy behind them; muons are those of the tracker with pT smeared by a
+    further 20 %; the missing energy is that of all these cells. A real trigger clusters windows of towers and has no
+    tracker; there is no isolation.
 
     Args:
         detected: Events as the detector sees them, with the pile-up they have.
         generator: Source of the smearing of muons.
     """
-    ecal, hcal = (_momenta(towers) for towers in (detected.ecal, detected.hcal))
-    merged, offset = _merged(detected)
-    jets = anti_kt(merged, offset, radius=_RADIUS, min_pt=_LEAST_JET)
-    narrow = anti_kt(ecal, detected.ecal.offset, radius=_NARROW, min_pt=_LEAST_ELECTRON)
+    ecal, ecal_event = _cells(detected.ecal)
+    hcal, hcal_event = _cells(detected.hcal)
+    both, event = np.concatenate((ecal, hcal)), np.concatenate((ecal_event, hcal_event))
+    order = np.argsort(event, kind="stable")
+    both, offset = both[order], _boundaries(event[order], detected.events)
+    jets = anti_kt(both, offset, radius=_RADIUS, min_pt=_LEAST_JET)
+    narrow = anti_kt(ecal, _boundaries(ecal_event, detected.events), radius=_NARROW, min_pt=_LEAST_ELECTRON)
     electrons = cylindrical(narrow.momentum)[:, :3]
-    behind = _energy_near(electrons, narrow.event, cylindrical(hcal), _event_of(detected.hcal))
+    behind = _energy_near(electrons, narrow.event, cylindrical(hcal), hcal_event)
     tight = (behind < _HADRONIC * narrow.momentum[:, 0]) & (np.abs(electrons[:, 1]) < _ELECTRON_ETA)
     jet, density = cylindrical(jets.momentum)[:, :3], pileup_density(detected)
     jet[:, 0] -= density[jets.event] * np.pi * _RADIUS**2
     muons, muon_event = _muons(detected, generator)
     found = (
-        (_missing(merged, offset), np.arange(detected.events)),
+        (_missing(both, event[order], detected.events), np.arange(detected.events)),
         (electrons[tight], narrow.event[tight]),
         (muons, muon_event),
         (jet[kept := (jet[:, 0] > _LEAST_JET) & (np.abs(jet[:, 1]) < _JET_ETA)], jets.event[kept]),
@@ -100,34 +104,26 @@ def in_steps(
     return np.where(pt[..., None] > 0, np.stack((pt, eta, phi), axis=-1), 0.0).astype(np.float32)
 
 
-def _momenta(towers: Towers) -> Float[np.ndarray, "tower 4"]:
-    """Energy, px, py, pz of cells, without mass."""
+def _cells(towers: Towers) -> tuple[Float[np.ndarray, "cell 4"], Int[np.ndarray, "cell"]]:
+    """Energy, px, py, pz of the cells that a trigger counts, without mass, and the event of each."""
     transverse = towers.measured / np.cosh(towers.eta)
     columns = np.cos(towers.phi), np.sin(towers.phi), np.sinh(towers.eta)
-    return np.stack((towers.measured, *(transverse * column for column in columns)), axis=1)
+    momentum = np.stack((towers.measured, *(transverse * column for column in columns)), axis=1)
+    event = np.repeat(np.arange(len(towers.offset) - 1), np.diff(towers.offset))
+    counted = transverse >= COUNT
+    return momentum[counted], event[counted]
 
 
-def _merged(detected: Detected) -> tuple[Float[np.ndarray, "cell 4"], Int[np.ndarray, "boundary"]]:
-    """Cells of both calorimeters that measured something, event by event."""
-    parts = detected.ecal, detected.hcal
-    momentum = np.concatenate([_momenta(part) for part in parts])
-    event = np.concatenate([_event_of(part) for part in parts])
-    order = np.argsort(event, kind="stable")
-    order = order[momentum[order, 0] > 0]
-    return momentum[order], np.searchsorted(event[order], np.arange(detected.events + 1))
-
-
-def _event_of(towers: Towers) -> Int[np.ndarray, "tower"]:
-    return np.repeat(np.arange(len(towers.offset) - 1), np.diff(towers.offset))
+def _boundaries(event: Int[np.ndarray, "row"], events: int) -> Int[np.ndarray, "boundary"]:
+    return np.searchsorted(event, np.arange(events + 1))
 
 
 def _missing(
-    momentum: Float[np.ndarray, "cell 4"], offset: Int[np.ndarray, "boundary"]
+    momentum: Float[np.ndarray, "cell 4"], event: Int[np.ndarray, "cell"], events: int
 ) -> Float[np.ndarray, "event 3"]:
     """Transverse momentum that is missing to a sum of zero; its eta is 0."""
-    event = np.repeat(np.arange(len(offset) - 1), np.diff(offset))
-    px, py = (-np.bincount(event, momentum[:, k], len(offset) - 1) for k in (1, 2))
-    return np.stack((np.hypot(px, py), np.zeros(len(px)), np.arctan2(py, px)), axis=1)
+    px, py = (-np.bincount(event, momentum[:, k], events) for k in (1, 2))
+    return np.stack((np.hypot(px, py), np.zeros(events), np.arctan2(py, px)), axis=1)
 
 
 def _energy_near(

@@ -34,11 +34,11 @@ class Trigger:
     files: tuple[Path, ...] = ()
     """A file or folder of background, then one of each signal, named after it: ADC2021 (.h5) or the anomaly files of
     CMS (.parquet). Without files a stand-in is made."""
-    events: int = 6000
+    events: int = 4000
     """Background events, at most; 0 leaves the trigger out."""
     signals: tuple[cms_l1_anomaly.Sample, ...] = ("top pairs", "SUEP", "H to 4 leptons")
     """Signals of the stand-in."""
-    signal_events: int = 500
+    signal_events: int = 300
     """Events of each signal, at most."""
     pileup: tuple[float, float] = (20.0, 60.0)
     """Range of the mean number of collisions in a crossing of the stand-in."""
@@ -50,7 +50,7 @@ class Trigger:
     """Weight of the latent divergence."""
     train: Training = field(default_factory=lambda: Training(epochs=40, batch=100, lr=3e-3, clip=1.0))
     """Training in floating point."""
-    betas: tuple[float, ...] = (3e-6, 3e-5)
+    betas: tuple[float, ...] = (1e-6, 1e-5)
     """Prices of an effective bit operation, in units of the score, at which the score is taught to fixed point."""
     bits: Training = field(default_factory=lambda: Training(epochs=40, batch=100, lr=3e-3, clip=1.0))
     """Training in fixed point."""
