@@ -173,6 +173,30 @@ def open_events(path: str | Path | Sequence[str | Path]) -> Source:
 
 
 @dataclass(frozen=True)
+class Events:
+    """Level-1 events in memory, a row each; of this data set, its stand-in, or `adc2021`."""
+
+    objects: Float32[np.ndarray, "event 19 3"]
+    pileup: Float32[np.ndarray, "event"]
+    """Mean number of collisions, NaN where it is not known."""
+
+    def __len__(self) -> int:
+        return len(self.objects)
+
+    def take(self, rows: np.ndarray | slice) -> "Events":
+        """These events."""
+        return Events(self.objects[rows], self.pileup[rows])
+
+    @classmethod
+    def of(cls, source: Source, count: int) -> "Events":
+        """The first events of a source."""
+        names = [name for name in ("objects", "pileup") if name in source.columns]
+        columns = source.read(names, 0, count)
+        unknown = np.full(len(columns["objects"]), np.nan, np.float32)
+        return cls(columns["objects"], columns.get("pileup", unknown))
+
+
+@dataclass(frozen=True)
 class Crossings:
     """What a chunk of the stand-in depends on, besides its seed."""
 

@@ -7,7 +7,7 @@ detector of CMS and FastJet where the files are not at hand. Both give the same 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -44,6 +44,7 @@ CLASSES = {
     "Tbqq": "TTBar_",
     "Tbl": "TTBarLep_",
 }
+Signal = Literal["Hbb", "Hcc", "Hgg", "H4q", "Hqql", "Zqq", "Wqq", "Tbqq", "Tbl"]  #: all classes but QCD
 #: The kinds of particles; padding has -1.
 SPECIES = ("h+", "h-", "neutral hadron", "photon", "e-", "e+", "mu-", "mu+")
 #: Our name, unit, what it is, where it comes from.
@@ -83,6 +84,10 @@ class Jets:
     def take(self, rows: np.ndarray | slice) -> "Jets":
         """These jets."""
         return Jets(*(getattr(self, each.name)[rows] for each in fields(self)))
+
+    def arrays(self) -> Arrays:
+        """What autoencoders of sets take: particles, species, and pT and energy of the jet."""
+        return {"particles": self.particles, "species": self.species, "jet": self.jet[:, [0, 2]]}
 
     @classmethod
     def of(cls, source: Source, count: int | None = None) -> "Jets":
@@ -265,6 +270,27 @@ def stand_in(
     table = {name: np.concatenate([each[name] for each in tables]) for name in tables[0]}
     label = [*CLASSES].index(jet_class) if jet_class in CLASSES else 0
     return InMemory(table | {"label": np.full(count, label)})
+
+
+def sample(
+    folder: Path | None,
+    jet_class: str,
+    count: int,
+    *,
+    particles: int,
+    seed: int,
+    workers: int,
+    progress: bool,
+) -> Jets:
+    """The first jets of a class in one of the published folders, or of the stand-in where there is no folder.
+
+    Raises:
+        InputError: As `files_of`, `open_jets` and `stand_in`.
+    """
+    if folder is not None:
+        return Jets.of(open_jets(files_of(folder, jet_class), particles=particles), count)
+    more: dict[str, Any] = {"seed": seed, "workers": workers, "progress": progress}
+    return Jets.of(stand_in(jet_class, count, particles=particles, **more))
 
 
 def cross_section(jet_class: str, count: int, *, seed: int, workers: int = 2) -> float:

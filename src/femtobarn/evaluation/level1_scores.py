@@ -1,14 +1,20 @@
 """Anomaly scores of level-1 trigger objects that need no network."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float, Float64
 
+from femtobarn.datasets.cms_l1_anomaly import Events
 from femtobarn.evaluation.anomaly_table import by_score, scores_without_network
-from femtobarn.evaluation.scores import Scored
+from femtobarn.evaluation.scores import Scored, score_table
+from femtobarn.evaluation.trigger import draw_rates, zero_bias_rates
+from femtobarn.runs import Result, Run
 from femtobarn.simulate.level1_objects import KINDS
+from femtobarn.study import Split
 
+ZERO_BIAS = "zero bias"  #: the background among the samples
 Objects = Float[np.ndarray, "_ 19 3"]  #: pT (GeV), eta and phi
 
 
@@ -42,3 +48,37 @@ def level1_baselines(
     given = by_score({name: simple_level1_scores(objects) for name, objects in samples.items()})
     rows = train.reshape(len(train), -1)
     return scores_without_network(rows, flat, given, background=background, seed=seed)
+
+
+def level1_table(
+    run: Run,
+    zero_bias: Split[Events],
+    signals: Mapping[str, Events],
+    networks: Sequence[Scored],
+    *,
+    fraction: float,
+    bunches: int,
+    seed: int,
+) -> list[Result]:
+    """Scores of networks beside those without one, and their rates: all rows begin with "level 1".
+
+    Args:
+        run: Where the figure of rates against pile-up is saved, if the pile-up is known.
+        zero_bias: Background, of which the test events count.
+        signals: Test events of each signal.
+        networks: Scores of the same events by networks.
+        fraction: Share of zero bias that may pass; for rates, of which half sets the threshold, twice as much.
+        bunches: Colliding bunches.
+        seed: Of forests and trees.
+    """
+    test = zero_bias.test
+    samples = {ZERO_BIAS: test.objects, **{name: each.objects for name, each in signals.items()}}
+    found = level1_baselines(zero_bias.train.objects, samples, background=ZERO_BIAS, seed=seed)
+    trivial = [each.labels for each in found if not each.labels["model"]]
+    rows = score_table([*found, *networks], background=ZERO_BIAS, trivial=trivial, fractions=(fraction,))
+    rows += zero_bias_rates(networks, background=ZERO_BIAS, share=2 * fraction, bunches=bunches)
+    if networks and np.isfinite(test.pileup).all():
+        first = {each.name: each.scores[ZERO_BIAS] for each in reversed(networks)}
+        total = test.objects[:, 1:, 0].sum(axis=1, dtype=np.float64)
+        rows += draw_rates(run, first, test.pileup, total, share=2 * fraction, bunches=bunches)
+    return [replace(each, name=f"level 1: {each.name}") for each in rows]

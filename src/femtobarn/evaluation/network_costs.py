@@ -2,7 +2,7 @@
 
 import functools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,24 @@ def network_costs(
             sample, title = "95 % quantile - median", f"latency of one {what}, torch"
             found.append(row(title, values, labels, n=time.calls, unit="us", split="", sample=sample))
     return by_name(found)
+
+
+class EncoderAlone(nn.Module):
+    """The `encode` of an autoencoder as a network of its own, to be counted; it has the weights of these parts alone.
+
+    Args:
+        network: The autoencoder.
+        parts: Names of its modules that `encode` uses.
+    """
+
+    def __init__(self, network: Any, parts: Sequence[str]) -> None:
+        super().__init__()
+        self.parts = nn.ModuleDict({name: getattr(network, name) for name in parts})
+        self._encode: Callable[..., Any] = network.encode
+
+    def forward(self, *event: torch.Tensor) -> Any:
+        """What `encode` gives."""
+        return self._encode(*event)
 
 
 def latency_ratio(

@@ -160,5 +160,42 @@ def paired_change(
     return found
 
 
+def signals_table(
+    scored: Sequence[Scored],
+    *,
+    background: str,
+    fraction: float,
+    draws: int,
+    seed: int,
+    pairs: Sequence[tuple[Mapping[str, str], Mapping[str, str]]] = (),
+    ratios: Sequence[tuple[Mapping[str, str], Mapping[str, str]]] = (),
+) -> list[Result]:
+    """Mean area and geometric mean of efficiencies of every score; gains in the first, ratios of the second.
+
+    Args:
+        scored: Scores; the first has all samples.
+        background: Its name among them.
+        fraction: Share of background that may pass, for efficiencies.
+        draws: Bootstrap samples.
+        seed: Of these.
+        pairs: Labels of ours and of theirs, for gains in mean area; left out where one of the two is not there.
+        ratios: The same for ratios of geometric means.
+
+    Raises:
+        InputError: As `together`.
+    """
+    events = together(scored[0], background=background, draws=draws, seed=seed)
+    at, efficiency = f"at {100 * fraction:g} % of background", geometric_mean_efficiency(fraction)
+    rows = summary(scored, events, mean_area, "mean AUC over signals")
+    rows += summary(scored, events, efficiency, f"geometric mean over signals {at}")
+    asked = [(pair, mean_area, "gain in mean AUC over signals", False) for pair in pairs]
+    asked += [(pair, efficiency, f"ratio of geometric means {at}", True) for pair in ratios]
+    for pair, statistic, name, ratio in asked:
+        ours, theirs = ([each for each in scored if each.labels == labels] for labels in pair)
+        if ours and theirs:
+            rows.append(paired_gain(ours, theirs, events, statistic, name, ratio=ratio))
+    return rows
+
+
 def _seeds(group: Sequence[Scored]) -> list[int]:
     return [each.seed for each in group if each.seed is not None]

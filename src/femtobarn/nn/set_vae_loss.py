@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float64
 from torch import Tensor, nn
 
 from femtobarn.losses.best_share import mean_of_best
@@ -65,19 +66,30 @@ class WarmUp(nn.Module):
 
 
 @torch.no_grad()
-def set_vae_scores(network: SetVae, batch: Batch, loss: SetVaeLoss) -> dict[str, Float[Tensor, "jet"]]:
+def set_vae_scores(
+    network: nn.Module, jets: Batch, loss: SetVaeLoss, *, together: int = 500
+) -> dict[str, Float64[np.ndarray, "jet"]]:
     """Anomaly scores of each jet, none of them with noise.
 
-    "error": of the set, what Set-VAE proposes. "error without veto": the same if particles of any kind may be
-    partners. "KL": mean divergence of the latent components, what CLIP-VAE proposes; it needs no decoder.
+    "error": of the set, what Set-VAE proposes. "error without veto", of a network that is told kinds: the same if
+    particles of any kind may be partners. "KL": mean divergence of the latent components, what CLIP-VAE proposes; it
+    needs no decoder.
+
+    Args:
+        network: A trained `SetVae`.
+        jets: Its arguments by name, of any number of jets.
+        loss: What it was trained with.
+        together: Jets that are computed at a time.
     """
-    cut = cropped(batch)
-    made, encoded = network(cut["particles"], cut["species"], cut["jet"])
-    return {
-        "error": loss.error(made, cut),
-        "error without veto": loss._replace(species=False).error(made, cut),
-        "KL": kl_standard_normal(*encoded).mean(dim=1),
-    }
+    losses = {"error": loss} | ({"error without veto": loss._replace(species=False)} if loss.species else {})
+    found: dict[str, list[Tensor]] = {name: [] for name in (*losses, "KL")}
+    for rows in torch.split(torch.arange(len(jets["jet"])), together):
+        cut = cropped({name: column[rows] for name, column in jets.items()})
+        made, encoded = network(cut["particles"], cut["species"], cut["jet"])
+        for name, each in losses.items():
+            found[name].append(each.error(made, cut))
+        found["KL"].append(kl_standard_normal(*encoded).mean(dim=1))
+    return {name: torch.cat(parts).double().numpy() for name, parts in found.items()}
 
 
 def cropped(batch: Batch) -> dict[str, Tensor]:

@@ -5,13 +5,18 @@ Sizes of AXOL1TL, the anomaly detector in the Global Trigger of CMS (arXiv:2411.
 """
 
 import copy
+from collections.abc import Mapping
 from itertools import pairwise
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from femtobarn.losses.kl import kl_standard_normal
+from femtobarn.nn.quantised import BitTrue, quantise
+
+_SCALE = torch.tensor((1 / 64, 1 / 2, 1 / 2))  # of GeV and radians
 
 
 class TriggerVae(nn.Module):
@@ -32,7 +37,7 @@ class TriggerVae(nn.Module):
     def __init__(self, *, objects: int = 19, hidden: tuple[int, ...] = (28, 15), latent: int = 8) -> None:
         super().__init__()
         inputs = 3 * objects
-        self.register_buffer("scale", torch.tensor((1 / 64, 1 / 2, 1 / 2)).repeat(objects))
+        self.register_buffer("scale", _SCALE.repeat(objects))
         self.encoder = _layers((inputs, *hidden))
         self.mean, self.log_variance = (nn.Linear(hidden[-1], latent) for _ in range(2))
         self.decoder = nn.Sequential(*_layers((latent, *reversed(hidden))), nn.Linear(hidden[0], inputs))
@@ -72,6 +77,48 @@ class TriggerVae(nn.Module):
             added.weight.fill_(1.0)
             added.bias.zero_()
         return nn.Sequential(*copy.deepcopy(self.encoder), both, nn.ReLU(), added)
+
+
+class TriggerLoss(NamedTuple):
+    """The loss of a batch {"objects"} as an objective, with latent noise in training only."""
+
+    divergence: float
+    """Weight of the latent divergence."""
+
+    def __call__(self, network: nn.Module, batch: Mapping[str, Tensor]) -> Float[Tensor, ""]:
+        """Of one batch."""
+        assert isinstance(network, TriggerVae)
+        noise = torch.randn(len(batch["objects"]), network.mean.out_features) if network.training else None
+        return network.loss(batch["objects"], beta=self.divergence, noise=noise)
+
+
+def score_difference(network: nn.Module, batch: Mapping[str, Tensor]) -> Float[Tensor, ""]:
+    """Mean absolute error of a score, from scaled inputs "x" and the "score" that is to be learned."""
+    error: Tensor = (network(batch["x"]).squeeze(1) - batch["score"]).abs().mean()
+    return error
+
+
+def score_in_fixed_point(vae: TriggerVae, example: Float[Tensor, "event input"] | None = None) -> BitTrue:
+    """The circuit of a network's score with bits of its own for every number, to be trained with their price.
+
+    Args:
+        vae: Whose score it is.
+        example: Scaled inputs, whose ranges the numbers start with; none for a circuit whose weights are to be loaded.
+    """
+    if example is None:
+        example = torch.zeros(2, len(vae.scale))
+    return BitTrue(quantise(vae.circuit(), example, fraction=4.0, weight_fraction=6.0, overflow="SAT"))
+
+
+@torch.no_grad()
+def trigger_score(
+    network: TriggerVae | BitTrue, objects: Float[Tensor, "event object 3"]
+) -> Float[Tensor, "event"]:
+    """The score of each event by the network, or by its circuit in fixed point."""
+    if isinstance(network, TriggerVae):
+        return network(objects)  # type: ignore[no-any-return]
+    scaled = objects.flatten(1) * _SCALE.repeat(objects.shape[1])
+    return network(scaled).squeeze(1)  # type: ignore[no-any-return]
 
 
 def _layers(widths: tuple[int, ...]) -> nn.Sequential:

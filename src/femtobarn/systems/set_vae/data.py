@@ -2,18 +2,20 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from femtobarn.datasets import jetclass
+from femtobarn.datasets.cms_l1_anomaly import Events
 from femtobarn.datasets.jetclass import Jets
-from femtobarn.errors import InputError, nearest
+from femtobarn.errors import InputError
+from femtobarn.evaluation.level1_scores import ZERO_BIAS
 from femtobarn.runs import Provenance
-from femtobarn.study import Split, check_shares, cut
+from femtobarn.study import Split, cut
 from femtobarn.systems.set_vae import trigger
-from femtobarn.systems.set_vae.trigger import ZERO_BIAS, Events, Trigger
+from femtobarn.systems.set_vae.trigger import Trigger
 
+VALIDATION, TEST = 0.1, 0.34  #: shares of the jets of QCD
 QCD, DIJETS = "QCD", "dijets"
-SIGNALS = tuple(name for name in jetclass.CLASSES if name != QCD)
 
 
 @dataclass(frozen=True)
@@ -24,24 +26,14 @@ class Data:
     """JetClass: the folder that holds train_100M, val_5M and test_20M. Without it a stand-in is made."""
     jets: int = 12_000
     """Jets of QCD, at most."""
-    signals: tuple[str, ...] = SIGNALS
+    signals: tuple[jetclass.Signal, ...] = get_args(jetclass.Signal)
     """What is to be found."""
     signal_jets: int = 500
-    """Jets of each signal, at most."""
-    dijets: int = 2000
-    """Jets of gluons and quarks as a trigger meets them (stand-in only): for the rate, never trained on."""
+    """Jets of each signal, at most. Of the stand-in there are four times as many dijets, for the rate of a trigger."""
     particles: int = 48
     """Hardest particles kept of each jet; 128 as published."""
-    validation: float = 0.1
-    """Share of the QCD jets by which the best epoch is chosen."""
-    test: float = 0.34
-    """Share of the QCD jets kept for the results."""
 
     def __post_init__(self) -> None:
-        check_shares(self.validation, self.test)
-        for name in self.signals:
-            if name not in SIGNALS:
-                raise InputError(f"there is no signal {name!r}: {nearest(name, SIGNALS)}")
         if self.jets < 200 or self.signal_jets < 20 or self.particles < 2 or not self.signals:
             raise InputError(f"expected 200 jets of QCD, a signal, and 20 jets of each: got {self}")
 
@@ -56,34 +48,23 @@ class Samples:
     workers: int
     qcd: Split[Jets]
     level1: Split[Events] | None
-
-    @property
-    def provenance(self) -> Provenance:
-        """Where the jets come from."""
-        return self.qcd.provenance
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        """Jets of each sample of QCD."""
-        return self.qcd.sizes
+    provenance: Provenance
+    """Of the jets."""
+    sizes: dict[str, int]
+    """Jets of each sample of QCD."""
 
     def signals(self, *, progress: bool = False) -> dict[str, Jets]:
         """What is to be found, by name. Nothing but the evaluation asks for it."""
-        settings, found = self.settings, {}
-        for name in settings.signals:
-            if settings.folder is None:
-                found[name] = self._made(name, settings.signal_jets, progress)
-            else:
-                found[name] = _published(settings, settings.folder / "test_20M", name, settings.signal_jets)
-        return found
+        count, folder = self.settings.signal_jets, self.settings.folder and self.settings.folder / "test_20M"
+        return {name: self._jets(folder, name, count, progress) for name in self.settings.signals}
 
     def dijets(self, *, progress: bool = False) -> tuple[Jets, float] | None:
-        """Jets as a trigger meets them, and their cross section in pb; none beside files."""
-        count = self.settings.dijets
-        if self.settings.folder is not None or not count:
+        """Jets as a trigger meets them, never trained on, and their cross section in pb; none beside files."""
+        if self.settings.folder is not None:
             return None
-        jets = self._made(DIJETS, count, progress)
-        return jets, jetclass.cross_section(DIJETS, count, seed=self.seed, workers=self.workers)
+        count = 4 * self.settings.signal_jets
+        section = jetclass.cross_section(DIJETS, count, seed=self.seed, workers=self.workers)
+        return self._jets(None, DIJETS, count, progress), section
 
     def level1_signals(self, *, progress: bool = False) -> dict[str, Events]:
         """The signals among level-1 events. Nothing but the evaluation asks for them."""
@@ -91,8 +72,9 @@ class Samples:
         more: dict[str, Any] = {"seed": self.seed, "workers": self.workers, "progress": progress}
         return dict(trigger.read(self.trigger, 1 + place, **more) for place in range(len(known)))
 
-    def _made(self, name: str, count: int, progress: bool) -> Jets:
-        return _stand_in(self.settings, name, count, self.seed, self.workers, progress)
+    def _jets(self, folder: Path | None, name: str, count: int, progress: bool) -> Jets:
+        more: dict[str, Any] = {"seed": self.seed, "workers": self.workers, "progress": progress}
+        return jetclass.sample(folder, name, count, particles=self.settings.particles, **more)
 
 
 def load(settings: Data, level1: Trigger, *, seed: int, workers: int, progress: bool) -> Samples:
@@ -101,33 +83,26 @@ def load(settings: Data, level1: Trigger, *, seed: int, workers: int, progress: 
     Raises:
         InputError: A file is missing or cannot be read, or there are too few jets or events.
     """
+    more: dict[str, Any] = {"seed": seed, "workers": workers, "progress": progress}
     crossings = None
     if level1.events:
-        _, events = trigger.read(level1, 0, seed=seed, workers=workers, progress=progress)
+        events = trigger.read(level1, 0, **more)[1]
         origin = Provenance("stand-in", ZERO_BIAS)
-        crossings = cut(events, origin, validation=level1.validation, test=level1.test, seed=seed)
-    shares = settings.validation, settings.test
-    if settings.folder is None:
-        jets = _stand_in(settings, QCD, settings.jets, seed, workers, progress)
-        told = {"jets": settings.jets, "particles": settings.particles, "seed": seed}
-        provenance = Provenance("stand-in", jetclass.NAME, "Pythia 8, detector, FastJet", generator=told)
-        split = cut(jets, provenance, validation=shares[0], test=shares[1], seed=seed, what="jets")
-        return Samples(settings, level1, seed, workers, split, crossings)
-    folders = [settings.folder / name for name in ("train_100M", "val_5M", "test_20M")]
-    provenance = Provenance.of_files("JetClass", [p for f in folders for p in jetclass.files_of(f, QCD)])
-    counts = [int(settings.jets * share) for share in (1 - sum(shares), *shares)]
-    train, validation, test = (
-        _published(settings, folder, QCD, count) for folder, count in zip(folders, counts, strict=True)
-    )
-    return Samples(settings, level1, seed, workers, Split(train, validation, test, provenance), crossings)
-
-
-def _stand_in(settings: Data, name: str, count: int, seed: int, workers: int, progress: bool) -> Jets:
+        crossings = cut(events, origin, validation=trigger.VALIDATION, test=trigger.TEST, seed=seed)
     particles = settings.particles
-    made = jetclass.stand_in(name, count, seed=seed, particles=particles, workers=workers, progress=progress)
-    return Jets.of(made)
-
-
-def _published(settings: Data, folder: Path, name: str, count: int) -> Jets:
-    files = jetclass.files_of(folder, name)
-    return Jets.of(jetclass.open_jets(files, particles=settings.particles), count)
+    if settings.folder is None:
+        jets = jetclass.sample(None, QCD, settings.jets, particles=particles, **more)
+        told = {"jets": settings.jets, "particles": particles, "seed": seed}
+        origin = Provenance("stand-in", jetclass.NAME, "Pythia 8, detector, FastJet", generator=told)
+        split = cut(jets, origin, validation=VALIDATION, test=TEST, seed=seed, what="jets")
+    else:
+        counts = {"train_100M": 1 - VALIDATION - TEST, "val_5M": VALIDATION, "test_20M": TEST}
+        files = [path for name in counts for path in jetclass.files_of(settings.folder / name, QCD)]
+        train, validation, test = (
+            jetclass.sample(
+                settings.folder / name, QCD, int(part * settings.jets), particles=particles, **more
+            )
+            for name, part in counts.items()
+        )
+        split = Split(train, validation, test, Provenance.of_files("JetClass", [*files, *level1.files]))
+    return Samples(settings, level1, seed, workers, split, crossings, split.provenance, split.sizes)

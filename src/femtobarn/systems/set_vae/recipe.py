@@ -11,8 +11,10 @@ from femtobarn.datasets import jetclass
 from femtobarn.datasets.jetclass import Jets
 from femtobarn.engine import Training
 from femtobarn.errors import InputError
+from femtobarn.evaluation.anomaly_table import labels
+from femtobarn.nn.set_vae_loss import set_vae_scores
 from femtobarn.runs import Result, Run, read_published
-from femtobarn.study import Trained, Writing, headline, write_predictions
+from femtobarn.study import Headline, Trained, Writing, write_predictions
 from femtobarn.systems.set_vae import data as jets
 from femtobarn.systems.set_vae import judge, study, trigger
 from femtobarn.systems.set_vae.data import Data, Samples
@@ -37,45 +39,31 @@ class Config:
     def __post_init__(self) -> None:
         if self.workers < 1:
             raise InputError(f"workers must be at least 1: got {self.workers}")
+        if self.trigger.events and bool(self.data.folder) != bool(self.trigger.files):
+            raise InputError("real data and a stand-in in one run: set trigger.events to 0")
 
 
+_PAPER = Training(epochs=100, batch=256, lr=1e-3, schedule="constant", weight_decay=0.01, clip=0.5)
 PRESETS = {
     "tiny": Config(
-        data=Data(
-            jets=240, signals=("Hbb", "Tbl"), signal_jets=40, dijets=40, particles=24, validation=0.1, test=0.5
-        ),
-        study=Study(
-            seeds=(1,), width=8, hidden=16, layers=2, latent=4,
-            train=Training(epochs=3, batch=32, lr=3e-3, clip=0.5),
-        ),
+        data=Data(jets=240, signals=("Hbb", "Tbl"), signal_jets=40, particles=24),
+        study=Study(seeds=(1,), width=8, train=Training(epochs=3, batch=32, lr=3e-3, clip=0.5)),
         trigger=Trigger(
             events=240, signals=("top pairs",), signal_events=40, pileup=(2.0, 8.0), betas=(1e-5,),
-            train=Training(epochs=2, batch=50), bits=Training(epochs=2, batch=50),
-            hardware=Writing(vectors=20, synthesis=False),
+            train=Training(epochs=2, batch=50), hardware=Writing(vectors=20, synthesis=False),
         ),
         evaluation=Evaluation(fractions=(0.2,), draws=10, calls=5),
         workers=1,
     ),
     "demo": Config(),
     "paper": Config(
-        data=Data(
-            folder=Path("JetClass"), jets=1_500_000, signal_jets=2_000_000, particles=128, validation=0.1, test=0.2
-        ),
-        study=Study(
-            width=64, hidden=128, momentum=0.01, first_batch=False,
-            train=Training(
-                epochs=100, batch=256, lr=1e-3, schedule="constant", weight_decay=0.01, clip=0.5
-            ),
-        ),
+        data=Data(folder=Path("JetClass"), jets=1_500_000, signal_jets=2_000_000, particles=128),
+        study=Study(width=64, slow_norms=True, train=_PAPER),
+        trigger=Trigger(events=0),
     ),
 }  # fmt: skip
 PUBLISHED = read_published(__package__)
-HEADLINE = headline(
-    "mean AUC over signals",
-    "score",
-    ("error", "KL"),
-    ("t", "Mahalanobis distance"),
-)
+HEADLINE = Headline("mean AUC over signals", judge.NAMED, (labels("t"), labels("Mahalanobis distance")))
 
 
 def load(config: Config, *, progress: bool = True) -> Samples:
@@ -87,13 +75,9 @@ def train(config: Config, data: Samples, run: Run, *, progress: bool = True) -> 
     """All models, each with every seed."""
     task = functools.partial(study.train_one, config.study, config.trigger, data, run.folder / "work")
     return MODELS.train(
-        run,
-        config.study.parts(config.trigger),
-        task,
+        run, config.study.parts(config.trigger), task, workers=config.workers, progress=progress,
         settings=lambda part: config.study if part.of_jets else config.trigger,
-        workers=config.workers,
-        progress=progress,
-    )
+    )  # fmt: skip
 
 
 def evaluate(
@@ -110,21 +94,16 @@ def predict(
     trained = MODELS.choose(run, model, among=lambda part: part.model == CLIP)
     part = trained.part
 
-    def of_jets(piece: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        found = study.scores(trained.model, Jets(**piece), part)
+    def scores(piece: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        if not part.of_jets:
+            return {"score": trigger.score(trained.model, piece["objects"])}
+        columns = study.table(Jets(**piece)).columns
+        found = set_vae_scores(trained.model, columns, study.LOSSES[part.model])
         return {name.replace(" ", "_"): values for name, values in found.items()}
 
-    def of_events(piece: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        return {"score": trigger.score(trained.model, piece["objects"])}
-
-    source = functools.partial(jetclass.open_jets, particles=run.settings["data"]["particles"])
+    open_jets = functools.partial(jetclass.open_jets, particles=run.settings["data"]["particles"])
     return write_predictions(
-        files,
-        output,
-        source if part.of_jets else trigger.open_events,
-        of_jets if part.of_jets else of_events,
+        files, output, open_jets if part.of_jets else trigger.open_events, scores,
         columns=("particles", "species", "jet", "tau") if part.of_jets else ("objects",),
-        model=part.name,
-        what="jets" if part.of_jets else "events",
-        progress=progress,
-    )
+        model=part.name, what="jets" if part.of_jets else "events", progress=progress,
+    )  # fmt: skip

@@ -3,68 +3,55 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
-import numpy as np
 import torch
-from jaxtyping import Float
 
 from femtobarn.datasets.jetclass import Jets
 from femtobarn.engine import TensorTable, Training, fit
-from femtobarn.errors import InputError, nearest
+from femtobarn.errors import InputError
 from femtobarn.nn.set_vae import SetVae
-from femtobarn.nn.set_vae_loss import CLIP_VAE, SET_VAE, WarmUp, set_vae_scores
+from femtobarn.nn.set_vae_loss import CLIP_VAE, SET_VAE, WarmUp
+from femtobarn.nn.trigger_vae import TriggerVae, score_in_fixed_point
 from femtobarn.parts import Report
 from femtobarn.study import Models, Trained
 from femtobarn.systems.set_vae import trigger
 from femtobarn.systems.set_vae.data import Samples
 
-SET, CLIP, BLIND = "Set-VAE", "CLIP-VAE", "Set-VAE without species"
+Model = Literal["Set-VAE", "CLIP-VAE", "Set-VAE without species"]
+SET, CLIP, BLIND = get_args(Model)
 LOSSES = {SET: SET_VAE, CLIP: CLIP_VAE, BLIND: SET_VAE._replace(species=False)}
+
+WARM_UP = 0.2  #: share of all steps over which latent noise rises to 1, at most 10,000 steps as published
 
 
 @dataclass(frozen=True)
 class Study:
     """Which models of jets are trained, how large, and for how long."""
 
-    models: tuple[str, ...] = (SET, CLIP, BLIND)
-    """Set-VAE, CLIP-VAE, and the ablation "Set-VAE without species"."""
+    models: tuple[Model, ...] = get_args(Model)
+    """The last is the ablation."""
     seeds: tuple[int, ...] = (1, 2, 3)
     """Seeds of the initial weights, batches and noise, those of the trigger too."""
     width: int = 32
-    """Numbers per particle between layers; 64 as published."""
-    hidden: int = 64
-    """Numbers per particle within layers; 128 as published."""
-    layers: int = 4
-    """Of encoder and decoder each."""
-    latent: int = 16
-    """Latent components."""
-    momentum: float = 0.1
-    """Share of a batch in the running values of batch norms; 0.01 as published."""
-    first_batch: bool = True
-    """Running values begin with those of the first batch; at 0 and 1 as published."""
-    warm_up: float = 0.2
-    """Share of all steps over which the latent noise rises to 1, at most 10,000 steps as published."""
+    """Numbers per particle between layers, twice as many within; 64 as published."""
+    slow_norms: bool = False
+    """Running values of batch norms as published: from 0 and 1, 1 % a step. Otherwise from those of the first batch,
+    10 % a step, for a short training ends before they arrive."""
     train: Training = field(
         default_factory=lambda: Training(epochs=16, batch=128, lr=2e-3, weight_decay=0.01, clip=0.5)
     )
     """Training of every model."""
 
     def __post_init__(self) -> None:
-        for name in self.models:
-            if name not in LOSSES:
-                raise InputError(f"there is no model {name!r}: {nearest(name, LOSSES)}")
-        if not self.models or not self.seeds or min(self.width, self.hidden, self.layers, self.latent) < 1:
-            raise InputError(f"expected a model, a seed and sizes of at least 1: got {self}")
-        if self.width % 2 or not 0 < self.momentum <= 1 or not 0 <= self.warm_up <= 1:
-            raise InputError(f"expected an even width and shares from 0 to 1: got {self}")
+        if not self.models or not self.seeds or self.width < 2 or self.width % 2:
+            raise InputError(f"expected a model, a seed and an even width: got {self}")
 
     def parts(self, level1: trigger.Trigger) -> list["Part"]:
         """All trainings, those of the first seed first."""
-        small = (
-            [(trigger.MODEL, 0.0), *((trigger.BITS, beta) for beta in level1.betas)] if level1.events else []
-        )
-        models = [*((model, 0.0) for model in self.models), *small]
+        bits = [(trigger.BITS, beta) for beta in level1.betas]
+        small = [(trigger.MODEL, 0.0), *bits] if level1.events else []
+        models = [*((str(model), 0.0) for model in self.models), *small]
         return [Part(model, seed, beta) for seed in self.seeds for model, beta in models]
 
 
@@ -97,11 +84,10 @@ def build(part: Part, settings: Any, _: Mapping[str, Any]) -> torch.nn.Module:
     """The untrained network of a part; weights depend on the seed alone."""
     torch.manual_seed(part.seed)
     if not part.of_jets:
-        return trigger.network(bits=bool(part.beta))
-    return SetVae(
-        width=settings.width, hidden=settings.hidden, layers=settings.layers, latent=settings.latent,
-        species=LOSSES[part.model].species, first_batch=settings.first_batch, momentum=settings.momentum,
-    )  # fmt: skip
+        return score_in_fixed_point(TriggerVae()) if part.beta else TriggerVae()
+    norms: dict[str, Any] = {"first_batch": False, "momentum": 0.01} if settings.slow_norms else {}
+    species = LOSSES[part.model].species
+    return SetVae(width=settings.width, hidden=2 * settings.width, species=species, **norms)
 
 
 def needs(part: Part) -> tuple[Part, ...]:
@@ -113,43 +99,28 @@ MODELS = Models(Part, lambda part: Study if part.of_jets else trigger.Trigger, b
 
 
 def table(jets: Jets) -> TensorTable:
-    """Jets as tensors: particles, species, and pT and energy of the jet."""
-    columns = {"particles": jets.particles, "species": jets.species, "jet": jets.jet[:, [0, 2]]}
-    return TensorTable({name: torch.from_numpy(np.ascontiguousarray(x)) for name, x in columns.items()})
-
-
-def scores(model: SetVae, jets: Jets, part: Part) -> dict[str, Float[np.ndarray, "jet"]]:
-    """Anomaly scores of each jet by name (see `set_vae_scores`)."""
-    rows = torch.split(torch.arange(len(jets)), 500)
-    parts = [set_vae_scores(model, table(jets)[each], LOSSES[part.model]) for each in rows]
-    return {name: torch.cat([p[name] for p in parts]).double().numpy() for name in parts[0]}
+    """Jets as tensors."""
+    return TensorTable({name: torch.from_numpy(x) for name, x in jets.arrays().items()})
 
 
 def train_one(
     study: Study, level1: trigger.Trigger, samples: Samples, work: Path, part: Part, report: Report
 ) -> Trained[Part]:
     """Train a model on background alone; the epoch kept has the smallest loss on validation events of background."""
-    model, train, loss = build(part, study, {}), study.train, LOSSES.get(part.model)
-    validate: Any = None
-    if loss is not None:
-        steps = train.epochs * -(-len(samples.qcd.train) // train.batch)
-        objective: Any = WarmUp(loss, steps=min(10_000, int(study.warm_up * steps)))
-        tables = [table(each) for each in (samples.qcd.train, samples.qcd.validation)]
-        validate = loss.value
+    train, validate = study.train if part.of_jets else level1.train, None
+    if part.of_jets:
+        model, loss, qcd = build(part, study, {}), LOSSES[part.model], samples.qcd
+        steps = train.epochs * -(-len(qcd.train) // train.batch)
+        objective: Any = WarmUp(loss, steps=min(10_000, int(WARM_UP * steps)))
+        tables, validate = [table(each) for each in (qcd.train, qcd.validation)], loss.value
     else:
         assert samples.level1 is not None
         taught = MODELS.load(work / needs(part)[0].name).model if part.beta else None
-        model, objective, train = trigger.lesson(level1, model, samples.level1.train, part.beta, taught)
-        tables = [trigger.table(each, taught) for each in (samples.level1.train, samples.level1.validation)]
+        torch.manual_seed(part.seed)
+        model, objective, tables = trigger.lesson(samples.level1, part.beta, taught)
     fitted = fit(
-        model,
-        objective,
-        *tables,
-        settings=train,
-        seed=part.seed,
-        folder=work / part.name,
-        validate=validate,
+        model, objective, *tables, settings=train, seed=part.seed, folder=work / part.name, validate=validate,
         report=lambda row: report(int(row["epoch"]) + 1, train.epochs, f"loss {row['validation']:.3g}"),
         progress=False,
-    )
+    )  # fmt: skip
     return Trained(part, model.eval(), fitted.history, fitted.validation)
