@@ -135,7 +135,7 @@ class Level1File:
         phi = codes[2] * 2 * np.pi / kind.phi_steps
         phi = np.where(phi > np.pi, phi - 2 * np.pi, phi)
         rows = np.stack((pt, codes[1] * kind.eta_step, phi), axis=1)
-        return _padded(rows, size, kind.count)
+        return _padded(rows, size, kind.most)
 
     def _sum(self, collection: str, branch: str, start: int, stop: int) -> Float[np.ndarray, "event"]:
         name = self._branch(collection, branch)
@@ -320,7 +320,7 @@ _HARD: dict[str, Callable[[Crossings, int, int], Particles]] = {
         _four_leptons(), n, seed=seed, energy=s.energy, workers=1
     ),
 }
-assert sum(kind.count for kind in KINDS) == OBJECTS
+assert sum(kind.most for kind in KINDS) == OBJECTS
 
 
 def _part(events: Particles, rows: slice) -> Particles:

@@ -21,7 +21,7 @@ Objects = Float[np.ndarray, "_ 19 3"]  #: pT (GeV), eta and phi
 def simple_level1_scores(objects: Objects) -> dict[str, Float64[np.ndarray, "event"]]:
     """What a trigger cuts on anyway, by name: missing energy, sums, hardest objects, their number."""
     pt = objects[..., 0].astype(np.float64)
-    ends = np.cumsum([kind.count for kind in KINDS])[:-1]
+    ends = np.cumsum([kind.most for kind in KINDS])[:-1]
     missing, electrons, muons, jets = np.split(pt, ends, axis=1)
     return {
         "missing energy": missing[:, 0],

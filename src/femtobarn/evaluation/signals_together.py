@@ -188,6 +188,7 @@ def signals_table(
     at, efficiency = f"at {100 * fraction:g} % of background", geometric_mean_efficiency(fraction)
     rows = summary(scored, events, mean_area, "mean AUC over signals")
     rows += summary(scored, events, efficiency, f"geometric mean over signals {at}")
+    asked: list[tuple[tuple[Mapping[str, str], Mapping[str, str]], Statistic, str, bool]]
     asked = [(pair, mean_area, "gain in mean AUC over signals", False) for pair in pairs]
     asked += [(pair, efficiency, f"ratio of geometric means {at}", True) for pair in ratios]
     for pair, statistic, name, ratio in asked:

@@ -116,9 +116,9 @@ def trigger_score(
 ) -> Float[Tensor, "event"]:
     """The score of each event by the network, or by its circuit in fixed point."""
     if isinstance(network, TriggerVae):
-        return network(objects)  # type: ignore[no-any-return]
+        return network(objects)
     scaled = objects.flatten(1) * _SCALE.repeat(objects.shape[1])
-    return network(scaled).squeeze(1)  # type: ignore[no-any-return]
+    return network(scaled).squeeze(1)
 
 
 def _layers(widths: tuple[int, ...]) -> nn.Sequential:

@@ -21,7 +21,8 @@ class Kind(NamedTuple):
     """Objects of one kind: how many are kept, their largest pT code, and their steps."""
 
     name: str
-    count: int
+    most: int
+    """Objects of an event that are kept."""
     largest: int
     """Code at which pT saturates, in steps of half a GeV."""
     eta_step: float
@@ -35,7 +36,7 @@ KINDS = (
     Kind("muon", 4, 511, 0.0870 / 8, 576),
     Kind("jet", 10, 2047, 0.0870 / 2, 144),
 )
-OBJECTS = sum(kind.count for kind in KINDS)  #: 19
+OBJECTS = sum(kind.most for kind in KINDS)  #: 19
 _RADIUS, _LEAST_JET, _JET_ETA = 0.4, 10.0, 5.0
 _NARROW, _LEAST_ELECTRON, _ELECTRON_ETA = 0.1, 5.0, 2.5
 _HADRONIC = 0.1  # largest share of energy behind an electron or photon
@@ -79,7 +80,7 @@ def level1_objects(
     )
     return np.concatenate(
         [
-            in_steps(_hardest(rows, event, detected.events, kind.count), kind)
+            in_steps(_hardest(rows, event, detected.events, kind.most), kind)
             for (rows, event), kind in zip(found, KINDS, strict=True)
         ],
         axis=1,

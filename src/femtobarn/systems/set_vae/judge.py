@@ -79,7 +79,7 @@ def results(
             [each for each in every if not each.part.of_jets], samples.trigger, fraction=settings.fractions[0],
             seed=samples.seed, workers=samples.workers, progress=progress,
         )  # fmt: skip
-    shown = [*NAMED, labels("KL", SET), *_OVER[:2]]
+    shown = *NAMED, labels("KL", SET), *_OVER[:2]
     kept = [each for each in found if each.labels in shown or each.labels["model"] == TOLD]
     draw_scores(run, kept, background=QCD, shown=len(kept))
     first = [each for each in trained if each.part.seed == trained[0].part.seed]
@@ -129,7 +129,8 @@ def _rates(
 def _costs(trained: Sequence[Trained[Part]], jets: Jets, calls: int) -> list[Result]:
     """Weights and operations of the published size and of ours; time of the encoder over that of the whole."""
     torch.manual_seed(0)
-    published, named = SetVae().eval(), {}
+    published = SetVae().eval()
+    named: dict[str, torch.nn.Module] = {}
     for size, each in (("published", published), ("trained", trained[0].model)):
         named |= {f"{size} size, whole": each, f"{size} size, encoder": EncoderAlone(each, _ENCODER)}
     events = {n: tuple(table(jets.take(np.arange(n) % len(jets))).columns.values()) for n in (1, 256)}

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from femtobarn.datasets import jetclass
-from femtobarn.datasets.jetclass import Jets
 from femtobarn.engine import Training
 from femtobarn.errors import InputError
 from femtobarn.evaluation.anomaly_table import labels
@@ -97,7 +96,7 @@ def predict(
     def scores(piece: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         if not part.of_jets:
             return {"score": trigger.score(trained.model, piece["objects"])}
-        columns = study.table(Jets(**piece)).columns
+        columns = study.table(jetclass.Jets(**piece)).columns
         found = set_vae_scores(trained.model, columns, study.LOSSES[part.model])
         return {name.replace(" ", "_"): values for name, values in found.items()}
 
