@@ -100,7 +100,7 @@ def test_latent_noise_rises_with_the_steps() -> None:
     warm = WarmUp(SET_VAE, steps=4)
     torch.manual_seed(1)
     first = warm(network, batch)
-    torch.testing.assert_close(first, SET_VAE.value(network, batch)), "no noise in the first step"
+    torch.testing.assert_close(first, SET_VAE.value(network, batch))  # no noise in the first step
     late = [warm(network, batch) for _ in range(5)]
     assert late[-1] != first
     assert int(warm.step) == 6

@@ -344,11 +344,10 @@ def _table(
     """Padded lists of the hardest particles."""
     first = np.concatenate(([0], np.cumsum(sizes)))
     most = int(sizes.max(initial=1))
-    wide, mask = padded(columns, first, particles=most)
-    kinds, _ = padded(species[:, None].astype(np.int8), first, particles=most)
-    kinds = np.where(mask, kinds[..., 0], np.int8(-1))
+    wide, mask = padded(np.column_stack((columns, species)).astype(np.float32), first, particles=most)
     take = hardest(wide[..., 2], mask, particles)
-    wide, kinds = take(wide), take(kinds)
+    kinds = take(np.where(mask, wide[..., 4], -1).astype(np.int8))
+    wide = take(wide[..., :4])
     lacking = max(particles - wide.shape[1], 0)
     return {
         "particles": np.pad(wide, ((0, 0), (0, lacking), (0, 0))),
