@@ -48,7 +48,7 @@ PRESETS = {
         data=Data(jets=240, signals=("Hbb", "Tbl"), signal_jets=40, particles=24),
         study=Study(seeds=(1,), width=8, train=Training(epochs=3, batch=32, lr=3e-3, clip=0.5)),
         trigger=Trigger(
-            events=240, signals=("top pairs",), signal_events=40, pileup=(2.0, 8.0), betas=(1e-5,),
+            events=240, signals=("top pairs",), signal_events=40, pileup=(1.0, 3.0), betas=(1e-5,),
             train=Training(epochs=2, batch=50), hardware=Writing(vectors=20, synthesis=False),
         ),
         evaluation=Evaluation(fractions=(0.2,), draws=10, calls=5),
