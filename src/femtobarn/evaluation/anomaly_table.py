@@ -19,7 +19,7 @@ TOLD = "labels"  #: in the place of a network's name: a score that is told the s
 
 def labels(score: str, model: str = "") -> dict[str, str]:
     """Place of a score in tables; "model" is empty for a score without a network."""
-    return {"model": model, "score": score}
+    return {"score": score, "model": model}
 
 
 def scores_without_network(
