@@ -22,9 +22,10 @@ from femtobarn.nn.particle_net import EdgeConvolution, ParticleNet, nearest
 from femtobarn.nn.resnet_3d import ResidualBlock3d, ShowerResNet
 from femtobarn.nn.set_attention import IPAB, ISAB, MAB, PMA, SAB
 from femtobarn.nn.set_vae import SetLayer, SetVae
+from femtobarn.nn.set_vae_loss import SetVaeLoss, set_vae_scores
 from femtobarn.nn.spline_flow import SplineCoupling, SplineFlow
 from femtobarn.nn.time_features import TimeFeatures
-from femtobarn.nn.trigger_vae import TriggerVae
+from femtobarn.nn.trigger_vae import TriggerVae, score_in_fixed_point, trigger_score
 from femtobarn.nn.unet_3d import ContextResBlock, LinearAttention3d, UNet3d
 from femtobarn.nn.without_batch_norm import without_batch_norm
 
@@ -58,6 +59,7 @@ __all__ = [
     "ResidualBlock3d",
     "SetLayer",
     "SetVae",
+    "SetVaeLoss",
     "ShowerResNet",
     "SplineCoupling",
     "SplineFlow",
@@ -76,6 +78,8 @@ __all__ = [
     "nearest",
     "psi",
     "region_target",
+    "score_in_fixed_point",
+    "set_vae_scores",
     "unit_velocity",
     "without_batch_norm",
 ]
