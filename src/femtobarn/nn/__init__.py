@@ -80,6 +80,7 @@ __all__ = [
     "region_target",
     "score_in_fixed_point",
     "set_vae_scores",
+    "trigger_score",
     "unit_velocity",
     "without_batch_norm",
 ]
