@@ -10,18 +10,23 @@ import h5py
 import numpy as np
 import pytest
 
+import jetclass_files
+import level1_files
 from femtobarn import datasets
 from femtobarn.data.source import Source
 from femtobarn.datasets import (
+    adc2021,
     calo_regions,
     calochallenge,
     clic,
+    cms_l1_anomaly,
     cms_pfnano,
     delphes,
     diphotons,
     edm4hep,
     hgcal,
     higgs,
+    jetclass,
     jetnet,
     jsc,
     mnist,
@@ -208,7 +213,16 @@ def tracker_file(kind: str, path: Path) -> None:
     path.write_bytes(gzip.compress(text) if path.suffix == ".gz" else text)
 
 
+def level1() -> Arrays:
+    table = np.zeros((ROWS, 19, 4))
+    for first, last, kind in ((0, 1, 1), (1, 3, 2), (5, 6, 3), (9, 12, 4)):
+        table[:, first:last] = DRAW.uniform(0.1, 3, (ROWS, last - first, 4))
+        table[:, first:last, 3] = kind
+    return {"Particles": table, "EvtId": np.arange(ROWS)}
+
+
 FORMATS: dict[str, dict[str, Format]] = {
+    "adc2021": {"HDF5": Format(".h5", hdf5(level1), lambda p: every(adc2021.open_events(p)))},
     "calo_regions": {
         "HDF5": Format(
             ".h5",
@@ -225,6 +239,13 @@ FORMATS: dict[str, dict[str, Format]] = {
         "HDF5": Format(".h5", showers, lambda p: every(calochallenge.open_showers(p, "1-photons")))
     },
     "clic": {"HDF5": Format(".h5", hdf5(cells), lambda p: every(clic.open_showers([p])))},
+    "cms_l1_anomaly": {
+        "side by side": Format(
+            ".parquet",
+            lambda p: level1_files.side_by_side(p, level1_files.events(ROWS), L1bit=[True] * ROWS),
+            lambda p: every(cms_l1_anomaly.open_events(p)),
+        )
+    },
     "cms_pfnano": {
         "ROOT": Format(
             ".root",
@@ -262,6 +283,13 @@ FORMATS: dict[str, dict[str, Format]] = {
     "higgs": {
         kind: Format(ending, higgs_rows, lambda p: every(higgs.open_higgs(p)))
         for kind, ending in (("CSV", ".csv"), ("packed", ".gz"))
+    },
+    "jetclass": {
+        "ROOT": Format(
+            ".root",
+            lambda p: jetclass_files.write(p, "Hbb", ROWS, most=6),
+            lambda p: every(jetclass.open_jets(p, particles=4)),
+        )
     },
     "jetnet": {"HDF5": Format(".hdf5", jets_of_jetnet, lambda p: every(jetnet.open_jets(p)))},
     "jsc": {

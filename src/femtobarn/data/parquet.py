@@ -28,7 +28,7 @@ class ParquetFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         types = require("pyarrow.types", extra="parquet")
-        with self._opened() as file:
+        with opened_parquet(path) as file:
             schema = file.schema_arrow
             check_unique(schema.names, str(path))
             index = _pandas_index(schema)
@@ -59,22 +59,25 @@ class ParquetFile:
         check_memory(8 * len(columns) * sum(self._ends[i] - starts[i] for i in groups), str(self.path))
         before = starts[groups[0]] if groups else start
         rows = slice(start - before, stop - before)
-        with self._opened() as file:
+        with opened_parquet(self.path) as file:
             table = file.read_row_groups(groups, columns=list(columns))
             found = {name: _values(table[name])[rows] for name in columns}
         return {name: numbers(np.array(array), f"{self.path}: {name}") for name, array in found.items()}
 
-    @contextlib.contextmanager
-    def _opened(self) -> Iterator[Any]:
-        parquet = require("pyarrow.parquet", extra="parquet")
-        check_file(self.path)
-        # A file object, since pyarrow takes no names that are not UTF-8.
-        with (
-            reading(self.path, "Parquet"),
-            self.path.open("rb") as raw,
-            parquet.ParquetFile(raw) as file,
-        ):
-            yield file
+
+@contextlib.contextmanager
+def opened_parquet(path: Path) -> Iterator[Any]:
+    """Open a file to read; whatever pyarrow stumbles over inside becomes one line about the file.
+
+    Raises:
+        InputError: No such file, not Parquet, or damaged.
+        MissingExtraError: pyarrow is not installed.
+    """
+    parquet = require("pyarrow.parquet", extra="parquet")
+    check_file(path)
+    # A file object, since pyarrow takes no names that are not UTF-8.
+    with reading(path, "Parquet"), path.open("rb") as raw, parquet.ParquetFile(raw) as file:
+        yield file
 
 
 def _is_number(types: Any, kind: Any) -> bool:

@@ -1,15 +1,16 @@
-"""A score as a trigger: the rate at a fixed threshold against the pile-up of the crossing."""
+"""A score as a trigger: rates of zero bias and of a process, and the rate against the pile-up of the crossing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float
 
+from femtobarn.evaluation.scores import Scored
 from femtobarn.metrics.decorrelation import mistag_profile, residual
-from femtobarn.metrics.trigger_rate import ORBIT_FREQUENCY
+from femtobarn.metrics.trigger_rate import ORBIT_FREQUENCY, process_rate, trigger_rate
 from femtobarn.metrics.working_point import calibrate
 from femtobarn.runs import Result, Run
-from femtobarn.study import drawing, row
+from femtobarn.study import drawing, grouped, row
 
 _BINS = 5  # of equal numbers of crossings
 
@@ -63,4 +64,66 @@ def draw_rates(
             labels, title = {"score": name}, "rate at the highest over the lowest pile-up"
             table.append(row(title, [(ratio, error)], labels, n=len(pileup) - half, sample="Clopper-Pearson"))
         d.ax.set(xlabel="mean number of collisions", ylabel="rate [kHz]", yscale="log")
+    return table
+
+
+def process_rates(
+    scored: Sequence[Scored],
+    *,
+    background: str,
+    process: str,
+    share: float,
+    cross_section: float,
+    luminosity: float = 2e34,
+) -> list[Result]:
+    """Rate at which events of a process pass the threshold that a share of the background passes, a row a score.
+
+    Args:
+        scored: Scores of background and process.
+        background, process: Names of the samples.
+        share: Of the background that may pass.
+        cross_section: Of the events of the process, pb.
+        luminosity: Instantaneous, cm^-2 s^-1.
+
+    Raises:
+        InputError: A share of fewer than ten events.
+    """
+    table = []
+    for group in grouped(scored, lambda each: tuple(each.labels.values())).values():
+        values = []
+        for each in group:
+            cut = calibrate(each.scores[background], share).threshold
+            rate = process_rate(
+                each.scores[process] > cut, cross_section=cross_section, luminosity=luminosity
+            )
+            values.append((rate.value, rate.error))
+        name = f"rate of {process} at {100 * share:g} % of background"
+        seeds = [each.seed for each in group if each.seed is not None]
+        n = len(group[0].scores[process])
+        table.append(row(name, values, group[0].labels, seeds=seeds, n=n, unit="Hz"))
+    return table
+
+
+def zero_bias_rates(scored: Sequence[Scored], *, background: str, share: float, bunches: int) -> list[Result]:
+    """Rate of each score in kHz: the threshold is set on one half of zero bias and measured on the other.
+
+    Args:
+        scored: Scores, those of zero-bias events among them.
+        background: Name of these events.
+        share: Of one half that may pass.
+        bunches: Colliding bunches.
+
+    Raises:
+        InputError: A share of fewer than ten events of a half.
+    """
+    table = []
+    for group in grouped(scored, lambda each: tuple(each.labels.values())).values():
+        values = []
+        for each in group:
+            one, other = np.array_split(each.scores[background], 2)
+            rate = trigger_rate(other > calibrate(one, share).threshold, bunches=bunches)
+            values.append((rate.value / 1e3, rate.error / 1e3))
+        seeds = [each.seed for each in group if each.seed is not None]
+        name, n = f"rate at {100 * share:g} % of zero bias", len(group[0].scores[background]) // 2
+        table.append(row(name, values, group[0].labels, seeds=seeds, n=n, unit="kHz"))
     return table

@@ -1,5 +1,6 @@
 """Losses: functions on tensors, differentiable in all their data."""
 
+from femtobarn.losses.best_share import mean_of_best
 from femtobarn.losses.chamfer import chamfer
 from femtobarn.losses.distance_correlation import distance_correlation
 from femtobarn.losses.distillation import distillation_loss, soft_loss
@@ -17,6 +18,7 @@ from femtobarn.losses.learned_emd import (
     save_emd_net,
     train_emd_net,
 )
+from femtobarn.losses.particle_sets import particle_cost, set_error
 from femtobarn.losses.sinkhorn import sinkhorn, sinkhorn_cost
 from femtobarn.losses.sliced_wasserstein import sliced_wasserstein
 from femtobarn.losses.telescope import telescope_mse, weighted_mse
@@ -36,8 +38,11 @@ __all__ = [
     "kl_standard_normal",
     "learned_emd",
     "load_emd_net",
+    "mean_of_best",
     "pairs_all",
+    "particle_cost",
     "save_emd_net",
+    "set_error",
     "sinkhorn",
     "sinkhorn_cost",
     "sliced_wasserstein",

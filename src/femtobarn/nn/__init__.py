@@ -21,8 +21,11 @@ from femtobarn.nn.modulated import DiTBlock, ModulatedMlp, ModulatedMlpBlock, Mo
 from femtobarn.nn.particle_net import EdgeConvolution, ParticleNet, nearest
 from femtobarn.nn.resnet_3d import ResidualBlock3d, ShowerResNet
 from femtobarn.nn.set_attention import IPAB, ISAB, MAB, PMA, SAB
+from femtobarn.nn.set_vae import SetLayer, SetVae
+from femtobarn.nn.set_vae_loss import SetVaeLoss, set_vae_scores
 from femtobarn.nn.spline_flow import SplineCoupling, SplineFlow
 from femtobarn.nn.time_features import TimeFeatures
+from femtobarn.nn.trigger_vae import TriggerVae, score_in_fixed_point, trigger_score
 from femtobarn.nn.unet_3d import ContextResBlock, LinearAttention3d, UNet3d
 from femtobarn.nn.without_batch_norm import without_batch_norm
 
@@ -54,10 +57,14 @@ __all__ = [
     "ParticleNet",
     "RegionTeacher",
     "ResidualBlock3d",
+    "SetLayer",
+    "SetVae",
+    "SetVaeLoss",
     "ShowerResNet",
     "SplineCoupling",
     "SplineFlow",
     "TimeFeatures",
+    "TriggerVae",
     "UNet3d",
     "anomaly_teacher",
     "ddim",
@@ -71,6 +78,9 @@ __all__ = [
     "nearest",
     "psi",
     "region_target",
+    "score_in_fixed_point",
+    "set_vae_scores",
+    "trigger_score",
     "unit_velocity",
     "without_batch_norm",
 ]
