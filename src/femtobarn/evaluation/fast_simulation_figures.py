@@ -12,7 +12,12 @@ from femtobarn.runs import Result, Run
 from femtobarn.study.drawing import drawing
 
 _EDGE = 0.005  # share of the real jets beyond either end of an axis
-_WEIGHTED = "pT profile in dR"  # no spectrum of counts
+_HIDDEN = (
+    "jet energy",
+    "jet eta",
+    "jet phi",
+    "pT profile in dR",
+)  # of no more news; the last one is no count
 
 
 def draw_fast_simulation(run: Run, table: Sequence[Result], found: Sequence[Outcome], test: JetPairs) -> None:
@@ -27,7 +32,7 @@ def draw_fast_simulation(run: Run, table: Sequence[Result], found: Sequence[Outc
     _draw_distances(run, [each for each in table if each.name == "W1 over the floor"])
     shown = {each.model: each for each in reversed(found)}
     for name, truth in entries(test.generated, test.reconstructed).items():
-        if name != _WEIGHTED:
+        if name not in _HIDDEN:
             samples = {model: each.entries[name].value for model, each in reversed(shown.items())}
             _draw_spectrum(run, name, truth.value, samples)
 
@@ -35,16 +40,20 @@ def draw_fast_simulation(run: Run, table: Sequence[Result], found: Sequence[Outc
 def _draw_spectrum(run: Run, name: str, truth: np.ndarray, samples: dict[str, np.ndarray]) -> None:
     low, high = np.quantile(truth, (_EDGE, 1 - _EDGE))
     whole = np.arange(np.floor(low) - 0.5, high + 1)
-    edges = whole if name == "particles" else np.linspace(low, max(high, low + 1e-3), 41)
+    edges = whole if name == "particles" else np.linspace(low, max(high, low + 1e-3), 31)
+    log = name == "particle pT"
     with drawing(
-        run, f"spectra/{name.replace(' ', '-')}", title=name[0].upper() + name[1:], section="Spectra",
-        caption="Shares per bin; below, their ratio to the reconstructed jets. Bars and band: square roots of counts.",
-        shape=(2, 1), size=(5.8, 5.4), legend={"ncols": 2}, sharex=True,
+        run, f"spectra/{name.replace(' ', '-')}", title=name if name.startswith("pT") else name[0].upper() + name[1:],
+        caption="Shares per bin; below, their ratio to the reconstructed jets. Bars and band: square roots of counts. "
+        "What is far above the reconstructed jets is cut.",
+        section="Spectra", shape=(2, 1), size=(5.8, 5.4), legend={"ncols": 2}, sharex=True,
         gridspec_kw={"height_ratios": [3, 1], "hspace": 0.05},
     ) as d:  # fmt: skip
         main, below = d.axes[:, 0]
         d.table = plots.ratio_histograms(main, below, truth, samples, edges, label="reconstructed jets")
-        main.set(ylabel="share of entries", ylim=(0, 1.6 * main.get_ylim()[1]))
+        most = np.histogram(truth, edges)[0].max() / len(truth)
+        main.set(ylabel="share of entries", yscale="log" if log else "linear")
+        main.set_ylim(*((1e-5, 100 * most) if log else (0, 2 * most)))
         below.set_xlabel(f"{name} [{QUANTITIES[name]}]" if QUANTITIES[name] else name)
 
 
