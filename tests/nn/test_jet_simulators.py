@@ -186,3 +186,12 @@ def test_lists_of_another_length_are_refused() -> None:
 def test_no_jets_give_no_jets() -> None:
     x, mask = jets()
     assert simulate(flow(), x[:0], mask[:0], generator=rng()).mask.shape == (0, N)
+
+
+@each_model
+def test_of_nothing_nothing_is_reconstructed(name: str) -> None:
+    x, mask = jets()
+    mask[2], x[2] = False, 0.0
+    found = simulate(MODELS[name](), x, mask, generator=rng())
+    assert not found.mask[2].any()
+    assert torch.isfinite(found.momentum).all()

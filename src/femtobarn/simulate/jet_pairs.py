@@ -105,14 +105,12 @@ def pair_chunk(sample: PairSample, items: range, seed: np.random.SeedSequence) -
 
 def detected_pairs(events: Particles, sample: PairSample, *, generator: np.random.Generator) -> JetPairs:
     """What the detector makes of the jets of these events; another call gives another measurement of the same jets."""
-    parts = []
+    parts, card = [], CMS if sample.pileup else CMS_NO_PILEUP
+    pool = collisions(minimum_bias(), _POOL, seed=1, workers=1) if sample.pileup else None
     for first in range(0, events.events, _AT_ONCE):
         some = _events(events, first, min(first + _AT_ONCE, events.events))
         visible = some.keep(~np.isin(np.abs(some.pdg), INVISIBLE) & _central(some.momentum))
-        crossing, card = some, CMS_NO_PILEUP
-        if sample.pileup:
-            pool = collisions(minimum_bias(), _POOL, seed=1, workers=1)
-            crossing, card = overlay(some, pool, mean=sample.pileup, generator=generator)[0], CMS
+        crossing = overlay(some, pool, mean=sample.pileup, generator=generator)[0] if pool else some
         measured = candidates(detect(crossing, card=card, generator=generator))
         found = jet_pairs(
             visible.momentum,
@@ -137,10 +135,12 @@ def measured_again(sample: PairSample, events: int, times: int, *, seed: int) ->
     made = collisions(sample.process, events, seed=seed, workers=1)
     copies = joined([_events(made, i, i + 1) for i in range(events) for _ in range(times)])
     found = detected_pairs(copies, sample, generator=np.random.default_rng([seed, 1]))
-    first = np.unique(found.event, return_index=True)[
-        1
-    ]  # the jets of an event stand in the order of their pT
-    return replace(found.take(first), event=found.event[first] // times, wanted=copies.events)
+    # The jets of an event stand in the order of their pT, but the hardest may have found no partner once.
+    first = found.take(np.unique(found.event, return_index=True)[1])
+    number = first.event // times
+    known = np.unique(number, return_index=True)[1][np.searchsorted(np.unique(number), number)]
+    same = (first.generated.momentum == first.generated.momentum[known]).all(axis=(1, 2))
+    return replace(first.take(np.flatnonzero(same)), event=number[same], wanted=copies.events)
 
 
 def toy_pairs(count: int, *, particles: int, generator: np.random.Generator) -> JetPairs:

@@ -70,6 +70,8 @@ def simulate(
 ) -> Particles:
     """A reconstructed jet for each generated one, another at each call: hardest particle first, padding zero.
 
+    Of a generated jet without particles nothing is reconstructed.
+
     Args:
         model: One of the simulators of this package.
         generated, mask: Momenta in GeV, hardest particle first.
@@ -85,12 +87,15 @@ def simulate(
     was_training = model.training
     model.eval()
     pieces = [
-        _finished(*model.draw(x, m, generator=generator))  # type: ignore[operator]
+        model.draw(x, m, generator=generator)  # type: ignore[operator]
         for x, m in zip(torch.split(generated, chunk), torch.split(mask, chunk), strict=True)
         if len(m)
     ]
     model.train(was_training)
-    return Particles(*map(torch.cat, zip(*pieces, strict=True))) if pieces else Particles(generated, mask)
+    if not pieces:
+        return Particles(generated, mask)
+    momentum, there = (torch.cat(parts) for parts in zip(*pieces, strict=True))
+    return _finished(momentum, there & mask.any(dim=1, keepdim=True))
 
 
 def _finished(momentum: Tensor, mask: Tensor) -> Particles:

@@ -116,7 +116,7 @@ class JetVae(nn.Module):
         generator: torch.Generator,
     ) -> Particles:
         """Reconstructed particles; those below 0.25 GeV of transverse momentum are none."""
-        angle = momenta.axis(generated, mask).phi if self.turned else torch.zeros(len(mask))
+        angle = self._angle(generated, mask)
         mean, log_variance = self.encode(momenta.turned(generated, -angle))
         z = mean + torch.exp(0.5 * log_variance) * _noise(mean, generator)
         output = self.decode(z)
@@ -133,8 +133,8 @@ class JetVae(nn.Module):
         x, y = batch["generated"], batch["reconstructed"]
         x_mask, y_mask = batch["generated_mask"], batch["reconstructed_mask"]
         if self.turned:
-            angle = -momenta.axis(x, x_mask).phi
-            x, y = momenta.turned(x, angle), momenta.turned(y, angle)
+            angle = self._angle(x, x_mask)
+            x, y = momenta.turned(x, -angle), momenta.turned(y, -angle)
         mean, log_variance = self.encode(x)
         z = mean + torch.exp(0.5 * log_variance) * _noise(mean, generator)
         counts = y_mask if self.masked else torch.ones_like(y_mask)
@@ -150,8 +150,12 @@ class JetVae(nn.Module):
         self, generated: Float[Tensor, "jet particle 3"], mask: Bool[Tensor, "jet particle"]
     ) -> Float[Tensor, "latent"]:
         """Mean divergence of each latent component from N(0, 1), in nats; a component without any is not used."""
-        angle = momenta.axis(generated, mask).phi if self.turned else torch.zeros(len(mask))
+        angle = self._angle(generated, mask)
         return kl_standard_normal(*self.encode(momenta.turned(generated, -angle))).mean(dim=0)
+
+    def _angle(self, generated: Tensor, mask: Tensor) -> Tensor:
+        """By which a jet is turned back in the end."""
+        return momenta.axis(generated, mask).phi if self.turned else generated.new_zeros(len(mask))
 
     def _logits(self, z: Tensor, mask: Tensor) -> Tensor:
         share = mask.to(z.dtype).mean(dim=1, keepdim=True)

@@ -133,11 +133,11 @@ def predict(
     """
     trained = MODELS.choose(run, model)
     particles, (low, high) = trained.kept["particles"], trained.kept["pt"]
-    seeds = iter(np.random.default_rng(run.record["seed"]).integers(2**31, size=1_000_000).tolist())
+    draw = np.random.default_rng(run.record["seed"])
 
     def made(piece: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         generated = listed(piece["generated"], particles=particles)
-        jets = simulated(trained.model, generated, seed=next(seeds))
+        jets = simulated(trained.model, generated, seed=int(draw.integers(2**31)))
         pt = jet_table(generated)["jet pT"]
         columns = {name.replace(" ", "_"): values for name, values in jet_table(jets).items()}
         return {
