@@ -2,8 +2,8 @@
 
 One thread, the same jets, generator time in neither: the detector gets finished collisions and gives jets; the networks
 get finished generated jets. Untrained weights: the time does not depend on them.
-Run `python benchmarks/jet_fastsim.py`:
-it prints a table and writes results/jet_fastsim.json.
+
+Run `python benchmarks/jet_fastsim.py`; it prints a table and writes results/jet_fastsim.json.
 """
 
 import argparse

@@ -269,13 +269,6 @@ CLAIMS = (
         "x",
     ),
     Claim(
-        "a jet through detector and clustering, against the published autoencoder, 100 at once",
-        "10 x",
-        "jet_fastsim",
-        ("times", "VAE, 14.8 M weights", "detector over this, 100 at once"),
-        "x",
-    ),
-    Claim(
         "GFLASH showers of CaloChallenge data set 2, two processes",
         "5,000 showers/s",
         "showers",

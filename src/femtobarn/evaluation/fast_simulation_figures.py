@@ -21,7 +21,7 @@ _HIDDEN = (
 
 
 def draw_fast_simulation(run: Run, table: Sequence[Result], found: Sequence[Outcome], test: JetPairs) -> None:
-    """Every figure; of simulators with several seeds the first is shown.
+    """Every figure; of simulators with several seeds the first is shown, of a copy of the input only its distances.
 
     Args:
         run: Where the figures are saved.
@@ -30,7 +30,7 @@ def draw_fast_simulation(run: Run, table: Sequence[Result], found: Sequence[Outc
         test: Generated and reconstructed.
     """
     _draw_distances(run, [each for each in table if each.name == "W1 over the floor"])
-    shown = {each.model: each for each in reversed(found)}
+    shown = {each.model: each for each in reversed(found) if each.jets is not test.generated}  # no copy
     for name, truth in entries(test.generated, test.reconstructed).items():
         if name not in _HIDDEN:
             samples = {model: each.entries[name].value for model, each in reversed(shown.items())}
@@ -40,7 +40,7 @@ def draw_fast_simulation(run: Run, table: Sequence[Result], found: Sequence[Outc
 def _draw_spectrum(run: Run, name: str, truth: np.ndarray, samples: dict[str, np.ndarray]) -> None:
     low, high = np.quantile(truth, (_EDGE, 1 - _EDGE))
     whole = np.arange(np.floor(low) - 0.5, high + 1)
-    edges = whole if name == "particles" else np.linspace(low, max(high, low + 1e-3), 31)
+    edges = whole if name == "particles" else np.linspace(low, max(high, low + 1e-3), 26)
     log = name == "particle pT"
     with drawing(
         run, f"spectra/{name.replace(' ', '-')}", title=name if name.startswith("pT") else name[0].upper() + name[1:],

@@ -50,7 +50,7 @@ _COMPACT = Vae(
 )  # fmt: skip
 PRESETS = {
     "tiny": Config(
-        data=Data(engine="toy", events=1200, test=0.4),
+        data=Data(engine="toy", events=800, test=0.55),
         study=Study(
             seeds=(1,),
             vae=_SMALL,
