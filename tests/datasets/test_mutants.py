@@ -26,19 +26,23 @@ from femtobarn.datasets import (
     edm4hep,
     hgcal,
     higgs,
+    jet_tensors,
     jetclass,
     jetnet,
     jsc,
     mnist,
     muon_tgc,
+    parnassus,
     svhn,
     top_tagging,
     trackml,
+    zjets_delphes,
 )
 from femtobarn.errors import InputError
 from femtobarn.physics.substructure import OBSERVABLES
 from femtobarn.physics.voxels import geometry
 from femtobarn.simulate.tracker import soft_collisions, tracker
+from jet_pair_files import write_omnifold, write_parnassus, write_tensors
 from mutants import Arrays, Mutant, bytewise, of_hdf5, special
 
 DRAW = np.random.default_rng(3)
@@ -291,6 +295,13 @@ FORMATS: dict[str, dict[str, Format]] = {
             lambda p: every(jetclass.open_jets(p, particles=4)),
         )
     },
+    "jet_tensors": {
+        "torch": Format(
+            ".pt",
+            lambda p: write_tensors(p.parent, ROWS).replace(p),
+            lambda p: every(jet_tensors.open_pairs(p)),
+        )
+    },
     "jetnet": {"HDF5": Format(".hdf5", jets_of_jetnet, lambda p: every(jetnet.open_jets(p)))},
     "jsc": {
         "lists": Format(".h5", hdf5(jets_of_hls4ml), lambda p: every(jsc.open_jets(p))),
@@ -305,6 +316,11 @@ FORMATS: dict[str, dict[str, Format]] = {
         for kind, ending in (("IDX", ".idx"), ("packed", ".gz"))
     },
     "muon_tgc": {"HDF5": Format(".h5", hdf5(tracks), lambda p: every(muon_tgc.open_tracks(p)))},
+    "parnassus": {
+        "ROOT": Format(
+            ".root", lambda p: write_parnassus(p, ROWS), lambda p: every(parnassus.open_pairs(p, particles=9))
+        )
+    },
     "svhn": {
         "MATLAB": Format(
             ".mat",
@@ -332,6 +348,11 @@ FORMATS: dict[str, dict[str, Format]] = {
         )
         for kind in trackml.FILES
         for ending in (".csv", ".csv.gz")
+    },
+    "zjets_delphes": {
+        "NumPy": Format(
+            ".npz", lambda p: write_omnifold(p, ROWS), lambda p: every(zjets_delphes.open_pairs(p))
+        )
     },
 }
 CASES = [(name, layout) for name, formats in FORMATS.items() for layout in formats]

@@ -15,7 +15,10 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from femtobarn.data.collections import Collection, branches, finite, read_collection
+from femtobarn.data.root import opened_root
 from femtobarn.errors import InputError
+from femtobarn.physics.clustering import Jets as ClusteredJets
+from femtobarn.physics.jet_pairs import Cloud, JetPairs, hardest_particles, match_jets
 from femtobarn.physics.vectors import cartesian
 from femtobarn.simulate.particles import Particles
 
@@ -128,6 +131,41 @@ def jets(path: str | Path, kind: Literal["FatJet", "Jet", "GenJetAK8", "GenJet"]
     if not (inside & (candidate < members.offset[event + 1])).all():
         raise InputError(f"{path}: {prefix}jetIdx or {index} points beyond its event")
     return Jets(found.offset, momentum * raw[:, None], 1 / raw, jet, candidate)
+
+
+def jet_pairs(path: str | Path, *, distance: float = 0.2, particles: int = 50) -> JetPairs:
+    """AK8 jets of the generator and the reconstructed ones at their place, each with its linked candidates.
+
+    Momenta of candidates are weighted with PUPPI, those of weight 0 are left out. Partners as in
+    `femtobarn.physics.jet_pairs.match_jets`; a generated jet without one has no reconstructed particles.
+
+    Args:
+        path: A PFNano file with both.
+        distance: Largest distance of partners in (eta, phi).
+        particles: Hardest particles listed of each jet.
+
+    Raises:
+        InputError: What is wrong with the file.
+        MissingExtraError: uproot is not installed.
+    """
+    with opened_root(Path(path)):
+        flow, made = particle_flow(path), generator_particles(path)
+        found = jets(path, "GenJetAK8"), jets(path, "FatJet")
+    before = _clustered(found[0], made.momentum)
+    after = _clustered(found[1], flow.candidates.momentum * flow.puppi[:, None])
+    rows = match_jets(before[0], after[0], distance=distance)
+    count = len(before[0].momentum)
+    generated = hardest_particles(*before, np.arange(count), particles=particles)
+    momentum, mask = np.zeros_like(generated.momentum), np.zeros_like(generated.mask)
+    momentum[rows[:, 0]], mask[rows[:, 0]] = hardest_particles(*after, rows[:, 1], particles=particles)
+    return JetPairs(generated, Cloud(momentum, mask), before[0].event, count)
+
+
+def _clustered(found: Jets, momentum: Float[np.ndarray, "particle 4"]) -> tuple[ClusteredJets, np.ndarray]:
+    """The jets as if they had been clustered here, and the momenta of what is in them."""
+    order = np.argsort(found.jet, kind="stable")
+    first = np.searchsorted(found.jet[order], np.arange(len(found.momentum) + 1))
+    return ClusteredJets(found.offset, found.momentum, first, found.candidate[order]), momentum
 
 
 def describe() -> str:

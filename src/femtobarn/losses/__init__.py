@@ -7,6 +7,7 @@ from femtobarn.losses.distillation import distillation_loss, soft_loss
 from femtobarn.losses.emd import Transport, emd, emd_potentials
 from femtobarn.losses.emd_points import emd_points
 from femtobarn.losses.inverse_dice import inverse_dice
+from femtobarn.losses.jet_reconstruction import JetTerms, jet_mass_pt, jet_terms
 from femtobarn.losses.kl import kl_standard_normal
 from femtobarn.losses.learned_emd import (
     EmdAccuracy,
@@ -26,6 +27,7 @@ from femtobarn.losses.telescope import telescope_mse, weighted_mse
 __all__ = [
     "EmdAccuracy",
     "EmdNet",
+    "JetTerms",
     "Transport",
     "chamfer",
     "distance_correlation",
@@ -35,6 +37,8 @@ __all__ = [
     "emd_points",
     "emd_potentials",
     "inverse_dice",
+    "jet_mass_pt",
+    "jet_terms",
     "kl_standard_normal",
     "learned_emd",
     "load_emd_net",

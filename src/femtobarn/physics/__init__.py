@@ -9,6 +9,7 @@ __all__ = [
     "energy_correlators",
     "energy_flow",
     "energy_split",
+    "jet_pairs",
     "jets",
     "n_subjettiness",
     "neighbours",

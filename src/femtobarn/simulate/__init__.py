@@ -10,6 +10,7 @@
 `tracker`           hits of charged particles in a silicon tracker, with cells and truth
 `guns`              single particles, and those of soft collisions
 `toy_jets`          jets from formulas: a cascade in the Lund plane
+`jet_pairs`         jets before and after the detector
 `collisions`        particles, pile-up, and jets of known origin by Pythia 8 and FastJet
 `chunks`            bulk simulation in several processes, kept in the cache
 =================== ===================================================================================
