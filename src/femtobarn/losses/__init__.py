@@ -1,6 +1,6 @@
 """Losses: functions on tensors, differentiable in all their data."""
 
-from femtobarn.losses.chamfer import chamfer
+from femtobarn.losses.chamfer import chamfer, point_chamfer
 from femtobarn.losses.distance_correlation import distance_correlation
 from femtobarn.losses.distillation import distillation_loss, soft_loss
 from femtobarn.losses.emd import Transport, emd, emd_potentials
@@ -37,6 +37,7 @@ __all__ = [
     "learned_emd",
     "load_emd_net",
     "pairs_all",
+    "point_chamfer",
     "save_emd_net",
     "sinkhorn",
     "sinkhorn_cost",

@@ -1,0 +1,163 @@
+"""Settings, presets and the steps of a run: load, train, evaluate, predict, export."""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from femtobarn.data.source import Arrays
+from femtobarn.datasets import jetnet
+from femtobarn.engine import Training
+from femtobarn.errors import InputError
+from femtobarn.evaluation.jet_clouds import Jets
+from femtobarn.evaluation.jet_compression import compared
+from femtobarn.evaluation.jet_reconstruction import relative_particles
+from femtobarn.hardware.onnx_export import export_onnx
+from femtobarn.nn.jet_autoencoders import ImageAutoencoder, LorentzAutoencoder
+from femtobarn.runs import Result, Run, read_published
+from femtobarn.study import Trained, headline, write_predictions
+from femtobarn.systems.lgae import data as jets
+from femtobarn.systems.lgae import judge, study
+from femtobarn.systems.lgae.data import Data, Problem
+from femtobarn.systems.lgae.judge import Evaluation
+from femtobarn.systems.lgae.networks import Cnn, Gnn, Lgae, errors, inputs, rebuilt
+from femtobarn.systems.lgae.study import MODELS, Part, Study
+
+
+@dataclass(frozen=True)
+class Config:
+    """All settings of a run."""
+
+    data: Data = field(default_factory=Data)
+    study: Study = field(default_factory=Study)
+    evaluation: Evaluation = field(default_factory=Evaluation)
+    seed: int = 1
+    """Seed of the split, the stand-in and the draws of the evaluation."""
+    workers: int = 2
+    """Processes that simulate and train side by side."""
+
+    def __post_init__(self) -> None:
+        if self.workers < 1:
+            raise InputError(f"workers must be at least 1: got {self.workers}")
+
+
+_SHORT = Training(epochs=2, batch=50, lr=3e-3)
+_PUBLISHED = Training(epochs=20_000, batch=500, lr=1e-3, schedule="constant", patience=200)
+_TINY = Study(
+    seeds=(1,),
+    mix=Lgae(hidden=1, vectors=2, train=_SHORT),
+    min_max=Lgae("min & max", hidden=1, vectors=1, train=_SHORT),
+    gnn_particle=Gnn(train=_SHORT),
+    gnn_jet=Gnn("jet", latent=20, train=_SHORT),
+    cnn=Cnn(latent=20, channels=4, train=_SHORT),
+)
+PRESETS = {
+    "tiny": Config(
+        data=Data(engine="toy", jets=400, signal_jets=80, particles=12, signals=("t", "w")),
+        study=_TINY,
+        evaluation=Evaluation(fractions=(0.1,), boosted=10, bootstrap=3, calls=3),
+        workers=1,
+    ),
+    "demo": Config(),
+    "paper": Config(
+        data=Data(
+            files=(Path("g.hdf5"), Path("q.hdf5")),
+            signal_files=(Path("t.hdf5"), Path("w.hdf5"), Path("z.hdf5")),
+            jets=400_000, signal_jets=100_000, validation=0.2, test=0.2,
+        ),
+        study=Study(
+            mix=Lgae(hidden=6, vectors=9, train=_PUBLISHED),
+            min_max=Lgae("min & max", hidden=6, vectors=4, train=_PUBLISHED),
+            gnn_particle=Gnn(train=_PUBLISHED),
+            gnn_jet=Gnn("jet", latent=45, train=_PUBLISHED),
+            cnn=Cnn(channels=128, train=_PUBLISHED),
+        ),
+        evaluation=Evaluation(fractions=(0.1, 0.01, 0.001)),
+    ),
+}  # fmt: skip
+PUBLISHED = read_published(__package__)
+HEADLINE = headline(
+    "AUC at equal mass",
+    "score",
+    ("LGAE mix", "LGAE min & max"),
+    ("GNN of particles",),
+    by="Chamfer distance",
+    signal="t",
+    mass="140 to 200 GeV",
+)
+
+
+def load(config: Config, *, progress: bool) -> Problem:
+    """The background of the run; no signal is read here."""
+    return jets.load(config.data, seed=config.seed, workers=config.workers, progress=progress)
+
+
+def train(config: Config, data: Problem, run: Run, *, progress: bool) -> list[Trained[Part]]:
+    """Every autoencoder of the study."""
+    task = functools.partial(study.train_one, config.study, data, run.folder / "work")
+    return MODELS.train(
+        run,
+        config.study.parts(),
+        task,
+        settings=lambda part: config.study.of(part.model),
+        workers=config.workers,
+        progress=progress,
+    )
+
+
+def evaluate(
+    config: Config, data: Problem, trained: Sequence[Trained[Part]], run: Run, *, progress: bool
+) -> list[Result]:
+    """All tables and figures; the signals are read here."""
+    samples = {judge.QCD: data.test, **data.signals(progress=progress)}
+    settings, seed = config.evaluation, config.seed
+    found, plain = judge.compressions(trained, data.train, samples)
+    simple = judge.simple_scores(data.train, samples, seed=seed)
+    table = judge.anomaly_table(found, plain, simple, samples, settings, seed=seed)
+    table += judge.other_tables(found, plain, config.study, trained, data.test, settings, seed=seed)
+    judge.draw(run, table, trained, found, plain, simple, samples)
+    return table
+
+
+def predict(
+    run: Run, files: Sequence[Path], output: Path, *, model: str | None = None, progress: bool = True
+) -> Path:
+    """The score and the mass of every jet of the user's files, its latent numbers, and the jet that comes out."""
+    trained = MODELS.choose(run, model)
+    network, particles = trained.model, trained.kept["particles"]
+
+    @torch.no_grad()
+    def made(columns: Arrays) -> Arrays:
+        part = Jets.of(columns)
+        found = {
+            "mass": part.mass,
+            "latent": network.compress(*inputs(network, part).values()).double().numpy(),
+        }
+        if isinstance(network, ImageAutoencoder):
+            return {"score": errors(network, inputs(network, part)).numpy(), **found}
+        after = compared(part, lambda some: rebuilt(network, some))
+        relative = relative_particles((rebuilt(network, part) * part.unit).numpy(), part.eta)
+        relative[..., 2] /= part.pt[:, None]
+        mass = part.mass * (1 + after.jet[:, 0])
+        return {"score": after.chamfer, **found, "rebuilt_mass": mass, "rebuilt": relative}
+
+    return write_predictions(
+        files, output, lambda path: jetnet.open_jets(path, particles=particles), made,
+        model=trained.part.name, columns=("particles", "mask", "jet"), what="jets", rows=1000,
+        units={"mass": "GeV", "rebuilt_mass": "GeV"}, progress=progress,
+    )  # fmt: skip
+
+
+def export(run: Run, folder: Path, *, to: str, model: str | None = None) -> str:
+    """An autoencoder as ONNX, checked in onnxruntime against torch."""
+    if to != "onnx":
+        raise InputError(
+            f"an autoencoder of jets, with products of all pairs, is exported to onnx, not to {to}"
+        )
+    trained = MODELS.choose(run, model)
+    network, path = trained.model, folder / f"{trained.part.name}.onnx"
+    example = jets.stand_in(Data(engine="toy", particles=trained.kept["particles"]), "g", 20, seed=1)
+    tolerance = 1e-9 if isinstance(network, LorentzAutoencoder) else 1e-4
+    return export_onnx(network, inputs(network, example), path, axis="jet", tolerance=tolerance).told(path)
