@@ -120,11 +120,14 @@ def test_a_spin_that_is_none_is_refused() -> None:
 @pytest.mark.parametrize("aggregation", AGGREGATIONS)
 def test_boosts_and_rotations_commute_with_it(aggregation: Aggregation) -> None:
     model, (p, mask) = net(aggregation), clouds()
+    if aggregation == "min & max":
+        p, mask = (x[mask.sum(dim=1) != 2] for x in (p, mask))  # a tie, see LorentzAutoencoder
+    count = len(mask)
     assert model(p, mask).std() > 1e-4, "what comes out must differ for this to mean anything"
     for seed in range(3):
         for rapidity, bound in ((0.5, 1e-9), (2.0, 1e-8), (5.0, 1e-6)):
-            assert deviation(model, p, mask, boost_of_each(6, rapidity, seed=seed)).max() < bound
-        assert deviation(model, p, mask, rotation_of_each(6, seed=seed)).max() < 1e-9
+            assert deviation(model, p, mask, boost_of_each(count, rapidity, seed=seed)).max() < bound
+        assert deviation(model, p, mask, rotation_of_each(count, seed=seed)).max() < 1e-9
 
 
 def test_a_boost_of_one_particle_alone_is_noticed() -> None:
@@ -196,14 +199,13 @@ def test_padding_does_not_matter(aggregation: Aggregation) -> None:
 
 def test_a_boost_does_not_change_which_particle_is_extreme() -> None:
     p, mask = clouds(particles=9)
-    vectors = torch.stack((p, 2 * p.flip(1)), dim=-1)[..., None] + torch.tensor([0.3, 0, 0, 0]).view(4, 1, 1)
+    rest = torch.tensor([0.3, 0, 0, 0], dtype=torch.float64)
+    vectors = torch.stack((p + rest, 2 * p.flip(1) + rest), dim=2)
+    move = boost_of_each(6, 5.0, seed=2)
+    seen = move(vectors.flatten(1, 2)).view(vectors.shape)
     for largest in (False, True):
-        chosen = []
-        for x in (vectors, boost_of_each(6, 5.0, seed=2)(vectors.flatten(2).mT.flatten(1, 2))):
-            x = x if x.ndim == 5 else x.view(6, 9, 2, 4).permute(0, 1, 3, 2)[..., None]
-            norm = (x.square() * torch.tensor([1.0, -1, -1, -1]).view(4, 1, 1)).sum(dim=2)
-            chosen.append(extreme(norm, mask, largest=largest))
-        assert torch.equal(*chosen)
+        one, other = (extreme(minkowski(x, x)[..., None], mask, largest=largest) for x in (vectors, seen))
+        assert torch.equal(one, other)
 
 
 def test_ties_choose_the_first() -> None:
@@ -219,7 +221,12 @@ def test_gradients_are_finite_for_particles_that_coincide_and_reach_every_weight
     assert p.grad is not None
     assert p.grad.isfinite().all()
     assert not p.grad[~mask].any()
-    assert all(w.grad is not None and w.grad.isfinite().all() and w.grad.any() for w in model.parameters())
+    last = "decoder.levels.2"  # its scalars are published too, and nothing asks for them
+    for name, weight in model.named_parameters():
+        if not name.startswith((f"{last}.scalar_mix", f"{last}.network")):
+            assert weight.grad is not None, name
+            assert weight.grad.isfinite().all(), name
+            assert weight.grad.any(), name
 
 
 def test_bells_and_their_gradients_are_finite_at_nothing() -> None:

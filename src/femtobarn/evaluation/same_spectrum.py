@@ -37,7 +37,7 @@ def same_spectrum(
     Args:
         signal, background: The variable, such as the mass.
         window: Ends.
-        bins: At most; fewer where there is too little signal for ten events in each.
+        bins: At most; fewer where there are not ten events of either kind for each.
         seed: Of the draw.
 
     Raises:
@@ -47,7 +47,7 @@ def same_spectrum(
     if not low < high:
         raise InputError(f"expected a window whose ends rise: got {low} to {high}")
     inside = [np.flatnonzero((low <= each) & (each < high)) for each in (signal, background)]
-    bins = max(1, min(bins, len(inside[0]) // 10))
+    bins = max(1, min(bins, *(len(each) // 10 for each in inside)))
     if not len(inside[0]):
         return Window(inside[0], inside[1][:0])
     edges = np.quantile(signal[inside[0]], np.linspace(0, 1, bins + 1))

@@ -9,6 +9,7 @@ from jaxtyping import Complex128
 from femtobarn.errors import InputError
 
 Generators = Complex128[np.ndarray, "6 n n"]  #: J_x, J_y, J_z, K_x, K_y, K_z
+_NOTHING = 1e-9  # of squared singular values; the least that is not 0 is of order 1
 
 
 def irreducible(left: float, right: float) -> Generators:
@@ -56,8 +57,9 @@ def couplings(
         np.kron(g, np.eye(a * b)) - np.kron(np.eye(c), both_g.T)
         for g, both_g in zip(result, both, strict=True)
     ]
-    _, values, directions = np.linalg.svd(np.concatenate(rows))
-    null = directions[values < 1e-9 * max(values[0], 1.0)].conj()
+    equations = np.concatenate(rows)
+    squares, directions = np.linalg.eigh(equations.conj().T @ equations)
+    null = directions[:, squares < _NOTHING].T
     return null.reshape(-1, c, a, b)
 
 

@@ -46,7 +46,8 @@ class LorentzAutoencoder(nn.Module):
         particles: Of a jet, padding included.
         aggregation: How the particles become one latent. "mix": a linear map of all particles in the order given.
             "min & max": of each channel the two vectors with the smallest and the largest Minkowski norm. "mean": the
-            mean. The last two do not depend on the order of the particles.
+            mean. The last two do not depend on the order of the particles. In a jet of two massless particles all
+            norms are the same by symmetry, and rounding decides for "min & max".
         scalars, vectors: Complex latent scalars and vectors; "min & max" has twice as many.
         encoder, decoder: Channels of the particles, from the first level on.
         hidden: Hidden layers of the network on the scalars after each level.
@@ -156,7 +157,10 @@ class LorentzEncoder(nn.Module):
 
 
 class LorentzDecoder(nn.Module):
-    """As many particles as a jet has, each started from the latent by a map of its own, and levels of messages."""
+    """As many particles as a jet has, each started from the latent by a map of its own, and levels of messages.
+
+    Only the vectors of the last level are read; its scalars are there since the published sizes count them.
+    """
 
     def __init__(
         self, particles: int, *, scalars: int, vectors: int, channels: Sequence[int], hidden: int
@@ -220,7 +224,8 @@ class LorentzLevel(nn.Module):
         s, v = self.scalar_mix(torch.cat(s_parts, dim=-1)), self.vector_mix(torch.cat(v_parts, dim=-1))
         x = s.flatten(-2)
         for layer in list(self.network)[:-1]:
-            x = F.leaky_relu(layer(x), 0.01)
+            x = layer(x)
+            x = torch.maximum(x, 0.01 * x)  # leaky ReLU, which onnxruntime does not have in float64
         s = self.network[-1](x).view(s.shape)
         keep = mask[:, :, None, None]
         return torch.where(keep, s, 0), torch.where(keep[..., None], v, 0)

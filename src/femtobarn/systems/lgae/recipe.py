@@ -46,16 +46,16 @@ class Config:
 _SHORT = Training(epochs=2, batch=50, lr=3e-3)
 _PUBLISHED = Training(epochs=20_000, batch=500, lr=1e-3, schedule="constant", patience=200)
 _TINY = Study(
+    models=("mix", "min_max", "gnn_particle", "cnn"),
     seeds=(1,),
     mix=Lgae(hidden=1, vectors=2, train=_SHORT),
     min_max=Lgae("min & max", hidden=1, vectors=1, train=_SHORT),
     gnn_particle=Gnn(train=_SHORT),
-    gnn_jet=Gnn("jet", latent=20, train=_SHORT),
     cnn=Cnn(latent=20, channels=4, train=_SHORT),
 )
 PRESETS = {
     "tiny": Config(
-        data=Data(engine="toy", jets=400, signal_jets=80, particles=12, signals=("t", "w")),
+        data=Data(engine="toy", jets=500, signal_jets=80, particles=10, signals=("t", "w")),
         study=_TINY,
         evaluation=Evaluation(fractions=(0.1,), boosted=10, bootstrap=3, calls=3),
         workers=1,
