@@ -13,13 +13,13 @@ from femtobarn import recipe as recipes
 from femtobarn.cli import execute
 from femtobarn.datasets import jetnet
 from femtobarn.errors import InputError
+from femtobarn.evaluation.jet_autoencoders import errors, inputs
 from femtobarn.nn.jet_autoencoders import LorentzAutoencoder
 from femtobarn.physics.jets import relative_mass
 from femtobarn.runs import Run
 from femtobarn.simulate.toy_jets import toy_jets
 from femtobarn.systems.lgae import data, judge, recipe, study
 from femtobarn.systems.lgae.data import Data
-from femtobarn.systems.lgae.networks import errors, inputs
 
 SYSTEM = recipes.all_systems()["lgae"]
 TINY = recipe.PRESETS["tiny"]

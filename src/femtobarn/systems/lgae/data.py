@@ -32,7 +32,7 @@ class Data:
     """Classes of the stand-in that are background, in equal parts."""
     signals: tuple[JetClass, ...] = ("t", "w", "z")
     """Classes of the stand-in that are to be found."""
-    jets: int = 7000
+    jets: int = 5000
     """Background jets of the stand-in, or of the files, at most."""
     signal_jets: int = 1000
     """Jets of each signal, at most."""

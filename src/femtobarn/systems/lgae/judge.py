@@ -1,12 +1,13 @@
 """What the compressions keep of a jet, what their errors say of unusual ones, and how exact the symmetry is."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from femtobarn.errors import InputError
+from femtobarn.evaluation.jet_anomalies import anomaly_table, draw_anomalies, simple_scores
+from femtobarn.evaluation.jet_autoencoders import errors, inputs, rebuilt
 from femtobarn.evaluation.jet_clouds import Jets
 from femtobarn.evaluation.jet_compression import (
     Compression,
@@ -18,22 +19,12 @@ from femtobarn.evaluation.jet_compression import (
     pieces,
     principal_components,
 )
-from femtobarn.evaluation.jet_shapes import jet_shapes, simple_jet_scores, without_labels
 from femtobarn.evaluation.lorentz_symmetry import draw_symmetry, symmetry_rows
 from femtobarn.evaluation.network_costs import network_costs
-from femtobarn.evaluation.same_spectrum import equal_spectrum_table
-from femtobarn.evaluation.scores import (
-    Scored,
-    dependence_table,
-    draw_scores,
-    score_table,
-    with_all_signals,
-)
-from femtobarn.evaluation.sculpting import draw_sculpting
 from femtobarn.nn.jet_autoencoders import ImageAutoencoder, LorentzAutoencoder
 from femtobarn.runs import Result, Run
 from femtobarn.study import Trained, by_name, draw_training
-from femtobarn.systems.lgae.networks import errors, inputs, rebuilt
+from femtobarn.systems.lgae.data import Problem
 from femtobarn.systems.lgae.study import Part, Study, build
 
 QCD = "QCD"
@@ -62,7 +53,39 @@ class Evaluation:
             raise InputError(f"expected shares in (0, 1), and two jets and draws or more: got {got}")
 
 
-def compressions(
+def results(
+    run: Run,
+    data: Problem,
+    study: Study,
+    trained: Sequence[Trained[Part]],
+    settings: Evaluation,
+    *,
+    progress: bool,
+) -> list[Result]:
+    """All tables and figures; the signals are read here."""
+    samples, seed = {QCD: data.test, **data.signals(progress=progress)}, data.seed
+    found, plain = _compressions(trained, data.train, samples)
+    simple = simple_scores(data.train, samples, background=QCD, seed=seed)
+    tests = _tests(study, trained, data.test, settings, seed=seed)
+    first = [each for each in found if each.seed == found[0].seed]
+    draw_masses(run, [*first, *plain], QCD)
+    draw_jet(run, data.test.take(slice(1)), lambda jet: rebuilt(trained[0].model, jet), model=found[0].model)
+    draw_symmetry(run, [each for each in tests if each.name == "relative deviation"])
+    draw_anomalies(run, simple, [*plain[:1], *first], samples, background=QCD)
+    draw_training(
+        run, [each for each in trained if each.part.seed == trained[0].part.seed], column="relative",
+        ylabel="error over that of the first epoch", caption="On validation jets after each epoch, over the value "
+        "after the first, since each kind of network has an error of its own. One training of each.",
+    )  # fmt: skip
+    cuts = {"fractions": settings.fractions, "windows": settings.windows, "seed": seed}
+    return [
+        *anomaly_table(found, plain, simple, samples, background=QCD, **cuts),
+        *compression_table(found, plain, QCD, bootstrap=settings.bootstrap, seed=seed),
+        *tests,
+    ]
+
+
+def _compressions(
     trained: Sequence[Trained[Part]], train: Jets, samples: Mapping[str, Jets]
 ) -> tuple[list[Compression], list[Compression]]:
     """All trained networks, and those without training at the latent sizes of the Lorentz networks."""
@@ -91,52 +114,11 @@ def _through(each: Trained[Part], samples: Mapping[str, Jets]) -> Compression:
     return found._replace(scores={"image error": score})
 
 
-def simple_scores(train: Jets, samples: Mapping[str, Jets], *, seed: int) -> list[Scored]:
-    """Scores by shapes of the jets."""
-    known, *rows = (jet_shapes(j.relative.numpy(), j.mask.numpy(), j.pt) for j in (train, *samples.values()))
-    return simple_jet_scores(known, dict(zip(samples, rows, strict=True)), background=QCD, seed=seed)
-
-
-def anomaly_table(
-    found: Sequence[Compression],
-    plain: Sequence[Compression],
-    simple: Sequence[Scored],
-    samples: Mapping[str, Jets],
-    settings: Evaluation,
-    *,
-    seed: int,
+def _tests(
+    study: Study, trained: Sequence[Trained[Part]], test: Jets, settings: Evaluation, *, seed: int
 ) -> list[Result]:
-    """Every score against every signal: of all jets, at equal mass, and how far it repeats mass and pT."""
-    first = [[each.scored[0] for each in group] for group in (plain, found)]
-    trivial = [each.labels for each in [*without_labels(simple), *first[0]]]
-    main, other = [*simple, *first[0], *first[1]], [s for c in [*plain, *found] for s in c.scored[1:]]
-    mass = {name: jets.mass for name, jets in samples.items()}
-    table = score_table(
-        with_all_signals(main, background=QCD), background=QCD, trivial=trivial, fractions=settings.fractions,
-        reference=mass[QCD], variable="mass",
-    )  # fmt: skip
-    if other:
-        rows = score_table(with_all_signals(other, background=QCD), background=QCD, fractions=())
-        table += [replace(each, name="AUC of other errors") for each in rows if each.name == "AUC"]
-    table += equal_spectrum_table(
-        main, mass, settings.windows, background=QCD, trivial=trivial, name="mass", unit="GeV", seed=seed
-    )
-    return table + dependence_table(first[1], {"mass": mass[QCD], "pT": samples[QCD].pt}, background=QCD)
-
-
-def other_tables(
-    found: Sequence[Compression],
-    plain: Sequence[Compression],
-    study: Study,
-    trained: Sequence[Trained[Part]],
-    test: Jets,
-    settings: Evaluation,
-    *,
-    seed: int,
-) -> list[Result]:
-    """What is kept of QCD jets, the symmetry before and after training, costs; of the first seed where one will do."""
-    table = compression_table(found, plain, QCD, bootstrap=settings.bootstrap, seed=seed)
-    some, costs = test.take(slice(settings.boosted)), []
+    """The symmetry of Lorentz networks before and after training, and what networks cost; of the first seed."""
+    some, table, costs = test.take(slice(settings.boosted)), [], []
     for each in (t for t in trained if t.part.seed == trained[0].part.seed and t.part.share == 1):
         labels = each.part.labels
         if isinstance(each.model, LorentzAutoencoder):
@@ -149,40 +131,3 @@ def other_tables(
             {labels["model"]: each.model}, event, calls=settings.calls, what="jet", label="model"
         )
     return table + by_name(costs)
-
-
-def draw(
-    run: Run,
-    table: Sequence[Result],
-    trained: Sequence[Trained[Part]],
-    found: Sequence[Compression],
-    plain: Sequence[Compression],
-    simple: Sequence[Scored],
-    samples: Mapping[str, Jets],
-) -> None:
-    """All figures; one training of each network."""
-    first = [each for each in found if each.seed == found[0].seed]
-    draw_masses(run, [*first, *plain], QCD)
-    shown, model = samples[QCD].take(slice(1)), trained[0].model
-    draw_jet(run, shown, lambda jet: rebuilt(model, jet), model=found[0].model)
-    if rows := [each for each in table if each.name == "relative deviation"]:
-        draw_symmetry(run, rows)
-    plots = [each for each in simple if each.labels["score"] == "mass" or "Mahalanobis" in each.labels["by"]]
-    draw_scores(run, [*plots, *(each.scored[0] for each in [*plain[:1], *first])], background=QCD, shown=9)
-    signal = list(samples)[-1]
-    sides = (signal, QCD)
-    draw_sculpting(
-        run,
-        np.concatenate([samples[name].mass for name in sides]),
-        np.repeat([True, False], [len(samples[name]) for name in sides]),
-        {c.model: np.concatenate([c.scored[0].scores[name] for name in sides]) for c in first},
-        edges=np.linspace(0, 300, 21), looks=[{"markersize": 3}] * len(first), name="mass-of-unusual-jets",
-        classes=sides, xlabel="mass of the jet [GeV]", ylabel="share of jets", section="Scores",
-        title="Mass of jets called unusual", caption=f"QCD jets above the threshold that half of {signal} passes, "
-        "beside all of them: a score that repeats the mass moves them to large ones. One training of each.",
-    )  # fmt: skip
-    draw_training(
-        run, [each for each in trained if each.part.seed == trained[0].part.seed], column="relative",
-        ylabel="error over that of the first epoch", caption="On validation jets after each epoch, over the value "
-        "after the first, since each kind of network has an error of its own. One training of each.",
-    )  # fmt: skip

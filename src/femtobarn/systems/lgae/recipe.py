@@ -11,6 +11,7 @@ from femtobarn.data.source import Arrays
 from femtobarn.datasets import jetnet
 from femtobarn.engine import Training
 from femtobarn.errors import InputError
+from femtobarn.evaluation.jet_autoencoders import errors, inputs, rebuilt
 from femtobarn.evaluation.jet_clouds import Jets
 from femtobarn.evaluation.jet_compression import compared
 from femtobarn.evaluation.jet_reconstruction import relative_particles
@@ -22,7 +23,7 @@ from femtobarn.systems.lgae import data as jets
 from femtobarn.systems.lgae import judge, study
 from femtobarn.systems.lgae.data import Data, Problem
 from femtobarn.systems.lgae.judge import Evaluation
-from femtobarn.systems.lgae.networks import Cnn, Gnn, Lgae, errors, inputs, rebuilt
+from femtobarn.systems.lgae.networks import Cnn, Gnn, Lgae
 from femtobarn.systems.lgae.study import MODELS, Part, Study
 
 
@@ -46,7 +47,6 @@ class Config:
 _SHORT = Training(epochs=2, batch=50, lr=3e-3)
 _PUBLISHED = Training(epochs=20_000, batch=500, lr=1e-3, schedule="constant", patience=200)
 _TINY = Study(
-    models=("mix", "min_max", "gnn_particle", "cnn"),
     seeds=(1,),
     mix=Lgae(hidden=1, vectors=2, train=_SHORT),
     min_max=Lgae("min & max", hidden=1, vectors=1, train=_SHORT),
@@ -68,6 +68,7 @@ PRESETS = {
             jets=400_000, signal_jets=100_000, validation=0.2, test=0.2,
         ),
         study=Study(
+            models=("mix", "min_max", "gnn_particle", "gnn_jet", "cnn"),
             mix=Lgae(hidden=6, vectors=9, train=_PUBLISHED),
             min_max=Lgae("min & max", hidden=6, vectors=4, train=_PUBLISHED),
             gnn_particle=Gnn(train=_PUBLISHED),
@@ -111,14 +112,7 @@ def evaluate(
     config: Config, data: Problem, trained: Sequence[Trained[Part]], run: Run, *, progress: bool
 ) -> list[Result]:
     """All tables and figures; the signals are read here."""
-    samples = {judge.QCD: data.test, **data.signals(progress=progress)}
-    settings, seed = config.evaluation, config.seed
-    found, plain = judge.compressions(trained, data.train, samples)
-    simple = judge.simple_scores(data.train, samples, seed=seed)
-    table = judge.anomaly_table(found, plain, simple, samples, settings, seed=seed)
-    table += judge.other_tables(found, plain, config.study, trained, data.test, settings, seed=seed)
-    judge.draw(run, table, trained, found, plain, simple, samples)
-    return table
+    return judge.results(run, data, config.study, trained, config.evaluation, progress=progress)
 
 
 def predict(

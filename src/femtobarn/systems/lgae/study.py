@@ -1,5 +1,6 @@
 """What is trained: autoencoders of the same jets for the same time, by name, seed and share of the sample."""
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,11 +12,11 @@ from torch import Tensor, nn
 
 from femtobarn.engine import Batch, TensorTable, fit
 from femtobarn.errors import InputError
-from femtobarn.evaluation.jet_clouds import Jets
+from femtobarn.evaluation.jet_autoencoders import errors, inputs
 from femtobarn.parts import Report
 from femtobarn.study import Models, Trained
 from femtobarn.systems.lgae.data import Problem
-from femtobarn.systems.lgae.networks import Cnn, Gnn, Lgae, Settings, errors, inputs
+from femtobarn.systems.lgae.networks import Cnn, Gnn, Lgae, Settings
 
 ModelName = Literal["mix", "min_max", "mean", "gnn_particle", "gnn_jet", "cnn"]
 TITLES: dict[str, str] = {
@@ -32,7 +33,7 @@ TITLES: dict[str, str] = {
 class Study:
     """Which autoencoders are trained and compared, and with what sizes."""
 
-    models: tuple[ModelName, ...] = ("mix", "min_max", "gnn_particle", "gnn_jet", "cnn")
+    models: tuple[ModelName, ...] = ("mix", "min_max", "gnn_particle", "cnn")
     """Autoencoders: mix, min_max, mean are LGAEs."""
     seeds: tuple[int, ...] = (1, 2, 3)
     """Seeds of the initial weights and of the batches."""
@@ -80,15 +81,9 @@ class Part(NamedTuple):
 
 
 def build(part: Part, settings: Settings, kept: Mapping[str, Any]) -> nn.Module:
-    """The untrained network of a part; its weights depend on the seed alone, its units come with the weights."""
-    shape = 2, kept["particles"]
-    blank = torch.rand(*shape, 3), torch.ones(shape, dtype=torch.bool), torch.ones(2, 2, dtype=torch.float64)
-    return _network(part, settings, Jets(*blank))
-
-
-def _network(part: Part, settings: Settings, jets: Jets) -> nn.Module:
+    """The untrained network of a part; its weights depend on the seed alone."""
     torch.manual_seed(part.seed)
-    return settings.network(jets)
+    return settings.network(kept["particles"])
 
 
 MODELS = Models(Part, lambda part: type(Study().of(part.model)), build)
@@ -98,11 +93,12 @@ def train_one(study: Study, data: Problem, work: Path, part: Part, report: Repor
     """Train one network; the epoch kept has the smallest error on the validation jets."""
     settings = study.of(part.model)
     jets = data.train.take(slice(round(part.share * len(data.train))))
-    model = _network(part, settings, jets)
+    particles = jets.mask.shape[1]
+    model = build(part, settings, {"particles": particles})
     course = replace(settings.train, epochs=round(settings.train.epochs / part.share))
     fitted = fit(
         model,
-        _Loss(settings),
+        functools.partial(_penalised, settings.l1) if isinstance(settings, Lgae) else error,
         TensorTable(inputs(model, jets)),
         TensorTable(inputs(model, data.validation)),
         settings=course,
@@ -112,26 +108,17 @@ def train_one(study: Study, data: Problem, work: Path, part: Part, report: Repor
         report=lambda row: report(int(row["epoch"]) + 1, course.epochs, f"error {row['validation']:.3g}"),
         progress=False,
     )
-    kept = {"particles": jets.mask.shape[1], "latent": model.latent_numbers}
+    kept = {"particles": particles, "latent": model.latent_numbers}
     first = fitted.history[0]["validation"]
     history = [each | {"relative": each["validation"] / first} for each in fitted.history]
     return Trained(part, model.eval(), history, fitted.validation, kept)
 
 
-class _Loss(nn.Module):
-    """The mean error of the jets, and the published penalty on the weights of an LGAE."""
-
-    def __init__(self, settings: Settings) -> None:
-        super().__init__()
-        self.l1 = settings.l1 if isinstance(settings, Lgae) else 0.0
-
-    def forward(self, model: nn.Module, batch: Batch) -> Float[Tensor, ""]:
-        loss = error(model, batch)
-        if self.l1:
-            loss = loss + self.l1 * torch.stack([w.abs().sum() for w in model.parameters()]).sum()
-        return loss
-
-
 def error(model: nn.Module, batch: Batch) -> Float[Tensor, ""]:
     """The mean of `errors`."""
     return errors(model, batch).mean()
+
+
+def _penalised(l1: float, model: nn.Module, batch: Batch) -> Float[Tensor, ""]:
+    """The same, with the published penalty on the weights of an LGAE."""
+    return error(model, batch) + l1 * torch.stack([w.abs().sum() for w in model.parameters()]).sum()
