@@ -211,6 +211,20 @@ def test_trained_networks_lose_a_tenth_of_the_jet_at_most(name: str, tmp_path: P
     assert rows[2].value < 1e-6
 
 
+@pytest.mark.slow
+def test_a_tenth_of_the_jets_costs_an_lgae_less_than_a_cnn(tmp_path: Path) -> None:
+    """Acceptance 9: error of test jets over that with all training jets, for as many steps."""
+    pytest.importorskip("pythia8mc")
+    problem = data.load(Data(jets=3000, validation=0.1, test=0.2), seed=1, workers=1, progress=False)
+    ratio = {}
+    for name in ("mix", "cnn"):
+        parts = [study.Part(name, 1, share) for share in (0.1, 1.0)]
+        models = [study.train_one(study.Study(), problem, tmp_path, p, lambda *_: None).model for p in parts]
+        few, every = (error_of(model, inputs(model, problem.test)) for model in models)
+        ratio[name] = few / every
+    assert ratio["mix"] <= ratio["cnn"]
+
+
 class _Nothing(LorentzAutoencoder):
     """What gives no particle, judged as the network is."""
 

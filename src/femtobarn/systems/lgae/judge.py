@@ -1,5 +1,6 @@
 """What the compressions keep of a jet, what their errors say of unusual ones, and how exact the symmetry is."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -69,7 +70,9 @@ def results(
     tests = _tests(study, trained, data.test, settings, seed=seed)
     first = [each for each in found if each.seed == found[0].seed]
     draw_masses(run, [*first, *plain], QCD)
-    draw_jet(run, data.test.take(slice(1)), lambda jet: rebuilt(trained[0].model, jet), model=found[0].model)
+    draw_jet(
+        run, data.test.take(slice(1)), functools.partial(rebuilt, trained[0].model), model=found[0].model
+    )
     draw_symmetry(run, [each for each in tests if each.name == "relative deviation"])
     draw_anomalies(run, simple, [*plain[:1], *first], samples, background=QCD)
     draw_training(
@@ -97,14 +100,8 @@ def _compressions(
 
 @torch.no_grad()
 def _through(each: Trained[Part], samples: Mapping[str, Jets]) -> Compression:
-    model = each.model
-    found = compression(
-        each.part.labels["model"],
-        each.part.seed,
-        each.kept["latent"],
-        samples,
-        lambda part: rebuilt(model, part),
-    )
+    model, name, size = each.model, each.part.labels["model"], each.kept["latent"]
+    found = compression(name, each.part.seed, size, samples, functools.partial(rebuilt, model))
     if not isinstance(model, ImageAutoencoder):
         return found
     score = {  # an image has no particles whose distance could be the score

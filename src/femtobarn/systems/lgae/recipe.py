@@ -119,19 +119,17 @@ def predict(
     run: Run, files: Sequence[Path], output: Path, *, model: str | None = None, progress: bool = True
 ) -> Path:
     """The score and the mass of every jet of the user's files, its latent numbers, and the jet that comes out."""
-    trained = MODELS.choose(run, model)
+    trained = _chosen(run, model)
     network, particles = trained.model, trained.kept["particles"]
 
     @torch.no_grad()
     def made(columns: Arrays) -> Arrays:
         part = Jets.of(columns)
-        found = {
-            "mass": part.mass,
-            "latent": network.compress(*inputs(network, part).values()).double().numpy(),
-        }
+        latent = network.compress(*inputs(network, part).values())
+        found = {"mass": part.mass, "latent": latent.double().numpy()}
         if isinstance(network, ImageAutoencoder):
             return {"score": errors(network, inputs(network, part)).numpy(), **found}
-        after = compared(part, lambda some: rebuilt(network, some))
+        after = compared(part, functools.partial(rebuilt, network))
         relative = relative_particles((rebuilt(network, part) * part.unit).numpy(), part.eta)
         relative[..., 2] /= part.pt[:, None]
         mass = part.mass * (1 + after.jet[:, 0])
@@ -147,11 +145,14 @@ def predict(
 def export(run: Run, folder: Path, *, to: str, model: str | None = None) -> str:
     """An autoencoder as ONNX, checked in onnxruntime against torch."""
     if to != "onnx":
-        raise InputError(
-            f"an autoencoder of jets, with products of all pairs, is exported to onnx, not to {to}"
-        )
-    trained = MODELS.choose(run, model)
+        raise InputError(f"a network of all pairs of particles is exported to onnx, not to {to}")
+    trained = _chosen(run, model)
     network, path = trained.model, folder / f"{trained.part.name}.onnx"
     example = jets.stand_in(Data(engine="toy", particles=trained.kept["particles"]), "g", 20, seed=1)
     tolerance = 1e-9 if isinstance(network, LorentzAutoencoder) else 1e-4
     return export_onnx(network, inputs(network, example), path, axis="jet", tolerance=tolerance).told(path)
+
+
+def _chosen(run: Run, model: str | None) -> Trained[Part]:
+    """Errors of different networks do not compare: without a name it is the best LGAE mix, if there is one."""
+    return MODELS.choose(run, model, among=lambda part: part.model == "mix" and part.share == 1)
