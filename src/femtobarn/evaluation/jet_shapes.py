@@ -58,10 +58,12 @@ def shape_scores(
     """Each shape as an anomaly score of every sample, by its name and by the side that counts.
 
     "larger" or "smaller" is the side in `ANOMALOUS`; "either side" is |x - median| / (interquartile range) of training
-    jets, and left out where half of them have one value.
+    jets, and left out where half of them have one value. A shape that is the same for all of them is left out.
     """
     found: dict[tuple[str, str], dict[str, np.ndarray]] = {}
     for k, (name, sign) in enumerate(ANOMALOUS.items()):
+        if np.ptp(train[:, k]) == 0:
+            continue
         side = "larger" if sign > 0 else "smaller"
         found[name, side] = {key: sign * each[:, k] for key, each in shapes.items()}
         low, high = np.quantile(train[:, k], (0.25, 0.75))

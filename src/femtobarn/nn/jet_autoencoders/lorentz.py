@@ -287,7 +287,7 @@ class ComplexLinear(nn.Module):
         """Channels mixed; the axis before them holds real and imaginary part."""
         rows = torch.cat((self.real, -self.imaginary), dim=1), torch.cat((self.imaginary, self.real), dim=1)
         mixed = F.linear(x.flatten(-2), torch.cat(rows))
-        return mixed.view(*x.shape[:-1], -1)
+        return mixed.view(*x.shape[:-1], len(self.real))
 
 
 def complex_product(

@@ -108,8 +108,7 @@ def train_one(study: Study, data: Problem, work: Path, part: Part, report: Repor
         report=lambda row: report(int(row["epoch"]) + 1, course.epochs, f"error {row['validation']:.3g}"),
         progress=False,
     )
-    kept = {"particles": particles, "latent": model.latent_numbers}
-    first = fitted.history[0]["validation"]
+    kept, first = {"particles": particles, "latent": model.latent_numbers}, fitted.history[0]["validation"]
     history = [each | {"relative": each["validation"] / first} for each in fitted.history]
     return Trained(part, model.eval(), history, fitted.validation, kept)
 
