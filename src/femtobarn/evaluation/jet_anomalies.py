@@ -81,7 +81,7 @@ def draw_anomalies(
     section: str = "Scores",
 ) -> None:
     """Rejection of every signal, and the masses of background jets that pass with half of the last signal."""
-    shown = [each for each in simple if each.labels["score"] == "mass" or "Mahalanobis" in each.labels["by"]]
+    shown = [s for s in simple if s.labels["score"].startswith(("mass", "all shapes, Maha"))]
     draw_scores(
         run, [*shown, *(each.scored[0] for each in found)], background=background, shown=9, section=section
     )

@@ -43,8 +43,10 @@ class Compression(NamedTuple):
 
     @property
     def scored(self) -> list[Scored]:
-        """The scores as the shared tables take them."""
-        return [Scored({"score": self.model, "by": by}, self.seed, each) for by, each in self.scores.items()]
+        """The scores as the shared tables take them; the first is that of the model, without another name."""
+        first, *others = self.scores.items()
+        found = [Scored({"score": self.model}, self.seed, first[1])]
+        return found + [Scored({"score": self.model, "by": by}, self.seed, each) for by, each in others]
 
 
 def compression(

@@ -111,16 +111,16 @@ def reconstruction_gain(
 ) -> list[Result]:
     """Matched error and range of the jet mass over those of other compressions, on the same jets: below 1 is better."""
     quantities = {
-        "matched error": (_mean, [each.matched for each in found], lambda other: other.matched),
-        "range of the jet mass": (_range, [each.jet[:, 0] for each in found], lambda other: other.jet[:, 0]),
+        "mean matched error": (_mean, [each.matched for each in found], lambda other: other.matched),
+        "range of jet mass": (_range, [each.jet[:, 0] for each in found], lambda other: other.jet[:, 0]),
     }
     table = []
     for name, other in others.items():
         for quantity, (statistic, own, of) in quantities.items():
             ratio = gain(statistic, [(each, of(other)) for each in own], draws, ratio=True)
-            told, n = {**labels, "of": quantity, "over": name}, len(other.jet)
+            told, n = {**labels, "over": name}, len(other.jet)
             kind = {"sample": "paired", "of_mean": True}
-            table.append(row("ratio of errors", ratio, told, seeds=seeds, n=n, **kind))
+            table.append(row(f"{quantity} over that of", ratio, told, seeds=seeds, n=n, **kind))
     return table
 
 

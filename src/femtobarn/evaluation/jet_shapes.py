@@ -17,7 +17,7 @@ from femtobarn.physics.n_subjettiness import n_subjettiness
 ANOMALOUS: Mapping[str, int] = MappingProxyType(
     {"mass": 1, "multiplicity": 1, "tau21": -1, "tau32": -1, "pT dispersion": -1}
 )
-TOGETHER = "all shapes"  #: name of the scores that use every shape
+_TOLD = "all shapes, trees told"  # the signal
 
 
 def jet_shapes(
@@ -88,23 +88,22 @@ def simple_jet_scores(
         seed: Of the trees.
     """
     found = [
-        Scored({"score": name, "by": side}, None, scores)
+        Scored({"score": f"{name}, {side}"}, None, scores)
         for (name, side), scores in shape_scores(shapes, train).items()
     ]
     centre, width = train.mean(axis=0), train.std(axis=0)
     distance = mahalanobis((train - centre) / width)
     together = {name: distance((each - centre) / width) for name, each in shapes.items()}
-    found.append(Scored({"score": TOGETHER, "by": "Mahalanobis distance"}, None, together))
+    found.append(Scored({"score": "all shapes, Mahalanobis distance"}, None, together))
     for signal in (name for name in shapes if name != background):
         normal, own = supervised_ceiling(shapes[background], shapes[signal], seed=seed)
-        told = {"score": TOGETHER, "by": f"trees told {signal}"}
-        found.append(Scored(told, None, {background: normal, signal: own}))
+        found.append(Scored({"score": f"{_TOLD} {signal}"}, None, {background: normal, signal: own}))
     return found
 
 
 def without_labels(scored: Sequence[Scored]) -> list[Scored]:
     """Those of `simple_jet_scores` that were not told the signal."""
-    return [each for each in scored if not each.labels["by"].startswith("trees")]
+    return [each for each in scored if not each.labels["score"].startswith(_TOLD)]
 
 
 def _ratio(a: np.ndarray, b: np.ndarray) -> np.ndarray:

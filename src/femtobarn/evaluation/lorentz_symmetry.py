@@ -70,7 +70,8 @@ def symmetry_rows(
         cast = copy.deepcopy(network).to(dtype).eval()
         for name, transformation in maps.items():
             worst = float(deviation(cast, momentum.to(dtype), mask, transformation).max())
-            told = labels | {"transformation": name, "precision": str(dtype).removeprefix("torch.")}
+            told = labels | {"precision": str(dtype).removeprefix("torch.")}
+            told = {"network": ", ".join(told.values()), "transformation": name}
             rows.append(Result("relative deviation", worst, n=count, split="test", labels=told))
     return rows
 
@@ -80,9 +81,8 @@ def draw_symmetry(run: Run, rows: Sequence[Result], *, section: str = "Symmetry"
     boosts = [each for each in rows if each.labels["transformation"].startswith("boost")]
     lines: dict[str, list[Result]] = {}
     for each in boosts:
-        name = ", ".join(value for key, value in each.labels.items() if key != "transformation")
         place = {"rapidity": each.labels["transformation"].split()[-1]}
-        lines.setdefault(name, []).append(Result(each.name, each.value, labels=place))
+        lines.setdefault(each.labels["network"], []).append(Result(each.name, each.value, labels=place))
     draw_against(
         run, lines, label="rapidity", xlabel="rapidity of the boost", ylabel="largest relative deviation",
         name="symmetry", title="Boosted before or after the network", section=section, by="network",

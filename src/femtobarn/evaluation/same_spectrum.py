@@ -99,7 +99,7 @@ def equal_spectrum_table(
                 for each in scored if signal in each.scores
             ]  # fmt: skip
             found = score_table(inside, background=background, trivial=trivial, fractions=())
-            told = {name: f"{low:g} to {high:g} {unit}"}
+            told = {"signal": f"{signal}, {low:g} to {high:g} {unit}"}
             table += [
                 replace(each, name=f"{each.name} at equal {name}", labels=each.labels | told)
                 for each in found

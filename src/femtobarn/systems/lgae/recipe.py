@@ -83,10 +83,8 @@ HEADLINE = headline(
     "AUC at equal mass",
     "score",
     ("LGAE mix", "LGAE min & max"),
-    ("GNN of particles",),
-    by="Chamfer distance",
-    signal="t",
-    mass="140 to 200 GeV",
+    ("GNN of particles", "all shapes, Mahalanobis distance"),
+    signal="t, 140 to 200 GeV",
 )
 
 
