@@ -59,7 +59,7 @@ def compression(
     """
     found = {name: compared(jets, rebuild) for name, jets in samples.items()}
     scale = {name: (jets.unit[:, 0, 0] / jets.axis[:, 0]).square().numpy() for name, jets in samples.items()}
-    scores = {
+    scores: dict[str, Samples] = {
         "Chamfer distance": {name: each.chamfer for name, each in found.items()},
         "Chamfer distance over pT^2": {name: each.chamfer * scale[name] for name, each in found.items()},
         "matched distance": {name: each.matched for name, each in found.items()},

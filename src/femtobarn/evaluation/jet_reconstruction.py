@@ -110,17 +110,17 @@ def reconstruction_gain(
     seeds: Sequence[int],
 ) -> list[Result]:
     """Matched error and range of the jet mass over those of other compressions, on the same jets: below 1 is better."""
-    quantities = {
-        "mean matched error": (_mean, [each.matched for each in found], lambda other: other.matched),
-        "range of jet mass": (_range, [each.jet[:, 0] for each in found], lambda other: other.jet[:, 0]),
-    }
     table = []
     for name, other in others.items():
-        for quantity, (statistic, own, of) in quantities.items():
-            ratio = gain(statistic, [(each, of(other)) for each in own], draws, ratio=True)
-            told, n = {**labels, "over": name}, len(other.jet)
-            kind = {"sample": "paired", "of_mean": True}
-            table.append(row(f"{quantity} over that of", ratio, told, seeds=seeds, n=n, **kind))
+        told, n = {**labels, "over": name}, len(other.jet)
+        errors = [(each.matched, other.matched) for each in found]
+        masses = [(each.jet[:, 0], other.jet[:, 0]) for each in found]
+        for quantity, ratio in (
+            ("mean matched error", gain(_mean, errors, draws, ratio=True)),
+            ("range of jet mass", gain(_range, masses, draws, ratio=True)),
+        ):
+            title = f"{quantity} over that of"
+            table.append(row(title, ratio, told, seeds=seeds, n=n, sample="paired", of_mean=True))
     return table
 
 

@@ -60,7 +60,9 @@ class MessagePassing(nn.Module):
         """First layer of f_e, without building all pairs: ``W (h_i, h_j) = W_1 h_i + W_2 h_j``."""
         layer = self.edge[0]
         assert isinstance(layer, nn.Linear)
-        receiver, sender, apart = layer.weight.split([self.features, self.features, self.distance], dim=1)
+        receiver, sender, apart = torch.split(
+            layer.weight, [self.features, self.features, int(self.distance)], dim=1
+        )
         pairs = F.linear(x, receiver, layer.bias).unsqueeze(2) + F.linear(x, sender).unsqueeze(1)
         if self.distance:
             square = (x.unsqueeze(2) - x.unsqueeze(1)).square().sum(dim=-1, keepdim=True)

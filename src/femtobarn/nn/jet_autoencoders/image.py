@@ -23,7 +23,7 @@ def jet_images(
     flat = torch.where(inside, place[..., 0] * pixels + place[..., 1], 0)
     pt = torch.where(inside, x[..., 2], 0.0)
     image = x.new_zeros(len(x), pixels * pixels).scatter_add(1, flat, pt)
-    return (image / image.sum(dim=1, keepdim=True).clamp(min=1e-12)).unflatten(1, (pixels, pixels))
+    return (image / image.sum(dim=1, keepdim=True).clamp(min=1e-12)).view(-1, pixels, pixels)
 
 
 def pixel_particles(

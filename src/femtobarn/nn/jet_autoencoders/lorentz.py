@@ -246,9 +246,9 @@ class LorentzLevel(nn.Module):
         real = by_real[..., 0] - by_imaginary[..., 1]
         imaginary = by_real[..., 1] + by_imaginary[..., 0]
         both = torch.stack((real, imaginary), dim=-1).permute(1, 0, 3, 4, 5, 2)
-        (to_scalars, dots), (scaled, sums) = both[0].split([4, 1], dim=2), both[1].split([4, 1], dim=2)
-        seen_s = (to_scalars * (p * p.new_tensor(METRIC))[..., None, None]).sum(dim=2) - dots.squeeze(2)
-        return seen_s, p[..., None, None] * sums - scaled
+        to_scalars, to_vectors = both.unbind()
+        seen_s = (to_scalars[:, :, :4] * (p * p.new_tensor(METRIC))[..., None, None]).sum(dim=2)
+        return seen_s - to_scalars[:, :, 4], p[..., None, None] * to_vectors[:, :, 4:] - to_vectors[:, :, :4]
 
 
 class Bells(nn.Module):
@@ -344,4 +344,4 @@ def _symmetric(
     i, j = torch.triu_indices(particles, particles, offset=1, device=values.device)
     place[i, j] = place[j, i] = torch.arange(values.shape[-1], device=values.device)
     padded = F.pad(values, (0, 1))
-    return padded.index_select(-1, place.flatten()).unflatten(-1, (particles, particles))
+    return padded.index_select(-1, place.flatten()).view(*values.shape[:-1], particles, particles)

@@ -80,12 +80,14 @@ def results(
         ylabel="error over that of the first epoch", caption="On validation jets after each epoch, over the value "
         "after the first, since each kind of network has an error of its own. One training of each.",
     )  # fmt: skip
-    cuts = {"fractions": settings.fractions, "windows": settings.windows, "seed": seed}
     return [
-        *anomaly_table(found, plain, simple, samples, background=QCD, **cuts),
+        *anomaly_table(
+            found, plain, simple, samples, background=QCD, fractions=settings.fractions, windows=settings.windows,
+            seed=seed,
+        ),
         *compression_table(found, plain, QCD, bootstrap=settings.bootstrap, seed=seed),
         *tests,
-    ]
+    ]  # fmt: skip
 
 
 def _compressions(
