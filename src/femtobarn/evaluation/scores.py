@@ -53,7 +53,8 @@ def score_table(
     Rows: "AUC"; "signal at F % of background" for each fraction, the error of the threshold included; "background at
     E % of signal", where nothing is left its upper limit at 95 %; "gain in AUC", of each score over the trivial one
     that is best for that signal, paired event by event, its error by DeLong joined with the standard error over seeds;
-    and the rank correlation with a variable of the background, such as the number of tracks. Where so many events
+    and the rank correlation with a variable of the background, such as the number of tracks, of scores that are not the
+    same for all of it. Where so many events
     share a score that no threshold keeps the share asked for, the working point is NaN and says so.
 
     Args:
@@ -79,7 +80,8 @@ def score_table(
             if signal in group[0].scores:
                 table += _rows(group, signal, background, best, fractions, efficiency)
     if reference is not None:
-        table += [_correlation(group, background, reference, variable) for group in groups]
+        varied = [g for g in groups if all(np.ptp(each.scores[background]) > 0 for each in g)]
+        table += [_correlation(group, background, reference, variable) for group in varied]
     return by_name(table)
 
 
