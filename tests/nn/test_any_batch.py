@@ -11,6 +11,7 @@ from femtobarn.nn import (
     deep_set,
     epic,
     flow_matching,
+    jet_autoencoders,
     lorentz_net,
     message_passing,
     modulated,
@@ -41,6 +42,12 @@ LAYERS: dict[str, Call] = {
     "EpicLayer": lambda n, d: epic.EpicLayer(4, context=2).to(d)(
         _x(n, 5, 4, dtype=d), _x(n, 10, dtype=d), _x(n, 2, dtype=d), _mask(n, 5)
     )[0],
+    "LorentzAutoencoder": lambda n, d: jet_autoencoders.LorentzAutoencoder(5, vectors=1, hidden=1).to(d)(
+        _x(n, 5, 4, dtype=d), _mask(n, 5)
+    ),
+    "GraphAutoencoder": lambda n, d: jet_autoencoders.GraphAutoencoder(5).to(d)(
+        _x(n, 5, 3, dtype=d), _mask(n, 5)
+    ),
     "LorentzNet": lambda n, d: (
         lorentz_net.LorentzNet(width=8, blocks=2)
         .to(d)

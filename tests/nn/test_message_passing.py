@@ -1,5 +1,6 @@
 """Message passing: against a loop over all pairs, order, padding, gradients."""
 
+import pytest
 import torch
 from torch.nn import functional as F
 
@@ -18,12 +19,12 @@ def _layer(**more: float) -> MessagePassing:
 
 
 def _one_by_one(layer: MessagePassing, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """f_n(sum_j f_e(h_i, h_j), h_i) for each particle of one event, in a loop."""
+    """f_n(sum_j f_e(h_i, h_j), h_i) for each particle of one event, in a loop; with |h_i - h_j| where asked for."""
     rows = []
     for i in mask.nonzero().flatten():
         heard = torch.zeros(6)
         for j in mask.nonzero().flatten():
-            message = torch.cat((x[i], x[j]))
+            message = torch.cat((x[i], x[j], (x[i] - x[j]).norm()[None]) if layer.distance else (x[i], x[j]))
             for linear in layer.edge:
                 message = F.leaky_relu(linear(message), 0.2)
             heard = heard + message
@@ -31,8 +32,9 @@ def _one_by_one(layer: MessagePassing, x: torch.Tensor, mask: torch.Tensor) -> t
     return torch.stack(rows) if rows else torch.zeros(0, 7)
 
 
-def test_every_particle_hears_from_every_other() -> None:
-    layer, x = _layer(), _x()
+@pytest.mark.parametrize("distance", [False, True])
+def test_every_particle_hears_from_every_other(distance: bool) -> None:
+    layer, x = _layer(distance=distance), _x()
     found = layer(x, MASK)
     for event in range(4):
         torch.testing.assert_close(found[event][MASK[event]], _one_by_one(layer, x[event], MASK[event]))
@@ -46,10 +48,12 @@ def test_order_and_padding() -> None:
     torch.testing.assert_close(layer(loud, MASK)[MASK], expected[MASK])
 
 
-def test_gradients_reach_every_weight_and_no_padding() -> None:
-    layer, x = _layer(), _x().requires_grad_()
+@pytest.mark.parametrize("distance", [False, True])
+def test_gradients_reach_every_weight_and_no_padding(distance: bool) -> None:
+    layer, x = _layer(distance=distance), _x().requires_grad_()
     layer(x, MASK)[MASK].square().sum().backward()
     assert x.grad is not None
+    assert x.grad.isfinite().all(), "the distance of a particle to itself is 0"
     assert not x.grad[~MASK].any()
     assert all(p.grad is not None and p.grad.any() for p in layer.parameters())
 

@@ -15,8 +15,8 @@ Rows = Float[np.ndarray, "_ feature"]
 Score = Callable[[np.ndarray], np.ndarray]
 
 
-def pca_residual(train: Rows, *, components: int = 20) -> Score:
-    """Squared distance from the mean plane of the first principal components: a linear autoencoder.
+def pca(train: Rows, *, components: int) -> Score:
+    """What the mean plane of the first principal components leaves of rows: a linear autoencoder.
 
     Raises:
         InputError: Not more events than components.
@@ -29,9 +29,23 @@ def pca_residual(train: Rows, *, components: int = 20) -> Score:
     _, _, directions = np.linalg.svd(train - mean, full_matrices=False)
     kept = directions[:components]
 
+    def rebuilt(rows: Rows) -> Float64[np.ndarray, "event feature"]:
+        plane: np.ndarray = mean + (rows - mean) @ kept.T @ kept
+        return plane
+
+    return rebuilt
+
+
+def pca_residual(train: Rows, *, components: int = 20) -> Score:
+    """Squared distance from the mean plane of the first principal components.
+
+    Raises:
+        InputError: Not more events than components.
+    """
+    rebuilt = pca(train, components=components)
+
     def score(rows: Rows) -> Float64[np.ndarray, "event"]:
-        centred = rows - mean
-        residual: np.ndarray = np.square(centred - centred @ kept.T @ kept).sum(axis=1)
+        residual: np.ndarray = np.square(rows - rebuilt(rows)).sum(axis=1)
         return residual
 
     return score

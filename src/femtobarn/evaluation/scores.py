@@ -13,6 +13,7 @@ from jaxtyping import Float
 
 from femtobarn.errors import InputError, nearest
 from femtobarn.metrics.classifier_test import auc
+from femtobarn.metrics.decorrelation import distance_correlation
 from femtobarn.metrics.roc import auc_difference, background_efficiency, signal_efficiency
 from femtobarn.metrics.working_point import calibrate, clopper_pearson
 from femtobarn.runs import Result, Run
@@ -52,7 +53,8 @@ def score_table(
     Rows: "AUC"; "signal at F % of background" for each fraction, the error of the threshold included; "background at
     E % of signal", where nothing is left its upper limit at 95 %; "gain in AUC", of each score over the trivial one
     that is best for that signal, paired event by event, its error by DeLong joined with the standard error over seeds;
-    and the rank correlation with a variable of the background, such as the number of tracks. Where so many events
+    and the rank correlation with a variable of the background, such as the number of tracks, of scores that are not the
+    same for all of it. Where so many events
     share a score that no threshold keeps the share asked for, the working point is NaN and says so.
 
     Args:
@@ -78,8 +80,35 @@ def score_table(
             if signal in group[0].scores:
                 table += _rows(group, signal, background, best, fractions, efficiency)
     if reference is not None:
-        table += [_correlation(group, background, reference, variable) for group in groups]
+        varied = [g for g in groups if all(np.ptp(each.scores[background]) > 0 for each in g)]
+        table += [_correlation(group, background, reference, variable) for group in varied]
     return by_name(table)
+
+
+def with_all_signals(scored: Sequence[Scored], *, background: str) -> list[Scored]:
+    """Scores with all signals together as one sample more, where there are several."""
+    found = []
+    for each in scored:
+        signals = {name: values for name, values in each.scores.items() if name != background}
+        joined = {" + ".join(signals): np.concatenate(list(signals.values()))} if len(signals) > 1 else {}
+        found.append(each._replace(scores={**each.scores, **joined}))
+    return found
+
+
+def dependence_table(
+    scored: Sequence[Scored], variables: Mapping[str, Float[np.ndarray, "event"]], *, background: str
+) -> list[Result]:
+    """Distance correlation of each score with variables of the background events; a constant one is left out."""
+    variables = {name: values for name, values in variables.items() if np.ptp(values) > 0}
+    table = []
+    for group in grouped(scored, lambda each: tuple(each.labels.values())).values():
+        seeds = [each.seed for each in group if each.seed is not None]
+        for name, values in variables.items():
+            found = [distance_correlation(each.scores[background], values) for each in group]
+            pairs: list[Value] = [(each.value, each.error) for each in found]
+            told = group[0].labels | {"with": name}
+            table.append(row("distance correlation on background", pairs, told, seeds=seeds, n=found[0].n))
+    return table
 
 
 def draw_scores(

@@ -1,7 +1,7 @@
 """Losses: functions on tensors, differentiable in all their data."""
 
 from femtobarn.losses.best_share import mean_of_best
-from femtobarn.losses.chamfer import chamfer
+from femtobarn.losses.chamfer import chamfer, point_chamfer
 from femtobarn.losses.distance_correlation import distance_correlation
 from femtobarn.losses.distillation import distillation_loss, soft_loss
 from femtobarn.losses.emd import Transport, emd, emd_potentials
@@ -45,6 +45,7 @@ __all__ = [
     "mean_of_best",
     "pairs_all",
     "particle_cost",
+    "point_chamfer",
     "save_emd_net",
     "set_error",
     "sinkhorn",

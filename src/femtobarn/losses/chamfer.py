@@ -47,3 +47,18 @@ def chamfer(
         nearest = torch.where(nearest.isposinf(), unmatched, nearest)
         total = total + torch.where(mask, nearest, 0.0).sum(dim=1)
     return total / 2
+
+
+def point_chamfer(
+    x: Float[Tensor, "event n feature"], y: Float[Tensor, "event m feature"]
+) -> Float[Tensor, "event"]:
+    """`chamfer` of two clouds in squared Euclidean distances; every point is real.
+
+    The loss and the score of arXiv:2212.07347, where padding is a point at 0 like any other.
+    """
+    cost = (x[:, :, None] - y[:, None]).square().sum(dim=-1)
+    return chamfer(
+        cost,
+        torch.ones(x.shape[:2], dtype=torch.bool, device=x.device),
+        torch.ones(y.shape[:2], dtype=torch.bool, device=x.device),
+    )

@@ -17,6 +17,7 @@ from femtobarn.nn.googlenet_3d import GoogLeNet3d
 from femtobarn.nn.lorentz_net import LorentzBlock, LorentzNet, psi
 from femtobarn.nn.masked_batch_norm import MaskedBatchNorm
 from femtobarn.nn.message_passing import MessagePassing
+from femtobarn.nn.minkowski import minkowski
 from femtobarn.nn.modulated import DiTBlock, ModulatedMlp, ModulatedMlpBlock, Modulation
 from femtobarn.nn.particle_net import EdgeConvolution, ParticleNet, nearest
 from femtobarn.nn.resnet_3d import ResidualBlock3d, ShowerResNet
@@ -75,6 +76,7 @@ __all__ = [
     "follow",
     "jet_classifier",
     "matching_loss",
+    "minkowski",
     "nearest",
     "psi",
     "region_target",

@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-_METRIC = (1.0, -1.0, -1.0, -1.0)
+from femtobarn.nn.minkowski import METRIC
 
 
 class LorentzNet(nn.Module):
@@ -78,7 +78,7 @@ class LorentzBlock(nn.Module):
     def __init__(self, width: int, scalars: int, *, step: float | None) -> None:
         super().__init__()
         self.step = step
-        self.register_buffer("metric", torch.tensor(_METRIC, dtype=torch.float64), persistent=False)
+        self.register_buffer("metric", torch.tensor(METRIC, dtype=torch.float64), persistent=False)
         self.edge = nn.Sequential(
             nn.Linear(2 * width + 2, width, bias=False),
             nn.BatchNorm1d(width),

@@ -8,6 +8,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from femtobarn.physics.differentiable import safe_sqrt
+
 
 class MessagePassing(nn.Module):
     """Every particle hears from every other and itself, and is updated by the sum of what it hears.
@@ -21,6 +23,7 @@ class MessagePassing(nn.Module):
         edge: Widths of the layers of f_e.
         node: Widths of the hidden layers of f_n.
         dropout: Share dropped after every linear layer in training.
+        distance: f_e is given |h_i - h_j| as well, as in arXiv:2212.07347.
     """
 
     def __init__(
@@ -31,10 +34,11 @@ class MessagePassing(nn.Module):
         edge: Sequence[int] = (96, 160, 192),
         node: Sequence[int] = (256, 256),
         dropout: float = 0.0,
+        distance: bool = False,
     ) -> None:
         super().__init__()
-        self.features, self.dropout = features, nn.Dropout(dropout)
-        self.edge = _layers((2 * features, *edge))
+        self.features, self.dropout, self.distance = features, nn.Dropout(dropout), distance
+        self.edge = _layers((2 * features + distance, *edge))
         self.node = _layers((edge[-1] + features, *node, outputs))
 
     def forward(
@@ -56,8 +60,13 @@ class MessagePassing(nn.Module):
         """First layer of f_e, without building all pairs: ``W (h_i, h_j) = W_1 h_i + W_2 h_j``."""
         layer = self.edge[0]
         assert isinstance(layer, nn.Linear)
-        receiver, sender = layer.weight[:, : self.features], layer.weight[:, self.features :]
+        receiver, sender, apart = torch.split(
+            layer.weight, [self.features, self.features, int(self.distance)], dim=1
+        )
         pairs = F.linear(x, receiver, layer.bias).unsqueeze(2) + F.linear(x, sender).unsqueeze(1)
+        if self.distance:
+            square = (x.unsqueeze(2) - x.unsqueeze(1)).square().sum(dim=-1, keepdim=True)
+            pairs = pairs + F.linear(safe_sqrt(square), apart)
         return self.dropout(F.leaky_relu(pairs, 0.2))
 
 
