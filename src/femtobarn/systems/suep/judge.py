@@ -27,7 +27,8 @@ from femtobarn.systems.suep.study import Part, scores
 NETWORK, RESTORED = "autoencoder", "small restored energy"
 PUBLISHED_EFFICIENCY = 0.40  #: at a mistag of 2 %, abstract of arXiv:2306.13595
 SIMPLE = ("number of tracks", "soft5", "z-sum")  #: drawn beside the networks
-Samples, Step = Mapping[str, SparseImages], Callable[[], object]
+Samples = Mapping[str, SparseImages]
+Step = Callable[[], object]
 
 
 @dataclass(frozen=True)
