@@ -7,6 +7,7 @@ from femtobarn.engine.fit_front import Sweep, fit_front
 from femtobarn.engine.training import (
     Batch,
     Fit,
+    MadeTable,
     Objective,
     ShuffledBatches,
     TensorTable,
@@ -17,6 +18,7 @@ __all__ = [
     "Batch",
     "Descent",
     "Fit",
+    "MadeTable",
     "Objective",
     "ShuffledBatches",
     "Sweep",

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from femtobarn.hardware.latency import single_event_latency
+from femtobarn.hardware.latency import processors, single_event_latency
 from femtobarn.hardware.multiply_adds import multiply_adds
 from femtobarn.runs import Result
 from femtobarn.study import by_name, row
@@ -86,3 +86,23 @@ def latency_ratio(
                 ratios.append((middle - start) / (time.perf_counter() - middle))
     low, median, high = np.quantile(ratios, (0.16, 0.5, 0.84))
     return float(median), float(high - low) / 2
+
+
+def latencies(steps: Mapping[str, Callable[[], object]], *, calls: int, label: str = "step") -> list[Result]:
+    """Median and 99th percentile of the time of each step on one event, with one thread of torch and with all.
+
+    Args:
+        steps: What computes one event, by name.
+        calls: Times that each is timed; 0 for no results.
+        label: Of the results, that holds the name.
+    """
+    found = []
+    for name, step in steps.items() if calls else ():
+        for threads in sorted({1, processors()}):
+            with torch.inference_mode():
+                time = single_event_latency(step, calls=calls, threads=threads)
+            for quantity, value in (("median", time.median), ("99 %", time.percentile_99)):
+                labels = {label: name, "threads": str(threads), "quantity": quantity}
+                values = [(value / 1e3, 0.0)]
+                found.append(row("latency of one event", values, labels, n=calls, unit="ms", split=""))
+    return found

@@ -9,6 +9,7 @@ __all__ = [
     "energy_correlators",
     "energy_flow",
     "energy_split",
+    "event_images",
     "jet_pairs",
     "jets",
     "n_subjettiness",
