@@ -15,6 +15,7 @@ from femtobarn.datasets import (
     calochallenge,
     clic,
     cms_pfnano,
+    dark_showers,
     delphes,
     edm4hep,
     hgcal,
@@ -66,6 +67,11 @@ def cells() -> Arrays:
         "target": np.stack((np.zeros(ROWS), np.linspace(10, 100, ROWS)), axis=1),
         "theta": np.full(ROWS, 1.5),
     }
+
+
+def events(shape: tuple[int, ...]) -> np.ndarray:
+    image = DRAW.exponential(20, (ROWS, *shape)) * (DRAW.random((ROWS, *shape)) < 0.005)
+    return image.astype(np.float32)
 
 
 def clouds() -> tuple[np.ndarray, np.ndarray]:
@@ -208,6 +214,18 @@ FORMATS: dict[str, dict[str, Format]] = {
                 cms_pfnano.generator_particles(p), cms_pfnano.particle_flow(p), cms_pfnano.jets(p, "FatJet")
             ),
         )
+    },
+    "dark_showers": {
+        "NumPy": Format(
+            ".npz",
+            lambda p: dark_showers.write_coarse(p, events((72, 58, 3)), n_tracks=np.arange(ROWS)),
+            lambda p: every(dark_showers.open_images(p)),
+        ),
+        "HDF5": Format(
+            ".h5",
+            lambda p: dark_showers.write_fine(p, events((286, 360, 3)), n_tracks=np.arange(ROWS)),
+            lambda p: every(dark_showers.open_images(p)),
+        ),
     },
     "delphes": {
         "ROOT": Format(

@@ -9,6 +9,7 @@ __all__ = [
     "energy_correlators",
     "energy_flow",
     "energy_split",
+    "event_images",
     "jets",
     "n_subjettiness",
     "resampling",

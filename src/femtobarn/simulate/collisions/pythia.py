@@ -25,6 +25,7 @@ class Records(NamedTuple):
     pdg: Int[np.ndarray, "row"]
     status: Int[np.ndarray, "row"]  # of Pythia; positive for final particles
     columns: Any  # all that Pythia gives, as an awkward record
+    weight: Float[np.ndarray, "event"]  # by which each collision counts; 1 unless the process prefers some
 
     def momentum(self, rows: Int[np.ndarray, "*rows"]) -> Float[np.ndarray, "*rows 4"]:
         """Energy, px, py, pz of some rows, GeV."""
@@ -70,11 +71,13 @@ def next_records(pythia: Any, events: int) -> Records:
         InputError: Pythia fails in all of them.
     """
     events = min(events, _LARGEST_BATCH)
-    batch = pythia.nextBatch(events, "skip").layout.content("prt")
+    made = pythia.nextBatch(events, "skip").layout
+    batch = made.content("prt")
     if not len(batch):
         raise InputError(f"Pythia made none of {events} collisions: are the settings possible?")
-    rows = batch.content
-    return Records(batch.offsets.data, rows["id"].data, rows["status"].data, rows)
+    rows, weights = batch.content, made.content("info")["weights"]
+    nominal = weights.content.data[weights.offsets.data[:-1]]  # those of variations come after it
+    return Records(batch.offsets.data, rows["id"].data, rows["status"].data, rows, nominal)
 
 
 def final_particles(pythia: Any, records: Records) -> Particles:

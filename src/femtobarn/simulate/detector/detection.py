@@ -10,13 +10,13 @@ from femtobarn.simulate.detector import draws
 from femtobarn.simulate.detector.calorimeter import Towers, measure
 from femtobarn.simulate.detector.card import CMS, Card
 from femtobarn.simulate.detector.energy_flow import Neutrals, combine
-from femtobarn.simulate.detector.propagation import propagate
+from femtobarn.simulate.detector.propagation import Arrival, propagate
 from femtobarn.simulate.detector.tracking import Tracks, track
 from femtobarn.simulate.particles import Particles
 
 
 class Detected(NamedTuple):
-    """What a detector makes of some events; every part counts the same events, in the same order."""
+    """What a detector makes of some events; every part but `arrival` counts the same events, in the same order."""
 
     tracks: Tracks  # as the tracker measures them
     flow_tracks: Tracks  # the same tracks, corrected by the calorimeters
@@ -24,6 +24,7 @@ class Detected(NamedTuple):
     neutral_hadrons: Neutrals  # HCAL energy without a track
     ecal: Towers  # all towers, before energy flow
     hcal: Towers
+    arrival: Arrival  # where each particle that was put in reaches the calorimeters
 
     @property
     def events(self) -> int:
@@ -58,7 +59,7 @@ def detect(particles: Particles, *, card: Card = CMS, generator: np.random.Gener
     hcal = measure(particles, arrival, calorimeter=card.hcal, keys=draws.derived(keys, 2))
     photons, after_ecal = combine(ecal, tracks, calorimeter=card.ecal)
     neutral_hadrons, flow_tracks = combine(hcal, after_ecal, calorimeter=card.hcal)
-    return Detected(tracks, flow_tracks, photons, neutral_hadrons, ecal, hcal)
+    return Detected(tracks, flow_tracks, photons, neutral_hadrons, ecal, hcal, arrival)
 
 
 def candidates(detected: Detected) -> Particles:
