@@ -31,6 +31,7 @@ from femtobarn.metrics.roc import (
 from femtobarn.metrics.scaling import max_scale, robust_scale
 from femtobarn.metrics.separability import Separability, separability
 from femtobarn.metrics.separation import separation, separation_power
+from femtobarn.metrics.structural_similarity import structural_similarity
 from femtobarn.metrics.subsample import Subsample
 from femtobarn.metrics.training import Training
 from femtobarn.metrics.trigger_rate import Rate, process_rate, pure_rate, trigger_rate
@@ -92,6 +93,7 @@ __all__ = [
     "separation",
     "separation_power",
     "signal_efficiency",
+    "structural_similarity",
     "trigger_rate",
     "two_sided",
     "w1efp",

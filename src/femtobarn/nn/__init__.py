@@ -3,6 +3,7 @@
 from femtobarn.nn.circular_conv import CircularConv2d, CircularConv3d, CircularUpsample3d
 from femtobarn.nn.deep_set import DeepSet
 from femtobarn.nn.denoising import ddim, denoised, denoising_loss
+from femtobarn.nn.dirichlet_vae import DirichletVae
 from femtobarn.nn.distilled import (
     ImageTeacher,
     RegionTeacher,
@@ -11,6 +12,7 @@ from femtobarn.nn.distilled import (
     region_target,
     trained_bits,
 )
+from femtobarn.nn.dual_autoencoder import DualAutoencoder, SpatialConditioning
 from femtobarn.nn.epic import EpicLayer
 from femtobarn.nn.flow_matching import follow, matching_loss, unit_velocity
 from femtobarn.nn.googlenet_3d import GoogLeNet3d
@@ -19,10 +21,17 @@ from femtobarn.nn.masked_batch_norm import MaskedBatchNorm
 from femtobarn.nn.message_passing import MessagePassing
 from femtobarn.nn.modulated import DiTBlock, ModulatedMlp, ModulatedMlpBlock, Modulation
 from femtobarn.nn.particle_net import EdgeConvolution, ParticleNet, nearest
+from femtobarn.nn.relaxed_one_hot import (
+    RelaxedMixture,
+    monte_carlo_kl,
+    relaxed_log_density,
+    relaxed_sample,
+)
 from femtobarn.nn.resnet_3d import ResidualBlock3d, ShowerResNet
 from femtobarn.nn.set_attention import IPAB, ISAB, MAB, PMA, SAB
 from femtobarn.nn.spline_flow import SplineCoupling, SplineFlow
 from femtobarn.nn.time_features import TimeFeatures
+from femtobarn.nn.turned_images import randomly_turned, turned
 from femtobarn.nn.unet_3d import ContextResBlock, LinearAttention3d, UNet3d
 from femtobarn.nn.without_batch_norm import without_batch_norm
 
@@ -38,6 +47,8 @@ __all__ = [
     "ContextResBlock",
     "DeepSet",
     "DiTBlock",
+    "DirichletVae",
+    "DualAutoencoder",
     "EdgeConvolution",
     "EpicLayer",
     "GoogLeNet3d",
@@ -52,8 +63,10 @@ __all__ = [
     "Modulation",
     "ParticleNet",
     "RegionTeacher",
+    "RelaxedMixture",
     "ResidualBlock3d",
     "ShowerResNet",
+    "SpatialConditioning",
     "SplineCoupling",
     "SplineFlow",
     "TimeFeatures",
@@ -64,11 +77,16 @@ __all__ = [
     "denoising_loss",
     "follow",
     "matching_loss",
+    "monte_carlo_kl",
     "nearest",
     "psi",
     "published_bits",
+    "randomly_turned",
     "region_target",
+    "relaxed_log_density",
+    "relaxed_sample",
     "trained_bits",
+    "turned",
     "unit_velocity",
     "without_batch_norm",
 ]

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from femtobarn.nn.circular_conv import CircularConv2d
+from femtobarn.nn.relaxed_one_hot import RelaxedMixture, monte_carlo_kl, relaxed_sample
 
 WIDTHS = (64, 128, 128, 256)  #: of the published encoders, in the order of their stages
 IMAGE = (72, 58)  #: phi, eta
@@ -95,8 +96,8 @@ class DualAutoencoder(nn.Module):
         widths: Channels of the stages of the encoders; the decoder has them the other way round.
         latent: Channels of the grid.
         summary: Numbers that the second encoder gives.
-        categorical: Let a relaxed one-hot vector of the channels stand in each cell of the grid (CoDVAE), with its
-            temperature; see `femtobarn.nn.relaxed_one_hot`.
+        categorical: Let a relaxed one-hot vector of the channels stand in each cell of the grid, with a temperature of
+            its own, and learn a prior of all cells (CoDVAE); see `femtobarn.nn.relaxed_one_hot`.
         circular: Convolve around in phi. Pooling and resizing still end at the seam.
     """
 
@@ -110,7 +111,8 @@ class DualAutoencoder(nn.Module):
         circular: bool = False,
     ) -> None:
         super().__init__()
-        self.latent, self.categorical = latent, categorical
+        self.latent = latent
+        self.prior = RelaxedMixture(latent) if categorical else None
         self.energy_encoder = _energy_encoder(widths, latent + categorical, circular)
         self.mask_encoder = _mask_encoder(widths, summary, circular)
         self.decoder = _Decoder(widths, latent, summary, circular)
@@ -127,7 +129,7 @@ class DualAutoencoder(nn.Module):
     ) -> tuple[Float[Tensor, "event latent a b"], Float[Tensor, "event 1 a b"]]:
         """Features of the grid, or logits of the categories, and the temperature of each cell (1 or more)."""
         found = self.energy_encoder(x)
-        if not self.categorical:
+        if self.prior is None:
             return found, torch.ones_like(found[:, :1])
         return found[:, : self.latent], 1 + F.softplus(found[:, self.latent :])
 
@@ -138,10 +140,35 @@ class DualAutoencoder(nn.Module):
         found: Tensor = self.decoder(latent, summary)
         return found
 
+    def divergence(
+        self,
+        x: Float[Tensor, "event 1 phi eta"],
+        *,
+        samples: int = 10,
+        generator: torch.Generator | None = None,
+    ) -> tuple[Float[Tensor, "event"], Float[Tensor, "event latent a b"]]:
+        """KL divergence of each image's cells from the prior, from samples of them, and the first of these.
+
+        Args:
+            x: Images.
+            samples: Behind the divergence; the published number is ten.
+            generator: Of the noise; torch's own if not given.
+
+        Raises:
+            ValueError: The latent is not categorical.
+        """
+        if self.prior is None:
+            raise ValueError("a divergence needs categorical=True")
+        logits, temperature = self.encoded(x)
+        cells, of_cells = logits.flatten(2).transpose(1, 2), temperature.flatten(2).transpose(1, 2)
+        log_z = relaxed_sample(cells, of_cells, samples=samples, generator=generator)
+        first = log_z[0].exp().transpose(1, 2).reshape(logits.shape)
+        return monte_carlo_kl(log_z, cells, of_cells, self.prior), first
+
     def forward(self, x: Float[Tensor, "event 1 phi eta"]) -> Reconstruction:
         """The reconstruction without noise: of categories their shares at the temperature of the cell."""
         latent, temperature = self.encoded(x)
-        if self.categorical:
+        if self.prior is not None:
             latent = torch.softmax(latent / temperature, dim=1)
         summary = self.summary(x)
         return Reconstruction(self.decoded(latent, summary), latent, summary)

@@ -35,11 +35,9 @@ def relaxed_sample(
 
 
 def relaxed_log_density(
-    log_z: Float[Tensor, "*batch k"],
-    logits: Float[Tensor, "*#batch k"],
-    temperature: Float[Tensor, "*#batch 1"],
-) -> Float[Tensor, "*batch"]:
-    """Logarithm of the density of log z (arXiv:1611.00712, equation 24)."""
+    log_z: Float[Tensor, "... k"], logits: Float[Tensor, "... k"], temperature: Float[Tensor, "... 1"]
+) -> Float[Tensor, "..."]:
+    """Logarithm of the density of log z (arXiv:1611.00712, equation 24); the three are broadcast to one shape."""
     k = log_z.shape[-1]
     scaled = logits - temperature * log_z
     shares = (scaled - torch.logsumexp(scaled, dim=-1, keepdim=True)).sum(dim=-1)
