@@ -42,7 +42,7 @@ def test_equal_images_have_one_and_others_less() -> None:
 
 
 def test_images_that_cannot_be_compared() -> None:
-    with pytest.raises((ValueError, TypeError), match="one shape|Type-check"):
+    with pytest.raises((ValueError, TypeError), match=r"one shape|Type-check"):
         structural_similarity(torch.zeros(2, 1, 20, 20), torch.zeros(2, 1, 20, 21))
     with pytest.raises(ValueError, match="11 by 11"):
         structural_similarity(torch.zeros(2, 1, 10, 20), torch.zeros(2, 1, 10, 20))

@@ -140,6 +140,10 @@ class DualAutoencoder(nn.Module):
         found: Tensor = self.decoder(latent, summary)
         return found
 
+    def image(self, x: Float[Tensor, "event 1 phi eta"]) -> Float[Tensor, "event 1 phi eta"]:
+        """The probability of each pixel being occupied, without noise."""
+        return torch.sigmoid(self(x).logits)
+
     def divergence(
         self,
         x: Float[Tensor, "event 1 phi eta"],

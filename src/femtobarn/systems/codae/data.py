@@ -159,7 +159,7 @@ def _of_source(source: Source) -> Sample:
 
 
 def _made(name: str, count: int, *, settings: Data, seed: int, workers: int, progress: bool) -> Sample:
-    made = dark_showers.stand_in
-    return _of_source(
-        made(name, count, seed=seed, pileup=settings.pileup, workers=workers, progress=progress)
+    made = dark_showers.stand_in(
+        name, count, seed=seed, pileup=settings.pileup, workers=workers, progress=progress
     )
+    return _of_source(made)

@@ -1,5 +1,6 @@
 """Scores of the networks and of what needs none, beside each other on the same events: tables and figures."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -24,7 +25,7 @@ from femtobarn.nn.dirichlet_vae import DirichletVae
 from femtobarn.nn.dual_autoencoder import DualAutoencoder
 from femtobarn.physics.event_images import event_features
 from femtobarn.runs import Result, Run
-from femtobarn.study import Trained, by_name, draw_against, draw_training
+from femtobarn.study import Trained, by_name, draw_against, draw_training, grouped
 from femtobarn.systems.codae.data import Events, Sample, joined
 from femtobarn.systems.codae.study import Part
 
@@ -32,7 +33,7 @@ QCD = "QCD"
 OCCUPANCY = "occupied track pixels"
 CEILING = "trees told the signal"
 _PIECE = 250  # events that go through a network together
-_SHOWN = ("soft5", "z-sum", OCCUPANCY, "BCE", "BCE residual", "z1")  # in figures
+_SHOWN = ("soft5", "z-sum", OCCUPANCY, "CoDAE BCE", "CoDAE BCE residual", "CoDAE z1")  # in figures
 
 
 @dataclass(frozen=True)
@@ -55,46 +56,43 @@ def results(
     run: Run, events: Events, trained: Sequence[Trained[Part]], settings: Evaluation, *, progress: bool
 ) -> list[Result]:
     """All tables and figures."""
-    qcd, samples = joined([events.train, events.validation]), {QCD: events.test}
-    samples |= events.signals(progress=progress)
-    simple = simple_scores(qcd, samples, settings, seed=events.seed)
-    learned = [each for one in trained for each in network_scores(one, events, samples)]
-    found = [*simple, *learned]
-    occupancy = next(each for each in simple if each.labels["score"] == OCCUPANCY)
-    untaught = [each.labels for each in simple if each.labels["score"] != CEILING]
-    table = score_table(
-        found, background=QCD, trivial=untaught, fractions=settings.fractions,
-        reference=occupancy.scores[QCD], variable=OCCUPANCY,
+    samples = {QCD: events.test} | events.signals(progress=progress)
+    simple = simple_scores(events, samples, settings)
+    found = simple + [each for one in trained for each in network_scores(one, events, samples)]
+    judge = functools.partial(score_table, background=QCD, fractions=settings.fractions)
+    occupancy = next(each for each in simple if each.name == OCCUPANCY)
+    table = judge(
+        found, trivial=[e.labels for e in simple], reference=occupancy.scores[QCD], variable=OCCUPANCY,
     )  # fmt: skip
-    known = [each.labels for each in table]
-    over = score_table(found, background=QCD, trivial=[occupancy.labels], fractions=settings.fractions)
-    table += [each for each in over if each.name == "gain in AUC" and each.labels not in known]
+    said = [each.labels for each in table]
+    over = judge(found, trivial=[occupancy.labels])
+    table += [each for each in over if each.name == "gain in AUC" and each.labels not in said]
+    for ceiling in ceilings(samples, seed=events.seed):
+        table += judge([ceiling])
     _draw(run, found, trained, table, samples)
-    one = torch.from_numpy(events.test.masks[:1])
-    return by_name([*table, *_costs(trained, one, settings.calls)])
+    return by_name([*table, *_costs(trained, torch.from_numpy(events.test.masks[:1]), settings.calls)])
 
 
-def simple_scores(
-    qcd: Sample, samples: Mapping[str, Sample], settings: Evaluation, *, seed: int
-) -> list[Scored]:
-    """Scores without a network, fitted to the QCD that the networks know, and boosted trees told each signal."""
-    found = []
-    for name, score in counting_scores(qcd.images, qcd.tracks, seed=seed).items():
-        values = {key: score(each.images, each.tracks) for key, each in samples.items()}
-        found.append(Scored(labels(name), None, values))
+def simple_scores(events: Events, samples: Mapping[str, Sample], settings: Evaluation) -> list[Scored]:
+    """Scores without a network, fitted to the QCD that the networks know."""
+    qcd = joined([events.train, events.validation])
     linear = pca_residual(_flat(qcd), components=settings.components)
-    values = {key: linear(_flat(each)) for key, each in samples.items()}
-    found.append(Scored(labels(f"PCA residual ({settings.components})"), None, values))
+    found = {
+        f"PCA residual ({settings.components})": {key: linear(_flat(each)) for key, each in samples.items()}
+    }
+    for name, score in counting_scores(qcd.images, qcd.tracks, seed=events.seed).items():
+        found[name] = {key: score(each.images, each.tracks) for key, each in samples.items()}
+    return [Scored({"score": name}, None, values) for name, values in found.items()]
+
+
+def ceilings(samples: Mapping[str, Sample], *, seed: int) -> list[Scored]:
+    """Boosted trees that are told a signal, for each signal."""
     features = {key: event_features(each.images) for key, each in samples.items()}
-    for signal in (name for name in samples if name != QCD):
-        normal, own = supervised_ceiling(features[QCD], features[signal], seed=seed)
-        found.append(Scored(labels(CEILING, signal), None, {QCD: normal, signal: own}))
+    qcd, found = features.pop(QCD), []
+    for signal, rows in features.items():
+        normal, own = supervised_ceiling(qcd, rows, seed=seed)
+        found.append(Scored({"score": CEILING}, None, {QCD: normal, signal: own}))
     return found
-
-
-def labels(score: str, model: str = "") -> dict[str, str]:
-    """Place of a score in tables; `model` is the network, or the signal that trees were told."""
-    return {"model": model, "score": score}
 
 
 def network_scores(one: Trained[Part], events: Events, samples: Mapping[str, Sample]) -> list[Scored]:
@@ -113,7 +111,8 @@ def network_scores(one: Trained[Part], events: Events, samples: Mapping[str, Sam
             found[score] = values
         if score == "BCE":
             found["BCE residual"] = two_sided_residuals(values, counts, known, count)
-    return [Scored(labels(name, one.part.kind), one.part.seed, values) for name, values in found.items()]
+    kind, seed = one.part.kind, one.part.seed
+    return [Scored({"score": f"{kind} {name}"}, seed, values) for name, values in found.items()]
 
 
 def pixels(sample: Sample) -> Float64[np.ndarray, "event"]:
@@ -163,20 +162,16 @@ def _draw(
     table: Sequence[Result],
     samples: Mapping[str, Sample],
 ) -> None:
-    some = [each for each in found if each.labels["score"] in _SHOWN and each.labels["model"] != "CoDVAE"]
+    some = [each for each in found if each.name in _SHOWN]
     draw_scores(run, some, background=QCD)
+    areas = [each for each in table if each.name == "AUC" and each.labels["score"] in _SHOWN]
     for family, unit in (("SUEP", "GeV"), ("SVJ", "TeV")):
-        lines = {
-            " ".join(filter(None, each.labels.values())): [
-                replace(row, labels={"mass": row.labels["signal"].split()[1]})
-                for row in table
-                if row.name == "AUC" and each.labels.items() <= row.labels.items()
-                and row.labels["signal"].startswith(f"{family} ") and row.labels["signal"].endswith(unit)
-            ]
-            for each in some
-        }  # fmt: skip
+        mine = [each for each in areas if each.labels["signal"].startswith(f"{family} ")]
+        masses = [
+            replace(each, labels=each.labels | {"mass": each.labels["signal"].split()[1]}) for each in mine
+        ]
         draw_against(
-            run, {name: rows for name, rows in lines.items() if rows}, label="mass", xlabel=f"mass [{unit}]",
+            run, grouped(masses, lambda each: each.labels["score"]), label="mass", xlabel=f"mass [{unit}]",
             ylabel="AUC", name=f"auc-{family.lower()}", title=f"AUC of {family}", section="Scores", by="score",
             caption="Area under the ROC curve against the mass. Bars: DeLong, with the standard deviation over seeds.",
         )  # fmt: skip
@@ -188,15 +183,9 @@ def _draw(
             "with the divergence for CoDVAE; divergence of unit images for Dirichlet.",
         )  # fmt: skip
     shown = {name: torch.from_numpy(sample.masks[:1]) for name, sample in list(samples.items())[:2]}
-    for each in trained[:1]:
-        if isinstance(each.model, DualAutoencoder):
-            pairs = {name: (x[0, 0].numpy(), _image(each.model, x)) for name, x in shown.items()}
-            draw_reconstructions(
-                run, pairs, caption=f"Occupied pixels of test events, and the probability that {each.part.name} gives "
-                "each pixel. Up: phi, across: eta.",
-            )  # fmt: skip
-
-
-@torch.no_grad()
-def _image(model: DualAutoencoder, x: Tensor) -> Float[np.ndarray, "phi eta"]:
-    return torch.sigmoid(model(x).logits)[0, 0].numpy()
+    if isinstance(net := trained[0].model, DualAutoencoder):
+        pairs = {name: (x[0, 0].numpy(), net.image(x)[0, 0].detach().numpy()) for name, x in shown.items()}
+        draw_reconstructions(
+            run, pairs, caption="Occupied pixels of test events, and the probability that "
+            f"{trained[0].part.name} gives each pixel. Up: phi, across: eta.",
+        )  # fmt: skip

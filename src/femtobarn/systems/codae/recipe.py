@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ from femtobarn.datasets import dark_showers
 from femtobarn.engine import Training
 from femtobarn.errors import InputError
 from femtobarn.runs import Result, Run, read_published
-from femtobarn.study import Headline, Trained, write_predictions
+from femtobarn.study import Trained, headline, write_predictions
 from femtobarn.systems.codae import data as events
 from femtobarn.systems.codae import judge, study
 from femtobarn.systems.codae.data import Data, Events
@@ -36,11 +36,8 @@ class Config:
             raise InputError(f"workers must be at least 1: got {self.workers}")
 
 
-def _dual(epochs: int) -> Training:
-    return Training(epochs=epochs, batch=32, lr=3e-3, weight_decay=1e-4)
-
-
 _SHORT = Training(epochs=2, batch=16, lr=3e-3)
+_MINUTES = Training(epochs=20, batch=32, lr=3e-3, weight_decay=1e-4)
 PRESETS = {
     "tiny": Config(
         data=Data(public=False, events=120, signals=("SUEP 400 GeV", "SVJ 3.1 TeV"), signal_events=20),
@@ -54,19 +51,16 @@ PRESETS = {
         study=Study(
             widths=(8, 16, 16, 32),
             latent=32,
-            train=_dual(20),
-            variational=_dual(15),
+            train=_MINUTES,
+            variational=replace(_MINUTES, epochs=15),
             dirichlet=Training(epochs=40, batch=128, lr=1e-3),
         )
     ),
     "paper": Config(data=Data(mixture=0.01)),
 }
 PUBLISHED = read_published(__package__)
-_AT = {"signal": "SUEP 125 GeV"}
-HEADLINE = Headline(
-    "AUC",
-    tuple(judge.labels(score, "CoDAE") | _AT for score in ("BCE", "z1")),
-    tuple(judge.labels(score) | _AT for score in (judge.OCCUPANCY, "z-sum")),
+HEADLINE = headline(
+    "AUC", "score", ("CoDAE BCE", "CoDAE z1"), (judge.OCCUPANCY, "z-sum"), signal="SUEP 125 GeV"
 )
 
 

@@ -1,7 +1,7 @@
 """What is trained: the autoencoder with two encoders, its categorical variant, and the Dirichlet autoencoder."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -41,22 +41,14 @@ class Study:
     """Flip in eta and turn in phi at random, one of six ways with equal chances."""
     train: Training = field(default_factory=lambda: _DUAL)
     """Of CoDAE."""
-    variational: Training = field(
-        default_factory=lambda: Training(
-            epochs=100, batch=128, lr=1e-3, weight_decay=1e-4, schedule="constant"
-        )
-    )
+    variational: Training = field(default_factory=lambda: replace(_DUAL, epochs=100))
     """Of CoDVAE."""
-    dirichlet: Training = field(
-        default_factory=lambda: Training(epochs=200, batch=128, lr=1e-3, schedule="constant", patience=50)
-    )
+    dirichlet: Training = field(default_factory=lambda: replace(_DUAL, epochs=200, patience=50))
     """Of the Dirichlet autoencoder."""
 
     def __post_init__(self) -> None:
         if not (self.kinds and self.seeds) or self.latent < 2:
-            raise InputError(
-                "at least one kind of network, one seed and two channels in the middle are needed"
-            )
+            raise InputError("at least one kind of network, one seed and two channels are needed")
         if len(self.widths) != 4 or any(width % 4 or width < 4 for width in self.widths):
             raise InputError(f"expected four widths, multiples of 4: got {self.widths}")
 
@@ -88,11 +80,8 @@ def build(part: Part, settings: Study, _: Mapping[str, Any]) -> nn.Module:
     if part.kind == "Dirichlet":
         return DirichletVae()
     return DualAutoencoder(
-        widths=settings.widths,
-        latent=settings.latent,
-        categorical=part.kind == "CoDVAE",
-        circular=settings.circular,
-    )
+        widths=settings.widths, latent=settings.latent, circular=settings.circular, categorical=part.kind == "CoDVAE",
+    )  # fmt: skip
 
 
 MODELS = Models(Part, lambda _: Study, build)
@@ -111,16 +100,9 @@ def train_one(study: Study, events: Events, work: Path, part: Part, report: Repo
         objective, validate = lesson(part.kind, augment=study.augment), unlikeness
         tables = [TensorTable({"x": torch.from_numpy(each.masks)}) for each in (train, events.validation)]
     fitted = fit(
-        model,
-        objective,
-        *tables,
-        settings=settings,
-        seed=part.seed,
-        folder=work / part.name,
-        validate=validate,
-        report=lambda row: report(int(row["epoch"]) + 1, settings.epochs, f"loss {row['train']:.4g}"),
-        progress=False,
-    )
+        model, objective, *tables, settings=settings, seed=part.seed, folder=work / part.name, validate=validate,
+        report=lambda row: report(int(row["epoch"]) + 1, settings.epochs, f"loss {row['train']:.4g}"), progress=False,
+    )  # fmt: skip
     return Trained(part, model.eval(), fitted.history, fitted.validation)
 
 
@@ -141,7 +123,8 @@ def lesson(kind: str, *, augment: bool) -> Objective:
 
 def unlikeness(model: nn.Module, batch: Batch) -> Tensor:
     """One less the structural similarity of images and their reconstruction."""
-    return 1 - structural_similarity(torch.sigmoid(model(batch["x"]).logits), batch["x"]).mean()
+    assert isinstance(model, DualAutoencoder)
+    return 1 - structural_similarity(model.image(batch["x"]), batch["x"]).mean()
 
 
 def dirichlet_loss(model: nn.Module, batch: Batch) -> Tensor:
