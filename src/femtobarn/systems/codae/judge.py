@@ -32,7 +32,6 @@ from femtobarn.systems.codae.study import Part
 QCD = "QCD"
 OCCUPANCY = "occupied track pixels"
 CEILING = "trees told the signal"
-_PIECE = 250  # events that go through a network together
 _SHOWN = ("soft5", "z-sum", OCCUPANCY, "CoDAE BCE", "CoDAE BCE residual", "CoDAE z1")  # in figures
 
 
@@ -78,10 +77,12 @@ def simple_scores(events: Events, samples: Mapping[str, Sample], settings: Evalu
     qcd = joined([events.train, events.validation])
     linear = pca_residual(_flat(qcd), components=settings.components)
     found = {
-        f"PCA residual ({settings.components})": {key: linear(_flat(each)) for key, each in samples.items()}
+        name: {key: score(each.images, each.tracks) for key, each in samples.items()}
+        for name, score in counting_scores(qcd.images, qcd.tracks, seed=events.seed).items()
     }
-    for name, score in counting_scores(qcd.images, qcd.tracks, seed=events.seed).items():
-        found[name] = {key: score(each.images, each.tracks) for key, each in samples.items()}
+    found[f"PCA residual ({settings.components})"] = {
+        key: linear(_flat(each)) for key, each in samples.items()
+    }
     return [Scored({"score": name}, None, values) for name, values in found.items()]
 
 
@@ -111,8 +112,7 @@ def network_scores(one: Trained[Part], events: Events, samples: Mapping[str, Sam
             found[score] = values
         if score == "BCE":
             found["BCE residual"] = two_sided_residuals(values, counts, known, count)
-    kind, seed = one.part.kind, one.part.seed
-    return [Scored({"score": f"{kind} {name}"}, seed, values) for name, values in found.items()]
+    return [Scored({"score": f"{one.part.kind} {name}"}, one.part.seed, v) for name, v in found.items()]
 
 
 def pixels(sample: Sample) -> Float64[np.ndarray, "event"]:
@@ -123,7 +123,7 @@ def pixels(sample: Sample) -> Float64[np.ndarray, "event"]:
 @torch.no_grad()
 def raw_scores(model: nn.Module, masks: Float[np.ndarray, "event 1 phi eta"]) -> Columns:
     """Scores of images as they come: large losses are anomalous, the latent has no side."""
-    pieces = [_scores(model, piece) for piece in torch.split(torch.from_numpy(masks), _PIECE)]
+    pieces = [_scores(model, piece) for piece in torch.split(torch.from_numpy(masks), 250)]
     return {name: torch.cat([piece[name] for piece in pieces]).double().numpy() for name in pieces[0]}
 
 
