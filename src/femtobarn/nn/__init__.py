@@ -14,6 +14,7 @@ from femtobarn.nn.distilled import (
 from femtobarn.nn.epic import EpicLayer
 from femtobarn.nn.flow_matching import follow, matching_loss, unit_velocity
 from femtobarn.nn.googlenet_3d import GoogLeNet3d
+from femtobarn.nn.image_autoencoder import ImageAutoencoder, PixelPReLU
 from femtobarn.nn.lorentz_net import LorentzBlock, LorentzNet, psi
 from femtobarn.nn.masked_batch_norm import MaskedBatchNorm
 from femtobarn.nn.message_passing import MessagePassing
@@ -41,6 +42,7 @@ __all__ = [
     "EdgeConvolution",
     "EpicLayer",
     "GoogLeNet3d",
+    "ImageAutoencoder",
     "ImageTeacher",
     "LinearAttention3d",
     "LorentzBlock",
@@ -51,6 +53,7 @@ __all__ = [
     "ModulatedMlpBlock",
     "Modulation",
     "ParticleNet",
+    "PixelPReLU",
     "RegionTeacher",
     "ResidualBlock3d",
     "ShowerResNet",
