@@ -1,9 +1,11 @@
 """What networks cost, beside each other."""
 
+import time
+
 import torch
 from torch import nn
 
-from femtobarn.evaluation.network_costs import network_costs
+from femtobarn.evaluation.network_costs import latencies, network_costs
 
 
 def test_costs_of_dense_layers_are_those_counted_by_hand() -> None:
@@ -22,3 +24,15 @@ def test_costs_of_dense_layers_are_those_counted_by_hand() -> None:
     assert names == sorted(names, key=names.index), "rows of one quantity stand together"
     untimed = network_costs(nets, (torch.zeros(1, 8),), calls=0)
     assert {each.name for each in untimed} == {"weights", "multiply-adds of an event"}
+
+
+def test_latencies_are_told_with_one_thread_and_with_all() -> None:
+    found = latencies({"fast": lambda: None, "slow": lambda: time.sleep(0.004)}, calls=4)
+    values = {(each.labels["step"], each.labels["threads"], each.labels["quantity"]): each for each in found}
+    assert {threads for _, threads, _ in values} >= {"1"}
+    for (step, _, quantity), each in values.items():
+        assert (each.unit, each.n) == ("ms", 4)
+        assert each.value > (4 if step == "slow" else 0)
+        if quantity == "99 %":
+            assert each.value >= values[step, each.labels["threads"], "median"].value
+    assert latencies({"fast": lambda: None}, calls=0) == []

@@ -91,6 +91,17 @@ def test_the_hard_pair_is_what_was_asked_for(process: Process, codes: set[int]) 
     np.testing.assert_allclose(momentum[:, 0, 1:3], -momentum[:, 1, 1:3], atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("process", "power"), [(processes.dijets((200.0, 7000.0)), 0.0), (processes.biased_dijets(), 4.5)]
+)
+def test_weights_undo_the_preference_for_hard_collisions(process: Process, power: float) -> None:
+    pythia = start_pythia(process, seed=np.random.SeedSequence(1), energy=13_600.0, mpi=False)
+    records = next_records(pythia, 40)
+    _, hard = hard_pair(records)
+    pt = np.hypot(hard[:, 0, 1], hard[:, 0, 2])
+    np.testing.assert_allclose(records.weight, (pt / 200) ** -power, rtol=5e-3)  # masses shift pT a little
+
+
 def test_higgs_bosons_make_two_photons_of_their_mass() -> None:
     found = collisions(processes.higgs(), 20, seed=4, workers=1)
     for i in range(20):

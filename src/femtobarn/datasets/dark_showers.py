@@ -21,7 +21,8 @@ from femtobarn.data.source import Arrays, InMemory, Source
 from femtobarn.errors import InputError
 from femtobarn.physics.event_images import COARSE, FINE, pooled
 from femtobarn.simulate.chunks import run_chunks
-from femtobarn.simulate.dark_images import QCD, DarkImages, chunks_of, in_full, suep_name
+from femtobarn.simulate.dark_images import QCD as QCD
+from femtobarn.simulate.dark_images import DarkImages, chunks_of, in_full, pool, source_of, suep_name
 
 NAME = "dark_showers"
 SUMMARY = "QCD, SUEP and semi-visible jets as tracker, ECAL and HCAL images (stand-in: Pythia and a detector)"
@@ -64,6 +65,8 @@ class Produced(NamedTuple):
     """Of the cross section that passes: as `passed` / `tried`, but weighted where events have weights."""
     cross_section: float
     """Of what was tried, pb."""
+    process: str
+    """What was tried: the name of the process."""
 
 
 def open_images(path: str | Path, *, fine: bool = False) -> Source:
@@ -185,7 +188,7 @@ def stand_in(
     """Events above the cut on HT from Pythia, in the parametrised detector of the authors; the cache keeps them.
 
     Args:
-        sample: "QCD", or such as "SUEP 125 GeV". Scalars up to 200 GeV are made with a hard jet, since few would
+        sample: "QCD", or such as "SUEP 125 GeV". Scalars up to 300 GeV are made with a hard jet, since few would
             pass without.
         count: Events.
         seed: Of the sample.
@@ -215,7 +218,10 @@ def produced(
     """The stand-in with its cross section and the share that passes the cut; else as `stand_in`."""
     if count < 1:
         raise InputError(f"expected at least one event, got {count}")
-    chunks = chunks_of(DarkImages(sample, pileup, HT), count, seed=seed)
+    settings = DarkImages(sample, pileup, HT)
+    if pileup[1] > 0:  # once, not in each process
+        pool(settings, workers=workers, scheduler=scheduler, progress=progress)
+    chunks = chunks_of(settings, count, seed=seed)
     label = f"images of {sample}"
     parts = run_chunks(chunks, workers=workers, scheduler=scheduler, progress=progress, label=label)
     table = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -225,7 +231,8 @@ def produced(
     }
     share = float(totals["passed_weight"] / totals["tried_weight"])
     section = float(table["cross_section"].mean())
-    return Produced(InMemory(columns), int(totals["tried"]), int(totals["passed"]), share, section)
+    tried, passed = int(totals["tried"]), int(totals["passed"])
+    return Produced(InMemory(columns), tried, passed, share, section, source_of(sample)[0].name)
 
 
 def describe() -> str:

@@ -6,6 +6,7 @@ from femtobarn.engine.fit import fit
 from femtobarn.engine.training import (
     Batch,
     Fit,
+    MadeTable,
     Objective,
     ShuffledBatches,
     TensorTable,
@@ -16,6 +17,7 @@ __all__ = [
     "Batch",
     "Descent",
     "Fit",
+    "MadeTable",
     "Objective",
     "ShuffledBatches",
     "TensorTable",

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset, Sampler
@@ -84,6 +85,24 @@ class TensorTable(Dataset[Batch]):
 
     def __getitem__(self, index: Any) -> Batch:
         return {name: column[index] for name, column in self.columns.items()}
+
+
+class MadeTable(Dataset[Batch]):
+    """Batches that are made when they are asked for, of events too large to be kept in full.
+
+    Args:
+        make: Gives the batch of some rows.
+        length: Number of events.
+    """
+
+    def __init__(self, make: Callable[[np.ndarray], Batch], length: int) -> None:
+        self.make, self.length = make, length
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: Tensor) -> Batch:
+        return self.make(index.numpy())
 
 
 class ShuffledBatches(Sampler[Tensor]):

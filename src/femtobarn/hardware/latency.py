@@ -1,4 +1,4 @@
-"""How long one event takes on one core of a processor."""
+"""How long one event takes on one core of a processor, or on all of them."""
 
 import os
 import time
@@ -19,17 +19,27 @@ class Latency(NamedTuple):
     percentile_95: float
     longest: float
     calls: int
+    percentile_99: float
 
 
-def single_event_latency(call: Callable[[], object], *, calls: int = 1000) -> Latency:
+def single_event_latency(
+    call: Callable[[], object], *, calls: int = 1000, threads: int | None = 1
+) -> Latency:
     """Time of `call`, which computes one event, on one core.
 
-    A tenth as many calls come before, uncounted. The process is kept on one core meanwhile where the system
-    allows it, and torch to one thread.
+    A tenth as many calls come before, uncounted.
+
+    Args:
+        call: Computes one event.
+        calls: Times that it is timed.
+        threads: Of torch; with 1 the process is kept on one core meanwhile where the system allows it, None takes
+            all cores.
     """
     if calls < 1:
         raise InputError(f"expected at least one call, got {calls}")
-    with _one_core():
+    if threads is not None and threads < 1:
+        raise InputError(f"expected at least one thread, got {threads}")
+    with _threads(threads):
         for _ in range(calls // 10 + 1):
             call()
         seconds = np.empty(calls)
@@ -37,8 +47,8 @@ def single_event_latency(call: Callable[[], object], *, calls: int = 1000) -> La
             start = time.perf_counter()
             call()
             seconds[i] = time.perf_counter() - start
-    median, high = np.percentile(1e6 * seconds, (50, 95))
-    return Latency(float(median), float(high), float(1e6 * seconds.max()), calls)
+    median, high, higher = np.percentile(1e6 * seconds, (50, 95, 99))
+    return Latency(float(median), float(high), float(1e6 * seconds.max()), calls, float(higher))
 
 
 def onnx_latency(path: Path, event: np.ndarray, *, calls: int = 1000) -> Latency:
@@ -66,13 +76,19 @@ def onnx_session(path: Path) -> Any:
         ) from error
 
 
+def processors() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @contextmanager
-def _one_core() -> Iterator[None]:
+def _threads(wanted: int | None) -> Iterator[None]:
     import torch
 
     threads = torch.get_num_threads()
-    cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
-    torch.set_num_threads(1)
+    alone = wanted == 1 and hasattr(os, "sched_getaffinity")
+    cores = os.sched_getaffinity(0) if alone else None
+    torch.set_num_threads(wanted or processors())
     if cores:
         os.sched_setaffinity(0, {min(cores)})
     try:

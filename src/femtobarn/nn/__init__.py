@@ -16,6 +16,7 @@ from femtobarn.nn.dual_autoencoder import DualAutoencoder, SpatialConditioning
 from femtobarn.nn.epic import EpicLayer
 from femtobarn.nn.flow_matching import follow, matching_loss, unit_velocity
 from femtobarn.nn.googlenet_3d import GoogLeNet3d
+from femtobarn.nn.image_autoencoder import ImageAutoencoder, PixelPReLU
 from femtobarn.nn.lorentz_net import LorentzBlock, LorentzNet, psi
 from femtobarn.nn.masked_batch_norm import MaskedBatchNorm
 from femtobarn.nn.message_passing import MessagePassing
@@ -52,6 +53,7 @@ __all__ = [
     "EdgeConvolution",
     "EpicLayer",
     "GoogLeNet3d",
+    "ImageAutoencoder",
     "ImageTeacher",
     "LinearAttention3d",
     "LorentzBlock",
@@ -62,6 +64,7 @@ __all__ = [
     "ModulatedMlpBlock",
     "Modulation",
     "ParticleNet",
+    "PixelPReLU",
     "RegionTeacher",
     "RelaxedMixture",
     "ResidualBlock3d",

@@ -41,6 +41,11 @@ def pooled(fine: Float[np.ndarray, "event 286 360 3"]) -> Float32[np.ndarray, "e
     return np.ascontiguousarray(sums.transpose(0, 2, 1, 3))
 
 
+def as_coarse(image: Float32[np.ndarray, "event a b 3"]) -> Float32[np.ndarray, "event 72 58 3"]:
+    """Coarse images as they are, fine ones `pooled`."""
+    return image if image.shape[1:] == COARSE else pooled(image)
+
+
 def occupied(images: Float[np.ndarray, "event a b 3"], *, channel: int = 0) -> Int64[np.ndarray, "event"]:
     """Number of pixels with energy in a channel; the tracker's is nearly the number of tracks."""
     count: np.ndarray = np.count_nonzero(images[..., channel] > 0, axis=(1, 2))

@@ -16,7 +16,7 @@ from femtobarn.simulate.collisions.processes import Process, biased_dijets, mini
 from femtobarn.simulate.collisions.pythia import final_particles, next_records, start_pythia, version
 from femtobarn.simulate.collisions.sample import collisions
 from femtobarn.simulate.collisions.semivisible import semivisible_process, without_invisible
-from femtobarn.simulate.detector.detection import detect
+from femtobarn.simulate.detector.detection import Detected, detect
 from femtobarn.simulate.detector.images import (
     DARK_SHOWERS,
     coarse_images,
@@ -29,9 +29,9 @@ from femtobarn.simulate.particles import Particles
 QCD = "QCD"
 #: Smallest pT (GeV) of the jet that a scalar recoils against, up to each mass: without one of 125 GeV, 2.5 % pass a cut
 #: of HT > 500 GeV. Heavier scalars are made by gluon fusion alone; a recoil asked for makes their SUEP softer.
-RECOIL = {125.0: 200.0, 200.0: 175.0}
+RECOIL = {125.0: 200.0, 200.0: 175.0, 300.0: 150.0}
 
-_VERSION = 1  # raise it when the same settings give other images
+_VERSION = 2  # raise it when the same settings give other images
 _PER_CHUNK, _TOGETHER = 200, 50
 _PATIENCE = 5000  # collisions without one that passes before we give up
 _POOL, _POOL_PER_PILEUP = 2000, 50  # soft collisions that pile-up is drawn from, at most and by its mean
@@ -89,6 +89,12 @@ def chunks_of(settings: DarkImages, count: int, *, seed: int) -> Chunks:
     return Chunks(image_chunk, settings, count, _PER_CHUNK, seed, (_VERSION, *version()))
 
 
+def suep_mass(sample: str) -> float | None:
+    """Mass of the scalar of a sample named so, GeV; none for another name."""
+    found = re.fullmatch(r"SUEP ([\d.]+) GeV", sample)
+    return float(found[1]) if found else None
+
+
 def image_chunk(settings: DarkImages, items: range, seed: np.random.SeedSequence) -> Arrays:
     """As many events that pass as there are items, pixels with energy only; and sums over all that were tried."""
     generator = np.random.default_rng(seed)
@@ -118,17 +124,33 @@ def image_chunk(settings: DarkImages, items: range, seed: np.random.SeedSequence
 
 def seen(events: Particles, settings: DarkImages, generator: np.random.Generator) -> Arrays:
     """Pile-up and detector: image, tracks, HT and mean pile-up of each event."""
-    pileup, kept = generator.uniform(*settings.pileup, events.events), None
-    if settings.pileup[1] > 0:
-        events, collision = overlay(events, _pool(settings), mean=pileup, generator=generator)
-        kept = from_vertex(events, collision)
-    detected = detect(events, card=DARK_SHOWERS, generator=generator)
+    detected, kept, pileup = _detected(events, settings, generator)
     return {
         "image": coarse_images(detected, kept=kept),
         "n_tracks": count_tracks(detected, kept=kept),
         "ht": scalar_ht(detected, kept=kept),
         "pileup": pileup,
     }
+
+
+def detected_events(settings: DarkImages, count: int, *, seed: int) -> Detected:
+    """Some events of the sample in the detector, whatever their HT, such as to time what is made of them."""
+    process, finish = source_of(settings.sample)
+    pythia = start_pythia(process, seed=np.random.SeedSequence(seed), energy=settings.energy, mpi=True)
+    generator = np.random.default_rng(seed)
+    events = finish(final_particles(pythia, next_records(pythia, count)), generator)
+    return _detected(events, settings, generator)[0]
+
+
+def _detected(
+    events: Particles, settings: DarkImages, generator: np.random.Generator
+) -> tuple[Detected, np.ndarray | None, np.ndarray]:
+    """What the detector sees, which particles seem to be of the event's own vertex, and the mean pile-up."""
+    pileup, kept = generator.uniform(*settings.pileup, events.events), None
+    if settings.pileup[1] > 0:
+        events, collision = overlay(events, pool(settings), mean=pileup, generator=generator)
+        kept = from_vertex(events, collision)
+    return detect(events, card=DARK_SHOWERS, generator=generator), kept, pileup
 
 
 def in_full(table: Arrays) -> Float32[np.ndarray, "event 72 58 3"]:
@@ -147,9 +169,15 @@ def _packed(images: Float32[np.ndarray, "event 72 58 3"]) -> Arrays:
     return {"size": size, "pixel": pixel.astype(np.uint16), "energy": flat[event, pixel]}
 
 
-def _pool(settings: DarkImages) -> Particles:
+def pool(
+    settings: DarkImages, *, workers: int = 1, scheduler: str | None = None, progress: bool = False
+) -> Particles:
+    """Soft collisions that pile-up is drawn from; the cache keeps them."""
     count = min(_POOL, max(200, round(_POOL_PER_PILEUP * settings.pileup[1])))
-    return collisions(minimum_bias(), count, seed=1, energy=settings.energy, workers=1)
+    return collisions(
+        minimum_bias(), count, seed=1, energy=settings.energy, workers=workers, scheduler=scheduler,
+        progress=progress,
+    )  # fmt: skip
 
 
 def _as_it_is(events: Particles, _: np.random.Generator) -> Particles:

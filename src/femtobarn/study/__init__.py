@@ -17,7 +17,13 @@ from femtobarn.study.seeds import (
     row,
 )
 from femtobarn.study.split import Sample, Split, check_shares, cut
-from femtobarn.study.standard_figures import draw_against, draw_front, draw_rejection, draw_training
+from femtobarn.study.standard_figures import (
+    draw_against,
+    draw_front,
+    draw_rejection,
+    draw_spectra,
+    draw_training,
+)
 
 __all__ = [
     "Design",
@@ -38,6 +44,7 @@ __all__ = [
     "draw_against",
     "draw_front",
     "draw_rejection",
+    "draw_spectra",
     "draw_training",
     "drawing",
     "draws_of_classes",

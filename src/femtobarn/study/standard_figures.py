@@ -117,6 +117,37 @@ def draw_front(
         d.ax.set(xlabel=xlabel, ylabel=ylabel)
 
 
+def draw_spectra(
+    run: Run,
+    values: Mapping[str, Sequence[ArrayLike]],
+    edges: ArrayLike,
+    *,
+    xlabel: str,
+    ylabel: str,
+    name: str,
+    by: str = "sample",
+    **figure: Any,
+) -> None:
+    """Mean number of objects of an event in each bin, such as tracks by their energy, a line for each sample.
+
+    Args:
+        run: Where the figure is saved.
+        values: Of the objects of each event, by sample.
+        edges: Of the bins, which are equal in the logarithm.
+        xlabel, ylabel: Of the axes.
+        name, by: See `drawing`.
+        figure: More arguments of `drawing`.
+    """
+    bounds = np.asarray(edges)
+    with drawing(run, name, by=by, **{"legend": {}} | figure) as d:
+        for sample, events in values.items():
+            every = np.concatenate([np.asarray(each) for each in events])
+            count = np.histogram(every, bounds)[0] / len(events)
+            d.ax.stairs(count, bounds, label=sample)
+            d.drawn[sample] = {"low": bounds[:-1], "high": bounds[1:], ylabel: count}
+        d.ax.set(xlabel=xlabel, ylabel=ylabel, xscale="log")
+
+
 def draw_against(
     run: Run,
     lines: Mapping[str, Sequence[Result]],

@@ -61,7 +61,8 @@ def suep_process(mass: float, *, recoil: float | None = None, narrow: bool = Fal
     lines += [f"{SCALAR}:m0 = {mass:g}", f"{SCALAR}:mMax = {10 * mass:g}", f"{SCALAR}:mayDecay = off"]
     if narrow:
         lines += [f"{SCALAR}:doForceWidth = on", f"{SCALAR}:mWidth = 0.01"]
-    return Process(f"SUEP {mass:g} GeV", tuple(lines))
+    jet = "" if recoil is None else f" with a jet above {recoil:g} GeV"
+    return Process(f"SUEP {mass:g} GeV{jet}", tuple(lines))
 
 
 def suep(
