@@ -43,25 +43,18 @@ def predict(run, files, output, *, model, progress):
 def export(run, folder, *, to, model=None):
     folder.mkdir(parents=True, exist_ok=True)
     return folder
-'''
-OF_THE_RUN = """
+
 def load(config, *, progress):
     return Split(REAL, SIZES)
-"""
-OF_THE_SYSTEM = """
-def load(config, run, *, progress):
-    run.set_data(REAL)
-    run.log(event="data", **SIZES)
-    return Split(REAL, SIZES)
-"""
+'''
 
 
-def _system(folder: Path, monkeypatch: pytest.MonkeyPatch, load: str) -> System:
+def _system(folder: Path, monkeypatch: pytest.MonkeyPatch) -> System:
     """A system in a package of its own, known to the command."""
     package = folder / "counting"
     package.mkdir()
     (package / "__init__.py").write_text('"""Count the events."""\n')
-    (package / "recipe.py").write_text(RECIPE + load)
+    (package / "recipe.py").write_text(RECIPE)
     monkeypatch.syspath_prepend(folder)
     for name in ("counting", "counting.recipe"):
         monkeypatch.delitem(sys.modules, name, raising=False)
@@ -70,11 +63,8 @@ def _system(folder: Path, monkeypatch: pytest.MonkeyPatch, load: str) -> System:
     return system
 
 
-@pytest.mark.parametrize("load", [OF_THE_RUN, OF_THE_SYSTEM])
-def test_data_are_recorded_whoever_does_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, load: str
-) -> None:
-    system = _system(tmp_path, monkeypatch, load)
+def test_origin_and_sizes_of_the_data_are_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    system = _system(tmp_path, monkeypatch)
     run = start(system, system.recipe().Config(), preset="tiny", root=tmp_path / "runs")
     results = carry_out(system, run, progress=False)
     assert run.data == Provenance("real", "ttbar v11")
@@ -87,7 +77,7 @@ def test_data_are_recorded_whoever_does_it(
 def test_predict_and_export_replace_no_data(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    system = _system(tmp_path, monkeypatch, OF_THE_RUN)
+    system = _system(tmp_path, monkeypatch)
     run = start(system, system.recipe().Config(), preset="tiny", root=tmp_path / "runs")
     trained_on, given = tmp_path / "sample.h5", tmp_path / "given.h5"
     for path in (trained_on, given):
@@ -105,7 +95,7 @@ def test_predict_and_export_replace_no_data(
 
 
 def test_a_run_with_a_link_in_it_does_not_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    system = _system(tmp_path, monkeypatch, OF_THE_RUN)
+    system = _system(tmp_path, monkeypatch)
     run = start(system, system.recipe().Config(), preset="tiny", root=tmp_path / "runs")
     (tmp_path / "foreign").write_text("kept")
     (run.work("training") / "log.csv").symlink_to(tmp_path / "foreign")

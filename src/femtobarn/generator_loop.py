@@ -47,35 +47,6 @@ class Course:
 
 
 @runtime_checkable
-class Pace(Protocol):
-    """Settings that the loop reads; `Course` has them, and so may a system's own settings."""
-
-    @property
-    def epochs(self) -> int:
-        """Passes over the training events."""
-
-    @property
-    def batch(self) -> int:
-        """Events a step."""
-
-    @property
-    def check(self) -> int:
-        """Epochs from one measurement and checkpoint to the next."""
-
-    @property
-    def ema(self) -> float:
-        """Decay a step of the averaged weights."""
-
-    @property
-    def schedule(self) -> Literal["constant", "cosine"]:
-        """How the learning rates change."""
-
-    @property
-    def warmup(self) -> float:
-        """Share of the steps over which they rise."""
-
-
-@runtime_checkable
 class Learner(Protocol):
     """Networks with their optimisers and learning rates, and one training step."""
 
@@ -98,7 +69,7 @@ def fit_generator(
     train: Mapping[str, Tensor],
     distance: Distance,
     *,
-    course: Pace,
+    course: Course,
     seed: int,
     folder: Path,
     device: str = "cpu",
@@ -158,7 +129,7 @@ def fit_generator(
     return history
 
 
-def pace(course: Pace, step: int, steps: int) -> float:
+def pace(course: Course, step: int, steps: int) -> float:
     """Learning rate at a step, relative to the largest."""
     rising = course.warmup * steps
     if step < rising:
@@ -175,7 +146,7 @@ def set_rates(learner: Learner, scale: float) -> None:
             group["lr"] = scale * learner.rates[name]
 
 
-def _followed(course: Pace, seed: int, events: int) -> dict[str, Any]:
+def _followed(course: Course, seed: int, events: int) -> dict[str, Any]:
     """Settings that must not change when a training is resumed."""
     same = {name: getattr(course, name) for name in ("batch", "check", "ema", "schedule", "warmup")}
     same |= {"seed": seed, "events": events}

@@ -1,7 +1,6 @@
 """The interface of a published system, the list of systems, and a run from data to report."""
 
 import importlib
-import inspect
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import entry_points
@@ -126,7 +125,9 @@ def carry_out(system: System, run: Run, *, progress: bool = True) -> list[Result
         else:
             run.log(event="started")
         try:
-            data = _loaded(recipe, config, run, progress=progress)
+            data = recipe.load(config, progress=progress)
+            run.set_data(data.provenance)
+            run.log(event="data", **data.sizes)
             trained = recipe.train(config, data, run, progress=progress)
             results = recipe.evaluate(config, data, trained, run, progress=progress)
             results = run.save_results(results, published=recipe.PUBLISHED)
@@ -176,13 +177,3 @@ def export(run: Run, output: Path, *, to: str, model: str | None = None) -> Any:
         raise InputError(f"{run.record['system']} has nothing to export")
     check_output(output)
     return recipe.export(run, output, to=to, model=model)
-
-
-def _loaded(recipe: Recipe, config: Any, run: Run, *, progress: bool) -> Any:
-    """The data of a run; records their origin and sizes."""
-    if "run" in inspect.signature(recipe.load).parameters:  # a system that records this by itself
-        return recipe.load(config, run, progress=progress)
-    data = recipe.load(config, progress=progress)
-    run.set_data(data.provenance)
-    run.log(event="data", **data.sizes)
-    return data

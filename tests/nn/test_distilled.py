@@ -10,9 +10,8 @@ from femtobarn.nn.distilled import (
     STUDENTS,
     ImageTeacher,
     RegionTeacher,
-    published_bits,
+    fixed_point_students,
     region_target,
-    trained_bits,
 )
 from femtobarn.nn.quantised import Quantiser, WeightQuantiser
 from femtobarn.simulate.detector import regions
@@ -66,9 +65,9 @@ def test_target_of_regions_has_its_step_and_its_ends() -> None:
 def test_published_steps_are_kept_in_training(name: str) -> None:
     torch.manual_seed(1)
     x = torch.poisson(torch.full((64, 1, *REGIONS), 3.0))
-    net = published_bits(STUDENTS["regions"][name]().eval(), name, x)
+    net = fixed_point_students({name: STUDENTS["regions"][name]().eval()}, x, trained=False)[name]
     numbers = [m for m in net.modules() if isinstance(m, Quantiser | WeightQuantiser)]
     assert tuple(int(each.fraction.flatten()[0]) for each in numbers) == FORMATS[name]
     assert not any(each.fraction.requires_grad for each in numbers)
-    free = trained_bits(STUDENTS["regions"]["v1"]().eval(), x)
+    free = fixed_point_students({"v1": STUDENTS["regions"]["v1"]().eval()}, x, trained=True)["v3"]
     assert all(m.fraction.requires_grad for m in free.modules() if isinstance(m, Quantiser | WeightQuantiser))

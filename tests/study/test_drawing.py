@@ -117,3 +117,13 @@ def test_results_are_drawn_against_one_of_their_labels(run: Run) -> None:
         (r["method"], *(float(r[name]) for name in ("speed", "value", "error"))) for r in _rows(run, "speeds")
     ]
     assert drawn[1:3] == [("labels", 1.0, 0.6, 0.1), ("distilled", 0.0, 0.9, 0.1)]
+
+
+def test_a_front_leaves_out_what_has_no_quality_and_is_not_drawn_without_any(run: Run) -> None:
+    texts = {"xlabel": "cost", "ylabel": "quality", "title": "t", "caption": "c", "section": "s"}
+    points = {"ours": [(10.0, 0.5, 0.1), (100.0, np.inf, np.nan)], "theirs": [(30.0, -np.inf, np.nan)]}
+    draw_front(run, points, name="front", xscale="log", limits={"floating point": 0.6}, **texts)
+    assert [(r["method"], float(r["bits"])) for r in _rows(run, "front")] == [("ours", 10)]
+    assert "floating point" in run.figures()[0].svg.read_text()
+    draw_front(run, {"theirs": points["theirs"]}, name="nothing", limits={"floating point": 0.6}, **texts)
+    assert [figure.name for figure in run.figures()] == ["front"]

@@ -418,7 +418,6 @@ def test_bad_checkpoint_is_one_line(
         (lambda: judge.Evaluation(showers=10), "at least 200 showers"),
         (lambda: study.Study(models=()), "at least one model"),
         (lambda: study.Study(knots=0), "at least 1 knot"),
-        (lambda: recipe.Config(workers=0), "workers must be at least 1"),
     ],
 )
 def test_unfit_settings_are_refused(make, words: str) -> None:

@@ -118,7 +118,6 @@ def test_predict_makes_a_shower_for_each_of_a_users_file(finished: Run, tmp_path
         (lambda: Gan(power=0.0), "power above 0"),
         (lambda: Gan(mirror=True), "along the normal"),
         (lambda: Gan(updates=0), "updates of 1"),
-        (lambda: recipe.Config(workers=0), "workers must be at least 1"),
     ],
 )
 def test_unfit_settings_are_refused(make, words: str) -> None:

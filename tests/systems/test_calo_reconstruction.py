@@ -238,7 +238,6 @@ def test_bad_checkpoint_is_one_line(finished: Run, tmp_path: Path, damage, words
         (lambda: study.Study(networks=()), "at least one task"),
         (lambda: study.Study(power=2.0), "power above 0"),
         (lambda: evaluation.Evaluation(bins=(3.0, 2.0)), "rising edges"),
-        (lambda: recipe.Config(workers=0), "workers must be at least 1"),
     ],
 )
 def test_unfit_settings_are_refused(make, words: str) -> None:

@@ -230,7 +230,6 @@ def test_bad_checkpoint_is_one_line(
         (lambda: Course(ema=1.0), "ema and warmup"),
         (lambda: judge.Evaluation(batches=()), "batches of 1 expected"),
         (lambda: study.Study(models=()), "at least one model"),
-        (lambda: recipe.Config(workers=0), "workers must be at least 1"),
     ],
 )
 def test_unfit_settings_are_refused(make, words: str) -> None:

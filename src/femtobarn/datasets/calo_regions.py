@@ -87,6 +87,15 @@ def write_regions(
     write_hdf5(Path(path), {name: c for name, c in columns.items() if c is not None}, {})
 
 
+def crowded(
+    regions: Float[np.ndarray, "event 18 14"], count: int, *, generator: np.random.Generator
+) -> Float[np.ndarray, "count 18 14"]:
+    """Sums of two crossings, the regions of each in random order: energy where a crossing does not have it."""
+    pairs = regions[generator.integers(len(regions), size=(count, 2))].reshape(count, 2, -1)
+    mixed = generator.permuted(pairs, axis=2).sum(axis=1).reshape(count, *regions.shape[1:])
+    return np.minimum(mixed, float(LARGEST_REGION)).astype(regions.dtype)
+
+
 @dataclass(frozen=True)
 class Crossings:
     """What a chunk of the stand-in depends on, besides its seed."""

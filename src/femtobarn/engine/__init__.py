@@ -3,6 +3,7 @@
 from femtobarn.engine.checkpoints import check_course, load_tensors, save_tensors
 from femtobarn.engine.descent import Descent
 from femtobarn.engine.fit import fit
+from femtobarn.engine.fit_front import Sweep, fit_front
 from femtobarn.engine.training import (
     Batch,
     Fit,
@@ -20,10 +21,12 @@ __all__ = [
     "MadeTable",
     "Objective",
     "ShuffledBatches",
+    "Sweep",
     "TensorTable",
     "Training",
     "check_course",
     "fit",
+    "fit_front",
     "load_tensors",
     "save_tensors",
 ]

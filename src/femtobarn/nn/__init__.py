@@ -8,13 +8,13 @@ from femtobarn.nn.distilled import (
     ImageTeacher,
     RegionTeacher,
     anomaly_teacher,
-    published_bits,
+    fixed_point_students,
     region_target,
-    trained_bits,
 )
 from femtobarn.nn.dual_autoencoder import DualAutoencoder, SpatialConditioning
 from femtobarn.nn.epic import EpicLayer
 from femtobarn.nn.flow_matching import follow, matching_loss, unit_velocity
+from femtobarn.nn.fpga_benchmarks import MuonTracker, digit_classifier, jet_classifier
 from femtobarn.nn.googlenet_3d import GoogLeNet3d
 from femtobarn.nn.image_autoencoder import ImageAutoencoder, PixelPReLU
 from femtobarn.nn.lorentz_net import LorentzBlock, LorentzNet, psi
@@ -63,6 +63,7 @@ __all__ = [
     "ModulatedMlp",
     "ModulatedMlpBlock",
     "Modulation",
+    "MuonTracker",
     "ParticleNet",
     "PixelPReLU",
     "RegionTeacher",
@@ -78,17 +79,18 @@ __all__ = [
     "ddim",
     "denoised",
     "denoising_loss",
+    "digit_classifier",
+    "fixed_point_students",
     "follow",
+    "jet_classifier",
     "matching_loss",
     "monte_carlo_kl",
     "nearest",
     "psi",
-    "published_bits",
     "randomly_turned",
     "region_target",
     "relaxed_log_density",
     "relaxed_sample",
-    "trained_bits",
     "turned",
     "unit_velocity",
     "without_batch_norm",

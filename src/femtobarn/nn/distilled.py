@@ -11,9 +11,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from femtobarn.nn.quantised import Quantiser, WeightQuantiser, quantise
+from femtobarn.nn.quantised import BitTrue, Quantiser, WeightQuantiser, quantise
 
 Task = Literal["regions", "images"]
+Batch = Mapping[str, Tensor]
+NOISE = 0.1  #: standard deviation of the noise that students are shown, relative to the largest input
 LEAK = 0.3  #: slope below zero of the networks of images, as published
 REGIONS = (18, 14)  #: phi and eta of the calorimeter regions of a level-1 trigger
 STEP, LARGEST = 1 / 256, 256.0  #: of the scores of regions: unsigned numbers of 16 bits, 8 of them integer
@@ -157,17 +159,65 @@ class Committee(nn.Module):
         """The score of each student."""
         return {name: student(x.unsqueeze(1)).squeeze(1) for name, student in self.students.items()}
 
-    def errors(self, x: Float[Tensor, "event row column"]) -> Float[Tensor, ""]:
-        """Mean absolute errors of the students, added up: what they minimise."""
-        told = self.told(x)
-        return torch.stack([(each - told).abs().mean() for each in self.learned(x).values()]).sum()
+    def errors(
+        self, x: Float[Tensor, "event row column"], told: Float[Tensor, "event"] | None = None
+    ) -> Float[Tensor, ""]:
+        """Mean absolute errors of the students, added up; `told` are the teacher's scores, if they are known."""
+        target = self.told(x) if told is None else told
+        return torch.stack([(each - target).abs().mean() for each in self.learned(x).values()]).sum()
 
 
-def published_bits(student: nn.Sequential, name: str, example: Float[Tensor, "event 1 18 14"]) -> nn.Module:
-    """A student of regions with the step of every number as published, to be trained on.
+def teacher_loss(model: nn.Module, batch: Batch) -> Float[Tensor, ""]:
+    """Mean squared error of the teacher of a committee on `batch["x"]`."""
+    loss: Tensor = model.teacher(batch["x"]).mean()  # type: ignore[operator]
+    return loss
 
-    The range of each tensor is that of the example and of the weights at the start; larger numbers stop at its ends.
+
+def student_loss(
+    model: nn.Module, batch: Batch, *, foreign: bool = False, noisy: bool = False
+) -> Float[Tensor, ""]:
+    """Mean absolute errors of the students on `batch["x"]`, and on the foreign inputs beside them.
+
+    Args:
+        model: A `Committee`.
+        batch: `x` and `foreign`; the teacher's scores of these as `x_told` and `foreign_told`, if they are known.
+        foreign: Foreign inputs are shown, too (outlier exposure).
+        noisy: Students see only noisy inputs, and the teacher scores these.
     """
+    assert isinstance(model, Committee)
+    if noisy:
+        largest = batch["x"].amax()
+        shifted = batch["x"] + NOISE * largest * torch.randn_like(batch["x"])
+        total = model.errors(shifted.clamp(min=torch.zeros(()), max=largest))
+    else:
+        total = model.errors(batch["x"], batch.get("x_told"))
+    return total + model.errors(batch["foreign"], batch.get("foreign_told")) if foreign else total
+
+
+def validation_error(model: nn.Module, batch: Batch) -> Float[Tensor, ""]:
+    """Mean absolute error of a student on normal and foreign inputs, the mean over students."""
+    assert isinstance(model, Committee)
+    return student_loss(model, batch, foreign=True) / (2 * len(model.students))
+
+
+def fixed_point_students(
+    students: Mapping[str, nn.Module], example: Float[Tensor, "event 1 18 14"], *, trained: bool
+) -> dict[str, nn.Module]:
+    """Students of regions in fixed point, to be trained on.
+
+    Args:
+        students: In floating point, by name.
+        example: Ranges of all tensors are those of the example and of the weights; larger numbers saturate.
+        trained: One network, v3: v1 with bits of its own for every number, to be trained with their price. Otherwise
+            each student with the steps of CICADA (`FORMATS`).
+    """
+    if trained:
+        net = _without_dropout(students["v1"])
+        return {"v3": BitTrue(quantise(net, example, fraction=4.0, weight_fraction=6.0, overflow="SAT"))}
+    return {name: BitTrue(_published(student, name, example)) for name, student in students.items()}
+
+
+def _published(student: nn.Module, name: str, example: Tensor) -> nn.Module:
     net = quantise(
         _without_dropout(student),
         example,
@@ -184,10 +234,5 @@ def published_bits(student: nn.Sequential, name: str, example: Float[Tensor, "ev
     return net
 
 
-def trained_bits(student: nn.Sequential, example: Float[Tensor, "event 1 18 14"]) -> nn.Module:
-    """A student of regions whose every number has bits of its own, to be trained with their price."""
-    return quantise(_without_dropout(student), example, fraction=4.0, weight_fraction=6.0, overflow="SAT")
-
-
-def _without_dropout(student: nn.Sequential) -> nn.Sequential:
-    return nn.Sequential(*(layer for layer in student if not isinstance(layer, nn.Dropout)))
+def _without_dropout(student: nn.Module) -> nn.Sequential:
+    return nn.Sequential(*(layer for layer in student.children() if not isinstance(layer, nn.Dropout)))

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from femtobarn.errors import InputError, MissingExtraError
+from femtobarn.hardware.cost import effective_bit_operations
 from femtobarn.hardware.export import export_verilog, quantities
 from femtobarn.hardware.integer_model import IntegerModel
 from femtobarn.parts import Report, run_parts
@@ -27,6 +28,8 @@ class Writing:
     """Share sums between outputs with alkaid; without it every weight is written by itself."""
     synthesis: bool = True
     """Count look-up tables with yosys."""
+    largest: int = 1_000_000
+    """Effective bit operations beyond which a network of the run is not written: it would take too long."""
 
     def __post_init__(self) -> None:
         if self.vectors < 2 or self.pipeline < 0:
@@ -125,9 +128,14 @@ def _write(
     design: Design,
     _: Report,
 ) -> None:
+    integers = design.integers()
+    if (cost := effective_bit_operations(integers)) > settings.largest:
+        note = f"{cost} EBOPs are more than {settings.largest}: the Verilog was not written"
+        run.mark_done(f"designs/{design.name}", {"ebops": cost, "notes": [note]})
+        return
     try:
         report = export_verilog(
-            design.integers(),
+            integers,
             run.folder / folder / design.name,
             vectors=vectors,
             test=test,

@@ -1,7 +1,7 @@
 """Figures that most systems draw: training curves, rejection, and quality against the cost in hardware."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.ticker import StrMethodFormatter
@@ -84,35 +84,37 @@ def draw_front(
     ylabel: str,
     caption: str,
     limits: Mapping[str, float] | None = None,
+    xscale: Literal["linear", "log"] = "linear",
     name: str = "hardware",
     title: str,
     section: str = "Hardware",
     by: str = "method",
     **figure: Any,
 ) -> None:
-    """Quality against cost, a line each; `limits` are drawn as dotted lines in the colour of their series.
+    """Quality against cost, a line each; points without a finite quality are left out.
 
     Args:
         run: Where the figure is saved.
         points: (cost, quality, error) by the name in the legend.
         xlabel, ylabel: Of the axes.
-        limits: Quality without the limit of the hardware, such as that in floating point.
+        limits: Quality without the limit of the hardware, such as that in floating point, drawn as a dotted line:
+            by the name of a series in its colour, by any other name in grey.
+        xscale: Of the costs.
         caption, name, title, section, by: See `drawing`.
         figure: More arguments of `drawing`.
     """
     given: dict[str, Any] = {"legend": {}, "by": by, "section": section, "title": title} | figure
     with drawing(run, name, caption=caption, **given) as d:
+        limits, line = limits or {}, dict[str, Any](linestyle=":", linewidth=0.9)
         for label, each in points.items():
-            d.drawn[label] = plots.frontier(d.ax, *np.transpose(each), label=label)
-            if limits and label in limits:
-                colour = d.ax.containers[-1].lines[0].get_color()  # type: ignore[attr-defined]
-                d.ax.axhline(
-                    limits[label],
-                    color=colour,
-                    linestyle=":",
-                    linewidth=0.9,
-                    label=f"{label}, floating point",
-                )
+            if shown := [point for point in each if np.isfinite(point[1])]:
+                d.drawn[label] = plots.frontier(d.ax, *np.transpose(shown), label=label)
+                if label in limits:
+                    colour = d.ax.containers[-1].lines[0].get_color()  # type: ignore[attr-defined]
+                    d.ax.axhline(limits[label], color=colour, label=f"{label}, floating point", **line)
+        for label in (label for label in limits if label not in points):
+            d.ax.axhline(limits[label], color="0.4", label=label, **line)
+        d.ax.set_xscale(xscale)
         d.ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
         d.ax.set(xlabel=xlabel, ylabel=ylabel)
 

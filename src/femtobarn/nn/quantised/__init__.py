@@ -1,7 +1,8 @@
 """Networks whose number of bits is trained with their weights, weight by weight (HGQ, arXiv:2405.00645).
 
 Reading order: `rounding`, `quantiser`, `weight_quantiser`, `weights`, `linear`, then `conversion`, `cost`,
-`calibration`, `export`, `bit_true`; `costed_loss`, `schedule` and `pareto` steer a training.
+`calibration`, `export`, `bit_true`; `costed_loss`, `schedule` and `pareto` steer a training; `uniform_bits` is
+what trained bits are compared with.
 
     net = quantise(nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 5)), x[:1000])
     loss = cross_entropy(net(x), y) + beta * ebops(net)  # and so on, until trained
@@ -22,6 +23,7 @@ from femtobarn.nn.quantised.linear import QuantisedLinear
 from femtobarn.nn.quantised.pareto import Checkpoint, ParetoSet
 from femtobarn.nn.quantised.quantiser import Quantiser
 from femtobarn.nn.quantised.schedule import BetaPoint, BudgetController, beta_at
+from femtobarn.nn.quantised.uniform_bits import uniform_bits
 from femtobarn.nn.quantised.weight_quantiser import WeightQuantiser
 from femtobarn.nn.quantised.weights import QuantisedWeights
 from femtobarn.nn.quantised.wires import Wires
@@ -49,4 +51,5 @@ __all__ = [
     "quantise",
     "to_integer",
     "total_bits",
+    "uniform_bits",
 ]

@@ -26,7 +26,7 @@ class Autoencoder(nn.Module):
     ) -> Float[Tensor, "wafer 48"]:
         """Decoded image of each wafer in the decoder's own normalisation."""
         code: Codes = self.encoder.encode(charge)
-        image: Tensor = self.decoder(code.values, code.total, eta, layer)
+        image: Tensor = self.decoder(code, eta, layer)
         return image
 
     def charges(

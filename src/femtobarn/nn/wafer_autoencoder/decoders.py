@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from femtobarn.nn.wafer_autoencoder.encoder import CODES
+from femtobarn.nn.wafer_autoencoder.encoder import CODES, Codes
 from femtobarn.physics import wafer
 
 
@@ -29,14 +29,10 @@ class Decoder(nn.Module):
         nn.init.constant_(self.out.bias, -math.log(wafer.CELLS - 1))  # type: ignore[arg-type]
 
     def forward(
-        self,
-        code: Float[Tensor, "wafer 16"],
-        total: Float[Tensor, "wafer"],
-        eta: Float[Tensor, "wafer"],
-        layer: Float[Tensor, "wafer"],
+        self, code: Codes, eta: Float[Tensor, "wafer"], layer: Float[Tensor, "wafer"]
     ) -> Float[Tensor, "wafer 48"]:
         """Image of each wafer in the encoder's normalisation; only the codes are used, as published."""
-        image = self.up(self.dense(code).relu().unflatten(1, (4, 4, 8)).permute(0, 3, 1, 2)).relu()
+        image = self.up(self.dense(code.values).relu().unflatten(1, (4, 4, 8)).permute(0, 3, 1, 2)).relu()
         return self.out(image).flatten(1)[:, self.cells].sigmoid()
 
 
@@ -57,15 +53,11 @@ class Residual(nn.Module):
         self.outward = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, wafer.CELLS))
 
     def forward(
-        self,
-        code: Float[Tensor, "wafer code"],
-        total: Float[Tensor, "wafer"],
-        eta: Float[Tensor, "wafer"],
-        layer: Float[Tensor, "wafer"],
+        self, code: Codes, eta: Float[Tensor, "wafer"], layer: Float[Tensor, "wafer"]
     ) -> Float[Tensor, "wafer 48"]:
         """A number for each cell, of any size."""
-        condition = torch.stack((total.log1p() / 10, eta.abs() / 3, layer / 28), dim=1)
-        x = self.inward(torch.cat((code, condition), dim=1))
+        condition = torch.stack((code.total.log1p() / 10, eta.abs() / 3, layer / 28), dim=1)
+        x = self.inward(torch.cat((code.values, condition), dim=1))
         for block in self.blocks:
             x = x + block(x)
         logits: Tensor = self.outward(x)
@@ -80,14 +72,10 @@ class LargeDecoder(nn.Module):
         self.network = Residual(CODES, width=width, blocks=blocks)
 
     def forward(
-        self,
-        code: Float[Tensor, "wafer 16"],
-        total: Float[Tensor, "wafer"],
-        eta: Float[Tensor, "wafer"],
-        layer: Float[Tensor, "wafer"],
+        self, code: Codes, eta: Float[Tensor, "wafer"], layer: Float[Tensor, "wafer"]
     ) -> Float[Tensor, "wafer 48"]:
         """Image of each wafer in the encoder's normalisation; its sum follows from the transmitted one."""
-        return self.network(code, total, eta, layer).softmax(dim=-1) * _normalised(total)
+        return self.network(code, eta, layer).softmax(dim=-1) * _normalised(code.total)
 
 
 class RestDecoder(nn.Module):
@@ -103,16 +91,12 @@ class RestDecoder(nn.Module):
         nn.init.zeros_(self.network.outward[1].bias)  # type: ignore[arg-type]
 
     def forward(
-        self,
-        code: Float[Tensor, "wafer 48"],
-        total: Float[Tensor, "wafer"],
-        eta: Float[Tensor, "wafer"],
-        layer: Float[Tensor, "wafer"],
+        self, code: Codes, eta: Float[Tensor, "wafer"], layer: Float[Tensor, "wafer"]
     ) -> Float[Tensor, "wafer 48"]:
         """Image of each wafer in the encoder's normalisation, from the shares sent; zero where a cell was not."""
-        logits = self.network(code, total, eta, layer)
-        rest = (_normalised(total) - code.sum(dim=-1, keepdim=True)).clamp(min=0)
-        return code + rest * torch.where(code > 0, -torch.inf, logits).softmax(dim=-1)
+        shares, logits = code.values, self.network(code, eta, layer)
+        rest = (_normalised(code.total) - shares.sum(dim=-1, keepdim=True)).clamp(min=0)
+        return shares + rest * torch.where(shares > 0, -torch.inf, logits).softmax(dim=-1)
 
 
 def _normalised(total: Float[Tensor, "wafer"]) -> Float[Tensor, "wafer 1"]:

@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 
 from torch import nn
 
+from femtobarn import generator_loop
 from femtobarn.engine import Descent
 from femtobarn.errors import InputError
 from femtobarn.generator_loop import Learner
@@ -14,34 +15,24 @@ from femtobarn.systems.calo_challenge.adversarial import Adversarial
 
 
 @dataclass(frozen=True)
-class Course:
-    """How a generator is trained, and how its checkpoints are chosen."""
+class Course(generator_loop.Course):
+    """Training length of a generator, choice of its checkpoint, and its optimiser."""
 
-    epochs: int = 10
-    """Passes over the training showers."""
-    batch: int = 128
-    """Showers a step."""
+    ema: float = 0.999
+    """Decay per step of the exponential moving average of the weights, which is validated and kept; 0 for none."""
+    schedule: Literal["constant", "cosine"] = "cosine"
+    """Learning-rate schedule: constant, or cosine decay to zero."""
+    warmup: float = 0.02
+    """Fraction of the steps with linear learning-rate warm-up."""
     lr: float = 1e-3
-    """Largest learning rate of the generator."""
+    """Peak learning rate of the generator."""
     weight_decay: float = 0.0
     """Decoupled weight decay (AdamW)."""
     clip: float = 1.0
-    """Largest norm of the gradient of the generator."""
-    check: int = 1
-    """Epochs from one measurement on the validation showers, and one checkpoint, to the next."""
-    ema: float = 0.999
-    """Decay a step of the averaged weights, which are those kept and measured; 0 keeps the last weights."""
-    schedule: Literal["constant", "cosine"] = "cosine"
-    """How the learning rates change from step to step."""
-    warmup: float = 0.02
-    """Share of the steps over which the learning rates rise from zero."""
+    """Maximum gradient norm of the generator."""
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch", "check"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 1: got {getattr(self, name)}")
-        if not (0 <= self.ema < 1 and 0 <= self.warmup < 1):
-            raise InputError(f"ema and warmup in [0, 1) expected: got {self.ema}, {self.warmup}")
+        super().__post_init__()
         if not (self.lr > 0 and self.clip > 0):
             raise InputError(f"lr and clip above 0 expected: got {self.lr}, {self.clip}")
 

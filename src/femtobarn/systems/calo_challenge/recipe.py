@@ -12,7 +12,6 @@ import torch
 from femtobarn.data.source import stream
 from femtobarn.datasets import calochallenge
 from femtobarn.datasets.calochallenge import PUBLISHED_SETS
-from femtobarn.errors import InputError
 from femtobarn.nn.shower_generators import generate
 from femtobarn.parts import run_parts
 from femtobarn.runs import Result, Run, read_published
@@ -45,10 +44,6 @@ class Config:
     """Seed of the split, the stand-in and the noise of the evaluation."""
     workers: int = 2
     """Processes that simulate, train and judge side by side."""
-
-    def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise InputError(f"workers must be at least 1: got {self.workers}")
 
 
 _COMPACT = Dream(

@@ -11,7 +11,6 @@ import torch
 from femtobarn.datasets import clic
 from femtobarn.datasets.clic import Showers
 from femtobarn.engine import Training
-from femtobarn.errors import InputError
 from femtobarn.nn.cell_networks import ShowerTable
 from femtobarn.parts import Report
 from femtobarn.runs import Result, Run, read_published
@@ -49,10 +48,6 @@ class Config:
     """Seed of the simulated showers and of the split."""
     workers: int = 2
     """Processes that simulate and train side by side."""
-
-    def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise InputError(f"workers must be at least 1: got {self.workers}")
 
 
 _TINY = Training(epochs=2, batch=20, lr=1e-3)

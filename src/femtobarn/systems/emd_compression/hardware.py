@@ -12,9 +12,9 @@ from jaxtyping import Float64
 
 from femtobarn.errors import InputError
 from femtobarn.hardware.integer_model import IntegerModel
-from femtobarn.hardware.network_export import Exported, export_network
+from femtobarn.hardware.network_export import Exported
 from femtobarn.nn.wafer_autoencoder import fixed_point, normalise
-from femtobarn.report.export_page import write_export_page
+from femtobarn.report.export_design import export_design
 from femtobarn.runs import Result, Run
 from femtobarn.study import Design, Split, Trained, design_rows, draw_front, write_designs
 from femtobarn.systems.emd_compression.sample import Wafers
@@ -132,21 +132,20 @@ def export(
     if trained.part.decoder == "best-choice":
         raise InputError(f"{trained.part.name} has no trained encoder to export")
     net, integers = fixed_point(trained.model.encoder)
-    exported = export_network(
+    return export_design(
+        run,
         net,
         integers,
         folder,
         to=to,
         name=trained.part.name,
-        vectors=vectors(split, config.verilog.vectors),
         test=shares(split.test.charge),
-        pipeline=config.verilog.pipeline,
-        optimise=config.verilog.optimise,
-        synthesis=config.verilog.synthesis and bool(config.hgq.synthesis),
+        vectors=vectors(split, config.verilog.vectors),
+        settings=replace(config.verilog, synthesis=config.verilog.synthesis and bool(config.hgq.synthesis)),
+        summary=f"Encoder of 48 trigger cells to 16 codes of {trained.model.encoder.bits} bits.",
+        inputs=_INPUTS,
+        quality=_quality(run, trained),
     )
-    summary = f"Encoder of 48 trigger cells to 16 codes of {trained.model.encoder.bits} bits."
-    write_export_page(exported, run, summary=summary, inputs=_INPUTS, quality=_quality(run, trained))
-    return exported
 
 
 def _quality(run: Run, trained: Trained[Part]) -> list[Result]:

@@ -163,8 +163,6 @@ class Config:
     """Processes that simulate and train side by side."""
 
     def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise InputError(f"workers must be at least 1: got {self.workers}")
         if self.quantiser == "hgq" and not self.study.quantised:
             raise InputError("trained bits start from the chip's formats: leave study.quantised on")
 

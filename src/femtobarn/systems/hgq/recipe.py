@@ -1,56 +1,113 @@
-"""The steps of a run: load, train, evaluate, predict; and the published numbers."""
+"""Presets and the steps of a run: load, train, evaluate, predict, export."""
 
 import functools
 from collections.abc import Sequence
 from pathlib import Path
 
-from femtobarn.engine import save_tensors
-from femtobarn.parts import Report, run_parts
-from femtobarn.runs import Published, Result, Run
-from femtobarn.study import headline
-from femtobarn.systems.hgq import designs, evaluation, figures, predictions, study
-from femtobarn.systems.hgq import export as exporting
-from femtobarn.systems.hgq.config import PRESETS, Config
-from femtobarn.systems.hgq.designs import Design
-from femtobarn.systems.hgq.sample import Split, load_split
-from femtobarn.systems.hgq.study import Part, Trained
+from femtobarn.data.source import Arrays
+from femtobarn.datasets import muon_tgc
+from femtobarn.runs import Result, Run, read_published
+from femtobarn.settings import from_dict
+from femtobarn.study import Split, Trained, Writing, headline, write_predictions
+from femtobarn.systems.hgq import figures, hardware, judge, points, sample
+from femtobarn.systems.hgq.points import MODELS, Networks
+from femtobarn.systems.hgq.sample import Data, Events
+from femtobarn.systems.hgq.study import Config, Part, Study, Training
+from femtobarn.systems.hgq.tasks import TASKS
 
-__all__ = ["PRESETS", "PUBLISHED", "Config", "evaluate", "export", "load", "predict", "train"]
+PRESETS = {
+    "tiny": Config(
+        data=Data(engine="mixture", events=4_000),
+        study=Study(hidden=(12,), uniform=(5, 3), after=(8, 5), seeds=(1,), within=(0.02, 0.05, 0.1)),
+        train=Training(
+            float_epochs=20,
+            uniform_epochs=10,
+            sweep_epochs=40,
+            restart=5,
+            batch=128,
+            lr=1e-2,
+            beta=(1e-5, 3e-2),
+            hold=0.05,
+        ),
+        hardware=Writing(vectors=100, pipeline=0, optimise=False, synthesis=False),
+        workers=1,
+    ),
+    "demo": Config(),
+    "paper": Config(
+        data=Data(files=(Path("hls4ml-jets"),), events=100_000_000),
+        study=Study(hidden=(64, 32, 32), norm=True),
+        train=Training(
+            float_epochs=5_000,
+            uniform_epochs=5_000,
+            sweep_epochs=300_000,
+            restart=2_500,
+            batch=33_200,
+            beta=(5e-7, 2e-3),
+            hold=1 / 60,
+            fraction=2.0,
+            weight_fraction=2.0,
+        ),
+    ),
+    "svhn": Config(
+        data=Data(task="svhn", events=6_000),
+        study=Study(uniform=(6, 4), after=(8, 6), seeds=(1,), within=(0.01, 0.03, 0.1)),
+        train=Training(
+            float_epochs=12, uniform_epochs=12, sweep_epochs=12, restart=6, batch=256, beta=(1e-9, 1e-7)
+        ),
+    ),
+    "svhn-paper": Config(
+        data=Data(
+            task="svhn",
+            files=(Path("train_32x32.mat"), Path("extra_32x32.mat")),
+            test_files=(Path("test_32x32.mat"),),
+            events=100_000_000,
+            validation=0.1,
+        ),
+        study=Study(uniform=(7, 6, 5, 4), after=(14, 12, 10, 8), seeds=(1,)),
+        train=Training(
+            float_epochs=200,
+            uniform_epochs=200,
+            sweep_epochs=12_000,
+            restart=100,
+            batch=2_048,
+            lr=1e-3,
+            beta=(1e-7, 1e-5),
+            hold=1 / 30,
+            fraction=6.0,
+            weight_fraction=6.0,
+        ),
+    ),
+    "muon": Config(
+        data=Data(task="muon", events=30_000),
+        study=Study(uniform=(8, 6, 5, 4), after=(12, 10, 8, 6), seeds=(1,), within=(0.1, 0.5, 1.0)),
+        train=Training(
+            float_epochs=60, uniform_epochs=160, sweep_epochs=160, restart=20, lr=3e-3, beta=(1e-8, 1e-5)
+        ),
+    ),
+    "muon-paper": Config(
+        data=Data(
+            task="muon",
+            files=(Path(muon_tgc.FILE),),
+            events=100_000_000,
+            validation=0.1,
+            test=0.2,
+        ),
+        study=Study(uniform=(8, 7, 6, 5, 4, 3), seeds=(1,), within=(0.05, 0.25, 0.5)),
+        train=Training(
+            float_epochs=1_000,
+            uniform_epochs=1_000,
+            sweep_epochs=60_000,
+            restart=100,
+            batch=16_384,
+            lr=3e-3,
+            beta=(1e-8, 1e-5),
+            fraction=8.0,
+            weight_fraction=8.0,
+        ),
+    ),
+}
 
-_VECTORS = 4096  # test events kept with the run, for exports
-
-_BASELINE = "README of github.com/oliviaweng/fastml-science"
-_TABLE = "arXiv:2405.00645, recalled, not read again; after place and route (XCVU9P; muons XCVU13P)"
-_JETS = (
-    ("HGQ-1, 6,236 LUT, 34 DSP", 0.764),
-    ("HGQ-2, 3,162 LUT, 6 DSP", 0.759),
-    ("HGQ-3, 1,540 LUT, 5 DSP", 0.750),
-    ("HGQ-4, 565 LUT", 0.739),
-    ("HGQ-5, 468 LUT", 0.725),
-    ("HGQ-6, 256 LUT", 0.710),
-    ("QKeras Q6, 39,782 LUT, 124 DSP", 0.748),
-    ("QKeras QE, 9,149 LUT, 66 DSP", 0.723),
-)
-_SVHN = (
-    ("HGQ-1, 69,407 LUT, 58 DSP", 0.939),
-    ("HGQ-6, 27,982 LUT, 6 DSP", 0.888),
-    ("Q7, 150,981 LUT, 175 DSP", 0.940),
-)
-_MUON = (
-    ("HGQ-1, 39,413 LUT, 522 DSP", 1.95),
-    ("HGQ-6, 13,306 LUT, 10 DSP", 2.63),
-    ("Qf8, 37,867 LUT, 1,762 DSP", 1.95),
-)
-PUBLISHED = [
-    Published("front", value, None, "", {"network": network, "quantity": quantity}, data, source)
-    for data, quantity, source, rows in (
-        ("hls4ml jets", "accuracy", _BASELINE, (("float", 0.766), ("uniform bits, 6 bits", 0.764))),
-        ("hls4ml jets", "accuracy", _TABLE, _JETS),
-        ("SVHN", "accuracy", _TABLE, _SVHN),
-        ("fake TGC", "resolution [mrad]", _TABLE, _MUON),
-    )
-    for network, value in rows
-]
+PUBLISHED = read_published(__package__)
 HEADLINE = headline(
     "near floating point",
     "method",
@@ -60,116 +117,76 @@ HEADLINE = headline(
 )
 
 
-def load(config: Config, run: Run, *, progress: bool = True) -> Split:
-    """The events of the run; records where they come from."""
-    split = load_split(config.data, seed=config.seed, workers=config.workers, progress=progress)
-    run.set_data(split.provenance)
-    run.log(
-        event="data", train=len(split.train.x), validation=len(split.validation.x), test=len(split.test.x)
+def load(config: Config, *, progress: bool = True) -> Split[Events]:
+    """The events of the run."""
+    return sample.load_split(config.data, seed=config.seed, workers=config.workers, progress=progress)
+
+
+def train(config: Config, data: Split[Events], run: Run, *, progress: bool = True) -> list[Trained[Part]]:
+    """Train in floating point, then everything else from there."""
+    task = functools.partial(points.train_one, config, data, run.folder / "work")
+    parts = config.study.parts()
+    return MODELS.train(
+        run, parts, task, settings=lambda _: config, workers=config.workers, progress=progress
     )
-    return split
-
-
-def train(config: Config, data: Split, run: Run, *, progress: bool = True) -> Trained:
-    """Train in floating point, then everything else from there; parts that the run has done are not repeated."""
-    sample = {"scale": data.scale._asdict(), "vectors": data.test.x[:_VECTORS].clone()}
-    save_tensors(sample, run.work("sample").parent / "sample.pt")
-    work = functools.partial(_train, config, data, run)
-    floats = [Part("float", 0, seed) for seed in config.study.seeds]
-    for parts, title in ((floats, "in floating point"), (config.study.parts(), "with few bits")):
-        missing = [part for part in parts if run.done(part.name) is None]
-        run_parts(work, missing, name=_name, title=title, workers=config.workers, progress=progress)
-    return exporting.load_trained(run)
 
 
 def evaluate(
-    config: Config, data: Split, trained: Trained, run: Run, *, progress: bool = True
+    config: Config, data: Split[Events], trained: Sequence[Trained[Part]], run: Run, *, progress: bool = True
 ) -> list[Result]:
-    """Quality on the test events of points chosen on the validation events, and the chosen designs as hardware."""
-    chosen = designs.designs(trained, seeds=config.hardware.seeds)
-    missing = [
-        each for each in {design.name: design for design in chosen}.values() if run.done(_place(each)) is None
-    ]
-    work = functools.partial(_write, config, data, trained, run)
-    run_parts(work, missing, name=_design_name, title="designs", workers=config.workers, progress=progress)
-    reports = {design.name: run.done(_place(design)) or {} for design in chosen}
-    kind = data.provenance.kind
-    tests = evaluation.Tests(trained, data)
-    rows = evaluation.front(trained, tests)
-    results = evaluation.results(trained, tests, rows, chosen, reports, data=kind)
-    figures.draw_all(run, trained, rows, chosen, reports, data=kind)
-    for name, report in reports.items():
-        for note in report.get("notes", ()):
-            run.log(event="note", design=name, note=note)
-    return results
+    """Points chosen on the validation events: in hardware, on the test events, and the figures of the report."""
+    networks, task = Networks(trained), config.data.task
+    chosen = hardware.chosen(networks, config.study)
+    reports = hardware.write(config, data, [each.point for each in chosen], run, progress=progress)
+    on_test = judge.OnTest(networks, task, data.test)
+    entries = judge.front(networks, on_test)
+    figures.draw_all(run, networks, TASKS[task], entries, chosen, reports)
+    return judge.results(networks, on_test, entries, chosen, reports, within=config.study.within[0])
 
 
 def predict(
-    run: Run,
-    files: Sequence[Path],
-    output: Path,
-    *,
-    model: str | None = None,
-    progress: bool = True,  # noqa: ARG001, part of the protocol
+    run: Run, files: Sequence[Path], output: Path, *, model: str | None = None, progress: bool = True
 ) -> Path:
-    """What the integer model of a point makes of the user's events, see ``predictions``.
+    """What the hardware of a point gives for every event of the user's files, bit for bit.
 
-    Args:
-        run: A finished run.
-        files: Files in the layout of the run's data set.
-        output: HDF5 file to write.
-        model: Name of a point, such as ``trained-bits-seed1-2345ebops``; the cheapest of the first seed near
-            floating point if not given.
-        progress: Nothing to show.
+    The file holds ``output`` float64, the numbers of the last layer, and ``label``, the largest of them, or ``angle``
+    in mrad. The attribute "overflows" counts numbers off the range of their format: with many of them the events
+    are unlike those of the training. Files are in the layout of the run's data set. The name is that of a point,
+    such as ``trained-bits-seed1-2345ebops``; without one it is the cheapest of the first seed near floating point.
     """
-    trained = exporting.load_trained(run)
-    return predictions.write(trained, exporting.choose(trained, model), files, output)
+    config = from_dict(Config, run.settings)
+    networks, task = Networks.of(run), config.data.task
+    point = networks.choose(model, within=config.study.within)
+    integers, scale, inputs = networks.integers(point), networks.scale, sample.COLUMNS[task][0]
+    attributes = {"overflows": 0}
 
+    def predicted(columns: Arrays) -> Arrays:
+        x = scale.apply(columns[inputs]).double().numpy()
+        found = integers(x)
+        attributes["overflows"] += sum(integers.overflows(x).values())
+        if task == "muon":
+            return {"output": found, "angle": scale.offset + scale.unit * found[:, 0]}
+        return {"output": found, "label": found.argmax(axis=1)}
 
-def _train(config: Config, data: Split, run: Run, part: Part, report: Report) -> None:
-    folder = run.work(part.name)
-    if part.method == "float":
-        study.train_float(part, data, config.study, config.train, folder=folder, report=report)
-    else:
-        start, _ = study.load_float(run.work(Part("float", 0, part.seed).name), data.task, config.study)
-        study.train_part(part, data, config.study, config.train, start=start, folder=folder, report=report)
-    run.mark_done(part.name, {})
-
-
-def _write(config: Config, data: Split, trained: Trained, run: Run, design: Design, _: Report) -> None:
-    settings = config.hardware
-    if design.point.ebops > settings.largest:
-        note = f"{design.point.ebops} EBOPs are more than {settings.largest}: the Verilog was not written"
-        run.mark_done(_place(design), {"notes": [note]})
-        return
-    shown = design.method == "trained bits" and design.point.part.seed == config.study.seeds[0]
-    folder = run.folder / "verilog" / design.name if shown else run.work(_place(design))
-    report = designs.write(
-        trained.integers(design.point),
-        folder,
-        vectors=data.test.x[: settings.vectors].double().numpy(),
-        test=data.test.x.double().numpy(),
-        settings=settings,
+    return write_predictions(
+        files,
+        output,
+        lambda path: sample.open_files(task, [path]),
+        predicted,
+        model=point.name,
+        columns=(inputs,),
+        units={"angle": "mrad"},
+        attributes=attributes,
+        progress=progress,
     )
-    run.mark_done(_place(design), report)
-
-
-def _place(design: Design) -> str:
-    return f"designs/{design.name}"
-
-
-def _name(part: Part) -> str:
-    return part.name
-
-
-def _design_name(design: Design) -> str:
-    return design.name
 
 
 def export(run: Run, folder: Path, *, to: str, model: str | None = None) -> str:
-    """A point of the front as Verilog, ONNX or hls4ml, see ``export``; says what was checked.
+    """A point as Verilog, ONNX or hls4ml, see `hardware.export`; the events of the run are read or made again.
 
     Raises:
         VerificationError: What was written differs from the integer model.
     """
-    return exporting.export(run, folder, to=to, model=model).told()
+    config = from_dict(Config, run.settings)
+    test = load(config, progress=False).test
+    return hardware.export(run, test, folder, to=to, config=config, model=model).told()

@@ -11,16 +11,23 @@ from jaxtyping import Float
 from torch import Tensor
 
 from femtobarn.data.opening import check_distinct
-from femtobarn.data.source import Source
+from femtobarn.data.source import InMemory, Source
 from femtobarn.datasets import jsc, muon_tgc, svhn
 from femtobarn.errors import InputError
 from femtobarn.runs import Provenance
+from femtobarn.study import Split, check_shares
 
 Task = Literal["jets", "svhn", "muon"]
 
+#: Names of the inputs and of the classes or angles.
+COLUMNS: dict[Task, tuple[str, str]] = {
+    "jets": ("features", "label"),
+    "svhn": ("image", "label"),
+    "muon": ("hits", "angle"),
+}
+
 _NAMES = {"jets": "hls4ml jets", "svhn": "SVHN", "muon": "fake TGC"}
 _PUBLISHED_JETS = (620_000, 830_000, 880_000)  # training files, OpenML's table, all files
-_CORRELATED = 0.01  # strips of two stations are joined where their hits correlate by more
 
 
 @dataclass(frozen=True)
@@ -44,25 +51,11 @@ class Data:
     """Share of the events kept for the results."""
 
     def __post_init__(self) -> None:
-        if not (0 < self.test < 1 and 0 < self.validation < 1 and self.test + self.validation < 1):
-            got = f"{self.validation}, {self.test}"
-            raise InputError(f"shares in (0, 1) that leave some events to train on expected: got {got}")
+        check_shares(self.validation, self.test)
         if self.events < 500:
             raise InputError(f"at least 500 events are needed: got {self.events}")
         if self.engine == "mixture" and self.task != "jets":
             raise InputError("the mixture stands in for jets only: leave out --data.engine")
-
-
-class Events(NamedTuple):
-    """Inputs as the network takes them, and classes or scaled angles."""
-
-    x: Float[Tensor, "event *shape"]
-    y: Tensor
-
-    def take(self, rows: np.ndarray) -> "Events":
-        """These events."""
-        index = torch.from_numpy(rows)
-        return Events(self.x[index], self.y[index])
 
 
 class Scale(NamedTuple):
@@ -78,20 +71,24 @@ class Scale(NamedTuple):
         return (torch.from_numpy(np.ascontiguousarray(columns)).float() - self.mean) / self.width
 
 
-class Split(NamedTuple):
-    """Three samples without a common event."""
+@dataclass(frozen=True)
+class Events:
+    """Inputs as the network takes them, and classes or scaled angles."""
 
-    task: Task
-    train: Events
-    validation: Events
-    test: Events
+    x: Float[Tensor, "event *shape"]
+    y: Tensor
     scale: Scale
-    masks: dict[str, Tensor]
-    """Weights that may differ from zero, by the name of the layer, where that is not all of them."""
-    provenance: Provenance
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def take(self, rows: np.ndarray, /) -> "Events":
+        """These events."""
+        index = torch.from_numpy(rows)
+        return Events(self.x[index], self.y[index], self.scale)
 
 
-def load_split(data: Data, *, seed: int, workers: int, progress: bool) -> Split:
+def load_split(data: Data, *, seed: int, workers: int, progress: bool) -> Split[Events]:
     """Events of a run, cut into three; inputs are scaled by the training events alone.
 
     Real jets are cut as in the published trainings (`jsc.published_split`), everything else by the seed.
@@ -102,7 +99,7 @@ def load_split(data: Data, *, seed: int, workers: int, progress: bool) -> Split:
     x, y, provenance = _load(data, seed=seed, workers=workers, progress=progress)
     count = len(x)
     if data.test_files:
-        tx, ty = read(data.task, open_files(data.task, data.test_files), limit=None)
+        tx, ty = _read(data.task, open_files(data.task, data.test_files))
         x, y = np.concatenate((x, tx)), np.concatenate((y, ty))
         rest, test = np.arange(count), np.arange(count, len(x))
     elif data.files and data.task == "jets":
@@ -122,10 +119,8 @@ def load_split(data: Data, *, seed: int, workers: int, progress: bool) -> Split:
         if data.task == "muon"
         else torch.from_numpy(y)
     )
-    events = Events(scale.apply(x), target)
-    masks = muon_masks(x[train]) if data.task == "muon" else {}
-    parts = [events.take(rows) for rows in (train, validation, test)]
-    return Split(data.task, parts[0], parts[1], parts[2], scale, masks, provenance)
+    events = Events(scale.apply(x), target, scale)
+    return Split(events.take(train), events.take(validation), events.take(test), provenance)
 
 
 def open_files(task: Task, files: Sequence[Path]) -> Source:
@@ -139,11 +134,11 @@ def open_files(task: Task, files: Sequence[Path]) -> Source:
     return muon_tgc.open_tracks(files[0])
 
 
-def read(task: Task, source: Source, *, limit: int | None) -> tuple[np.ndarray, np.ndarray]:
+def _read(task: Task, source: Source, *, limit: int | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Input columns and classes or angles of a source."""
-    names = {"jets": ("features", "label"), "svhn": ("image", "label"), "muon": ("hits", "angle")}[task]
-    columns = source.read(names, 0, len(source) if limit is None else min(limit, len(source)))
-    return columns[names[0]], columns[names[1]]
+    columns = source.read(COLUMNS[task], 0, len(source) if limit is None else min(limit, len(source)))
+    inputs, target = COLUMNS[task]
+    return columns[inputs], columns[target]
 
 
 def mixture(events: int, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -161,16 +156,6 @@ def mixture(events: int, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return x.astype(np.float32), label
 
 
-def muon_masks(hits: Float[np.ndarray, "track 7 50"]) -> dict[str, Tensor]:
-    """Strips of the outer stations that are joined to a strip of the first: those whose hits correlate."""
-    fired = [hits[:, layers].max(axis=1) > 0 for layers in muon_tgc.STATIONS]
-    first, *others = ((each - each.mean(axis=0)) / np.maximum(each.std(axis=0), 1e-6) for each in fired)
-    return {
-        f"link{place}": torch.from_numpy(first.T @ other / len(hits) > _CORRELATED)
-        for place, other in enumerate(others, start=2)
-    }
-
-
 def _load(
     data: Data, *, seed: int, workers: int, progress: bool
 ) -> tuple[np.ndarray, np.ndarray, Provenance]:
@@ -178,24 +163,26 @@ def _load(
     if data.files:
         check_distinct([*data.files, *data.test_files])
         files = open_files(data.task, data.files)
-        columns = read(data.task, files, limit=data.events)
+        columns = _read(data.task, files, limit=data.events)
         whole = len(columns[0]) == len(files)
         name = name if whole and _is_published(data, len(files)) else f"own {data.task}"
         return *columns, Provenance.of_files(name, (*data.files, *data.test_files))
+    source, engine = _stand_in(data, seed=seed, workers=workers, progress=progress)
     settings = {"events": data.events, "seed": seed}
+    return *_read(data.task, source), Provenance("stand-in", name, engine, generator=settings)
+
+
+def _stand_in(data: Data, *, seed: int, workers: int, progress: bool) -> tuple[Source, str]:
+    """Events in place of published ones, and what makes them."""
     if data.engine == "mixture":
-        return *mixture(data.events, seed=seed), Provenance(
-            "stand-in", name, "mixture of Gaussians", generator=settings
-        )
-    source: Source
+        columns = zip(COLUMNS["jets"], mixture(data.events, seed=seed), strict=True)
+        return InMemory(dict(columns)), "mixture of Gaussians"
     if data.task == "jets":
-        source = jsc.stand_in(data.events, seed=seed, particles=1, workers=workers, progress=progress)
-        engine = "Pythia 8 and FastJet"
-    elif data.task == "svhn":
-        source, engine = svhn.stand_in(data.events, seed=seed), "digits drawn from fonts"
-    else:
-        source, engine = muon_tgc.stand_in(data.events, seed=seed), "straight toy tracks"
-    return *read(data.task, source, limit=None), Provenance("stand-in", name, engine, generator=settings)
+        jets = jsc.stand_in(data.events, seed=seed, particles=1, workers=workers, progress=progress)
+        return jets, "Pythia 8 and FastJet"
+    if data.task == "svhn":
+        return svhn.stand_in(data.events, seed=seed), "digits drawn from fonts"
+    return muon_tgc.stand_in(data.events, seed=seed), "straight toy tracks"
 
 
 def _is_published(data: Data, count: int) -> bool:

@@ -11,10 +11,9 @@ from jaxtyping import Float64
 
 from femtobarn.errors import InputError
 from femtobarn.hardware.integer_model import IntegerModel
-from femtobarn.hardware.network_export import export_network
 from femtobarn.nn.jet_taggers import BitTagger, first_particles
 from femtobarn.nn.without_batch_norm import without_batch_norm
-from femtobarn.report.export_page import write_export_page
+from femtobarn.report.export_design import export_design
 from femtobarn.runs import Result, Run
 from femtobarn.study import Design, Trained, Writing, design_rows, draw_front, write_designs
 from femtobarn.systems.jet_distillation.sample import Sample
@@ -112,30 +111,22 @@ def export(run: Run, test: Sample, folder: Path, *, to: str, settings: Writing, 
     """
     part, tagger = (trained := _choose(run, model)).part, trained.model
     bits = isinstance(tagger, BitTagger)
-    events = inputs(test, tagger.particles)
-    exported = export_network(
+    places = [each.labels for each in (part, *part.needs)]
+    like = [each for each in run.results() if each.name in _MERITS and each.labels in places]
+    own = Result("accuracy", 1 - trained.validation, split="validation", labels={"model": part.name})
+    return export_design(
+        run,
         tagger.exact.net if bits else without_batch_norm(tagger.net),
         tagger.exact.integers if bits else None,
         folder,
         to=to,
         name=part.name,
-        vectors=events[: settings.vectors],
-        test=events,
-        pipeline=settings.pipeline,
-        optimise=settings.optimise,
-        synthesis=settings.synthesis,
-    )
-    places = [each.labels for each in (part, *part.needs)]
-    like = [each for each in run.results() if each.name in _MERITS and each.labels in places]
-    own = Result("accuracy", 1 - trained.validation, split="validation", labels={"model": part.name})
-    write_export_page(
-        exported,
-        run,
+        test=inputs(test, tagger.particles),
+        settings=settings,
         summary=f"Tagger of top jets: {part.labels['network']}, {part.labels['method']}.",
         inputs=_INPUTS,
         quality=[own, *sorted(like, key=lambda each: each.name)],
-    )
-    return exported.told()
+    ).told()
 
 
 def _choose(run: Run, model: str | None) -> Trained[Part]:

@@ -11,7 +11,6 @@ import numpy as np
 from femtobarn.data.source import Arrays
 from femtobarn.datasets import top_tagging
 from femtobarn.engine import Training
-from femtobarn.errors import InputError
 from femtobarn.nn.jet_taggers import logits, score
 from femtobarn.runs import Result, Run, read_published
 from femtobarn.settings import from_dict
@@ -38,10 +37,6 @@ class Config:
     """Seed of the stand-in."""
     workers: int = 2
     """Processes that simulate and train side by side."""
-
-    def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise InputError(f"workers must be at least 1: got {self.workers}")
 
     def whole_study(self) -> Study:
         """The study with the student for hardware, if its bits are to be trained."""

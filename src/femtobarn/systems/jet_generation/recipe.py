@@ -35,10 +35,6 @@ class Config:
     workers: int = 2
     """Processes that simulate and train side by side."""
 
-    def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise InputError(f"workers must be at least 1: got {self.workers}")
-
 
 _SHORT = Course(epochs=2, batch=50, ema=0.5)
 _COMPACT = Course(epochs=8, batch=64, ema=0.99)

@@ -1,6 +1,7 @@
 """What is normal, what the students are shown besides, and what is to be found: trigger regions or images."""
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,43 +70,19 @@ class Problem:
 
 @dataclass(frozen=True)
 class Problems:
-    """All problems of a run by name; signals are read when they are asked for."""
+    """All problems of a run by name."""
 
-    settings: Data
-    seed: int
-    workers: int
     by_name: Mapping[str, Problem]
+    signals: Callable[[str], dict[str, Inputs]] = field(repr=False)
+    """Reads what is to be found in a problem, by name of the signal; nothing but the evaluation calls it."""
     provenance: Provenance
-    images: InMemory | None = field(default=None, repr=False)
+    seed: int
 
     @property
     def sizes(self) -> dict[str, int]:
         """Normal events of each part of the sample."""
         parts = ("train", "validation", "test", "foreign")
         return {part: sum(len(getattr(p, part)) for p in self.by_name.values()) for part in parts}
-
-    def signals(self, name: str, *, progress: bool = False) -> dict[str, Inputs]:
-        """What is to be found in a problem, by name. Nothing but the evaluation asks for it."""
-        if self.images is not None:
-            return {"other digits": self._other_digits(int(name.removeprefix("digit ")))}
-        if self.settings.files:
-            return {path.stem: _regions(path)[0] for path in self.settings.files[1:]}
-        found: dict[str, Inputs] = {}
-        for signal in self.settings.signals:
-            source = calo_regions.stand_in(
-                signal, self.settings.signal_events, seed=self.seed, pileup=self.settings.pileup,
-                workers=self.workers, progress=progress,
-            )  # fmt: skip
-            found[signal] = source.read(["regions"], 0, len(source))["regions"].astype(np.float32)
-        return found
-
-    def _other_digits(self, digit: int) -> Inputs:
-        """As many images of the other classes as there are normal ones in the test sample."""
-        assert self.images is not None
-        image, label = _images(self.images)
-        others = np.flatnonzero(label != digit)
-        count = min(len(self.by_name[f"digit {digit}"].test), len(others))
-        return image[np.random.default_rng([self.seed, digit]).choice(others, count, replace=False)]
 
 
 def load(settings: Data, *, seed: int, workers: int, progress: bool) -> Problems:
@@ -115,34 +92,55 @@ def load(settings: Data, *, seed: int, workers: int, progress: bool) -> Problems
         InputError: A file cannot be read, or there are too few events.
     """
     if settings.task == "images":
-        path = settings.files[0] if settings.files else None
-        source = mnist.open_images(path) if path else mnist.stand_in()
-        provenance = (
-            Provenance.of_files("own images", [path])
-            if path
-            else Provenance("stand-in", mnist.NAME, "digits of scikit-learn, enlarged")
-        )
-        image, label = _images(source)
-        foreign = textures(settings.foreign, generator=np.random.default_rng([seed, 1]))
-        cases = {f"digit {d}": _problem(image[label == d], foreign, settings, seed) for d in settings.digits}
-        return Problems(settings, seed, workers, cases, provenance, source)
+        return _digits(settings, seed)
     if settings.files:
-        regions, pileup = _regions(settings.files[0])
+        regions, pileup = _regions(calo_regions.open_regions(settings.files[0]))
         provenance = Provenance.of_files("own regions", settings.files[:1])
+        signals: Callable[[str], dict[str, Inputs]] = functools.partial(_of_files, settings.files[1:])
     else:
-        made = calo_regions.stand_in(
-            ZERO_BIAS, settings.events, seed=seed, pileup=settings.pileup, workers=workers, progress=progress
+        make = functools.partial(
+            calo_regions.stand_in, seed=seed, pileup=settings.pileup, workers=workers, progress=progress
         )
-        columns = made.read(["regions", "pileup"], 0, len(made))
-        regions, pileup = columns["regions"].astype(np.float32), columns["pileup"]
-        told = {"events": settings.events, "pileup": list(settings.pileup), "seed": seed}
-        provenance = Provenance("stand-in", calo_regions.NAME, "Pythia 8, pile-up, detector", generator=told)
-    case = _problem(regions, None, settings, seed, pileup)
-    return Problems(settings, seed, workers, {ZERO_BIAS: case}, provenance)
+        regions, pileup = _regions(make(ZERO_BIAS, settings.events))
+        content = {"events": settings.events, "pileup": list(settings.pileup), "seed": seed}
+        provenance = Provenance(
+            "stand-in", calo_regions.NAME, "Pythia 8, pile-up, detector", generator=content
+        )
+        signals = functools.partial(_simulated, make, settings)
+    foreign = functools.partial(
+        calo_regions.crowded, count=settings.foreign, generator=np.random.default_rng([seed, 1])
+    )
+    case = _problem(regions, foreign, settings, seed, pileup)
+    return Problems({ZERO_BIAS: case}, signals, provenance, seed)
+
+
+def _digits(settings: Data, seed: int) -> Problems:
+    """Each digit as what is normal; as many images of the others as there are normal ones in its test sample."""
+    if settings.files:
+        path = settings.files[0]
+        source, provenance = mnist.open_images(path), Provenance.of_files("own images", [path])
+    else:
+        source = mnist.stand_in()
+        provenance = Provenance("stand-in", mnist.NAME, "digits of scikit-learn, enlarged")
+    columns = source.read(["image", "label"], 0, len(source))
+    image, label = (columns["image"] / 255).astype(np.float32), columns["label"]
+    foreign = textures(settings.foreign, generator=np.random.default_rng([seed, 1]))
+    cases, others = {}, {}
+    for digit in settings.digits:
+        case = _problem(image[label == digit], lambda _: foreign, settings, seed)
+        rows = np.flatnonzero(label != digit)
+        count = min(len(case.test), len(rows))
+        chosen = np.random.default_rng([seed, digit]).choice(rows, count, replace=False)
+        cases[f"digit {digit}"], others[f"digit {digit}"] = case, {"other digits": image[chosen]}
+    return Problems(cases, others.__getitem__, provenance, seed)
 
 
 def _problem(
-    normal: Inputs, foreign: Inputs | None, settings: Data, seed: int, pileup: np.ndarray | None = None
+    normal: Inputs,
+    foreign: Callable[[Inputs], Inputs],
+    settings: Data,
+    seed: int,
+    pileup: np.ndarray | None = None,
 ) -> Problem:
     count = len(normal)
     ends = [int(count * share) for share in (1 - settings.validation - settings.test, 1 - settings.test)]
@@ -150,25 +148,19 @@ def _problem(
     if min(map(len, rows)) < 10:
         raise InputError(f"too few normal events to train, validate and test: {count}")
     train, validation, test = (normal[each] for each in rows)
-    if foreign is None:  # of training events only, so that no test event is in it
-        foreign = _crowded(train, settings.foreign, np.random.default_rng([seed, 1]))
-    return Problem(train, validation, test, foreign, None if pileup is None else pileup[rows[2]])
+    # Foreign inputs are made of training events only, so that no test event is in them.
+    return Problem(train, validation, test, foreign(train), None if pileup is None else pileup[rows[2]])
 
 
-def _crowded(regions: Inputs, count: int, draw: np.random.Generator) -> Inputs:
-    """Sums of two crossings, the regions of each in random order: energy where a crossing does not have it."""
-    pairs = regions[draw.integers(len(regions), size=(count, 2))].reshape(count, 2, -1)
-    mixed: Inputs = draw.permuted(pairs, axis=2).sum(axis=1).reshape(count, *regions.shape[1:])
-    return np.minimum(mixed, 1023.0).astype(np.float32)
+def _of_files(paths: Sequence[Path], _: str) -> dict[str, Inputs]:
+    return {path.stem: _regions(calo_regions.open_regions(path))[0] for path in paths}
 
 
-def _images(source: InMemory) -> tuple[Inputs, np.ndarray]:
-    columns = source.read(["image", "label"], 0, len(source))
-    return (columns["image"] / 255).astype(np.float32), columns["label"]
+def _simulated(make: Callable[[str, int], InMemory], settings: Data, _: str) -> dict[str, Inputs]:
+    return {signal: _regions(make(signal, settings.signal_events))[0] for signal in settings.signals}
 
 
-def _regions(path: Path) -> tuple[Inputs, np.ndarray | None]:
-    source = calo_regions.open_regions(path)
+def _regions(source: InMemory) -> tuple[Inputs, np.ndarray | None]:
     known = [name for name in ("regions", "pileup") if name in source.columns]
     columns = source.read(known, 0, len(source))
     return columns["regions"].astype(np.float32), columns.get("pileup")

@@ -51,7 +51,7 @@ def results(
     """All tables; the figures and the hardware are those of the first problem."""
     table: list[Result] = []
     for name, problem in problems.by_name.items():
-        samples = {NORMAL: problem.test, **problems.signals(name, progress=progress)}
+        samples = {NORMAL: problem.test, **problems.signals(name)}
         mine = [each for each in trained if each.part.problem == name]
         found = scored(problem, samples, mine, settings, seed=problems.seed)
         rows = score_table(

@@ -10,9 +10,7 @@ import torch
 
 from femtobarn.datasets import calo_regions, mnist
 from femtobarn.engine import Training
-from femtobarn.errors import InputError
-from femtobarn.hardware.network_export import export_network
-from femtobarn.hardware.onnx_export import export_onnx
+from femtobarn.report.export_design import export_design
 from femtobarn.runs import Result, Run, read_published
 from femtobarn.settings import from_dict
 from femtobarn.study import Trained, Writing, headline, write_predictions
@@ -21,6 +19,12 @@ from femtobarn.systems.kd_anomaly import judge, study
 from femtobarn.systems.kd_anomaly.data import Data, Problems
 from femtobarn.systems.kd_anomaly.judge import Evaluation
 from femtobarn.systems.kd_anomaly.study import MODELS, TEACHER, Part, Study
+
+_INPUTS = {
+    "regions": "Inputs are the transverse energies of 18 x 14 regions in counts of 0.5 GeV, phi first. "
+    "The output is the score of the event.",
+    "images": "Inputs are 28 x 28 pixels from 0 to 1. The output is the score of the image.",
+}
 
 
 @dataclass(frozen=True)
@@ -36,21 +40,17 @@ class Config:
     """Processes that simulate and train side by side."""
 
     def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise InputError(f"workers must be at least 1: got {self.workers}")
         self.study.check(self.data.task)
 
 
-_IMAGES = Study(
-    modes=("baseline", "exposure"),
-    students=("A", "D", "G"),
-    train=Training(epochs=30, batch=20, lr=1e-3, weight_decay=1e-5, schedule="constant", clip=None),
-)
+_SLOW = Training(epochs=30, batch=20, lr=1e-3, weight_decay=1e-5, schedule="constant", clip=None)
+_IMAGES = Study(modes=("baseline", "exposure"), students=("A", "D", "G"), train=_SLOW, late=_SLOW)
 _SHORT = Training(epochs=3, batch=100, lr=3e-3, clip=None)
+_PUBLISHED = replace(_SLOW, epochs=300, batch=100)
 PRESETS = {
     "tiny": Config(
         data=Data(events=400, signals=("top pairs",), signal_events=60, pileup=(2.0, 8.0), foreign=100),
-        study=Study(seeds=(1,), train=_SHORT, betas=(1e-3,), bits=_SHORT),
+        study=Study(seeds=(1,), train=_SHORT, late=_SHORT, betas=(1e-3,), bits=_SHORT),
         evaluation=Evaluation(fractions=(0.2,), calls=20, hardware=Writing(vectors=20, synthesis=False)),
         workers=1,
     ),
@@ -59,6 +59,7 @@ PRESETS = {
         data=Data(files=(Path("ZeroBias.h5"), Path("SUEP.h5"), Path("TTbar.h5")), foreign=20_000),
         study=Study(
             train=Training(epochs=100, batch=512, lr=1e-3, clip=None),
+            late=Training(epochs=1000, batch=1024, lr=1e-3, clip=None),
             bits=Training(epochs=100, batch=1024, lr=1e-3, clip=None),
             betas=(1e-4, 1e-3),
         ),
@@ -72,7 +73,8 @@ PRESETS = {
             _IMAGES,
             modes=("baseline", "co-learning", "exposure", "noise"),
             students=("A", "B", "C", "D", "E", "F", "G"),
-            train=Training(epochs=300, batch=100, lr=1e-3, weight_decay=1e-5, schedule="constant", clip=None),
+            train=_PUBLISHED,
+            late=_PUBLISHED,
         ),
     ),
 }
@@ -130,26 +132,25 @@ def predict(
 
 
 def export(run: Run, folder: Path, *, to: str, model: str | None = None) -> str:
-    """A part's students: those in fixed point as Verilog, checked in simulation, the others as ONNX."""
-    trained = _chosen(run, model)
-    data = load(from_dict(Config, run.settings), progress=False).by_name[trained.part.problem]
+    """A part's students, each in a folder of its own; those in floating point can be written as ONNX only."""
+    trained, config = _chosen(run, model), from_dict(Config, run.settings)
+    test = load(config, progress=False).by_name[trained.part.problem].test.astype(np.float64)[:, None]
+    fixed = trained.part.in_fixed_point
     told = []
     for name, student in trained.model.students.items():
-        if trained.part.in_fixed_point:
-            test = data.test.astype(np.float64)[:, None]
-            settings = from_dict(Config, run.settings).evaluation.hardware
-            written = export_network(
-                student.net, student.integers, folder / name, to=to, name=f"{trained.part.name}-{name}",
-                vectors=test[: settings.vectors], test=test, pipeline=settings.pipeline,
-                optimise=settings.optimise, synthesis=settings.synthesis,
-            )  # fmt: skip
-            told.append(written.told())
-        elif to != "onnx":
-            raise InputError(f"{trained.part.name} computes in floating point: only onnx is possible")
-        else:
-            path = folder / f"{trained.part.name}-{name}.onnx"
-            example = torch.from_numpy(data.test[:100]).unsqueeze(1)
-            told.append(export_onnx(student, example, path, tolerance=1e-5).told(path))
+        written = export_design(
+            run,
+            student.net if fixed else student,
+            student.integers if fixed else None,
+            folder / name,
+            to=to,
+            name=f"{trained.part.name}-{name}",
+            test=test,
+            settings=config.evaluation.hardware,
+            summary=f"Student {name} of {trained.part.problem}, taught by {trained.part.labels['taught']}.",
+            inputs=_INPUTS[trained.part.task],
+        )
+        told.append(written.told())
     return "\n".join(told)
 
 

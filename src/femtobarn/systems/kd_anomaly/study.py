@@ -7,31 +7,30 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
 from femtobarn.engine import Batch, Objective, TensorTable, Training, fit
 from femtobarn.errors import InputError
 from femtobarn.nn import distilled
-from femtobarn.nn.distilled import STUDENTS, Committee, Task
-from femtobarn.nn.quantised import BitTrue, CostedLoss
+from femtobarn.nn.distilled import STUDENTS, Committee, Task, fixed_point_students
+from femtobarn.nn.quantised import CostedLoss
 from femtobarn.parts import Report
 from femtobarn.study import Models, Trained
 from femtobarn.systems.kd_anomaly.data import Problems
 
-Mode = Literal["baseline", "co-learning", "exposure", "noise"]
+Mode = Literal["baseline", "late exposure", "co-learning", "exposure", "noise"]
 TEACHER, PUBLISHED, BITS = "teacher", "published bits", "trained bits"
-NOISE = 0.1  #: standard deviation of the noise that the mode "noise" adds, relative to the largest input
+TEACHER_LEARNS = (TEACHER, "co-learning", "exposure", "noise")
 
 
 @dataclass(frozen=True)
 class Study:
     """Which students are taught, in which ways, and for how long."""
 
-    modes: tuple[Mode, ...] = ("baseline", "exposure")
-    """Ways to teach. baseline: by the finished teacher, on normal events. co-learning: while the teacher learns.
-    exposure: the same, with foreign inputs that the teacher scores and does not learn from. noise: on noisy
-    normal events, scored as such."""
+    modes: tuple[Mode, ...] = ("baseline", "late exposure")
+    """Ways to teach. baseline: by the finished teacher, on normal events. late exposure: by the finished teacher, on
+    normal and foreign inputs. co-learning: while the teacher learns. exposure: the same, with foreign inputs that the
+    teacher scores and does not learn from. noise: the same, on noisy normal events, scored as such."""
     students: tuple[str, ...] = ("v1", "v2")
     """Networks that learn the score: v1 and v2 of regions, A (largest) to G of images."""
     seeds: tuple[int, ...] = (1, 2, 3)
@@ -39,18 +38,22 @@ class Study:
     train: Training = field(
         default_factory=lambda: Training(epochs=20, batch=200, lr=2e-3, clip=None, schedule="cosine")
     )
-    """Of every teacher, and of the students."""
+    """Of teachers, and of the students that learn beside them."""
+    late: Training = field(default_factory=lambda: Training(epochs=100, batch=200, lr=5e-3, clip=None))
+    """Of students that the finished teacher teaches; its scores are computed once."""
     betas: tuple[float, ...] = ()
     """Prices of an effective bit operation at which student v1 is trained with its bits, in units of the score.
     Without any nothing is written for hardware."""
-    bits: Training = field(default_factory=lambda: Training(epochs=20, batch=200, lr=5e-3, clip=None))
+    bits: Training = field(default_factory=lambda: Training(epochs=100, batch=200, lr=5e-3, clip=None))
     """Training in fixed point, from the student in floating point."""
 
     def __post_init__(self) -> None:
         if not (self.modes and self.students and self.seeds):
             raise InputError("at least one mode, one student and one seed are needed")
-        if self.betas and (min(self.betas) <= 0 or "v1" not in self.students or "exposure" not in self.modes):
-            raise InputError("trained bits need prices above 0, the student v1 and the mode exposure")
+        if self.betas and (
+            min(self.betas) <= 0 or "v1" not in self.students or "late exposure" not in self.modes
+        ):
+            raise InputError("trained bits need prices above 0, the student v1 and the mode late exposure")
 
     def check(self, task: Task) -> None:
         """Refuse students that the task does not have."""
@@ -105,18 +108,16 @@ def build(part: Part, settings: Study, _: Mapping[str, Any]) -> nn.Module:
     if not part.in_fixed_point:
         chosen = () if part.mode == TEACHER else settings.students
         return Committee(part.task, {name: students[name]() for name in chosen})
+    untrained = {name: students[name]() for name in settings.students}
     blank = torch.zeros(2, 1, *distilled.REGIONS)  # ranges come with the weights
-    if part.mode == BITS:
-        return Committee(part.task, {"v3": BitTrue(distilled.trained_bits(students["v1"](), blank))})
-    quantised = {n: BitTrue(distilled.published_bits(students[n](), n, blank)) for n in settings.students}
-    return Committee(part.task, quantised)
+    return Committee(part.task, fixed_point_students(untrained, blank, trained=part.mode == BITS))
 
 
 def needs(part: Part) -> tuple[Part, ...]:
     """The finished teacher, or the students in floating point."""
     if part.in_fixed_point:
-        return (part._replace(mode="exposure", beta=0.0),)
-    return (part._replace(mode=TEACHER),) if part.mode == "baseline" else ()
+        return (part._replace(mode="late exposure", beta=0.0),)
+    return () if part.mode in TEACHER_LEARNS else (part._replace(mode=TEACHER),)
 
 
 MODELS = Models(Part, lambda _: Study, build, needs)
@@ -131,18 +132,21 @@ def train_one(study: Study, problems: Problems, work: Path, part: Part, report: 
         model.teacher.load_state_dict(start.teacher.state_dict())
         if part.in_fixed_point:
             example = torch.from_numpy(problem.train[:2000]).unsqueeze(1)
-            model.students = nn.ModuleDict(_quantised(part, start.students, example))
+            students = fixed_point_students(dict(start.students), example, trained=part.mode == BITS)
+            model.students = nn.ModuleDict(students)
+    teacher_learns = part.mode in TEACHER_LEARNS
+    known = None if teacher_learns else model
     shown, kept = np.split(problem.foreign, [int(0.8 * len(problem.foreign))])
+    judged: Any = distilled.teacher_loss if part.mode == TEACHER else distilled.validation_error
     objective: Any = lesson(part.mode)
-    judged: Any = teacher_loss if part.mode == TEACHER else error_of_students
-    settings = study.bits if part.in_fixed_point else study.train
+    settings = study.bits if part.in_fixed_point else study.train if teacher_learns else study.late
     if part.beta:
         objective, judged = (CostedLoss(each, beta=part.beta) for each in (objective, judged))
     fitted = fit(
         model,
         objective,
-        table(problem.train, shown, part.seed),
-        table(problem.validation, kept, part.seed),
+        table(problem.train, shown, part.seed, known),
+        table(problem.validation, kept, part.seed, known),
         settings=settings,
         seed=part.seed,
         folder=work / part.name,
@@ -153,46 +157,30 @@ def train_one(study: Study, problems: Problems, work: Path, part: Part, report: 
     return Trained(part, model.eval(), fitted.history, fitted.validation)
 
 
-def _quantised(part: Part, students: nn.ModuleDict, example: Tensor) -> dict[str, nn.Module]:
-    if part.mode == BITS:
-        return {"v3": BitTrue(distilled.trained_bits(students["v1"], example))}  # type: ignore[arg-type]
-    return {n: BitTrue(distilled.published_bits(s, n, example)) for n, s in students.items()}  # type: ignore[arg-type]
-
-
-def table(normal: np.ndarray, foreign: np.ndarray, seed: int) -> TensorTable:
-    """Normal events, each with a foreign one beside it."""
+def table(normal: np.ndarray, foreign: np.ndarray, seed: int, finished: Committee | None) -> TensorTable:
+    """Normal events, each with a foreign one beside it, and with what a finished teacher says of both."""
     rows = np.random.default_rng(seed).integers(len(foreign), size=len(normal))
-    return TensorTable({"x": torch.from_numpy(normal), "foreign": torch.from_numpy(foreign[rows])})
+    columns = {"x": torch.from_numpy(normal), "foreign": torch.from_numpy(foreign[rows])}
+    if finished is not None:
+        columns |= {f"{key}_told": _told(finished.eval(), x) for key, x in columns.items()}
+        finished.train()
+    return TensorTable(columns)
+
+
+def _told(model: Committee, x: Tensor) -> Tensor:
+    return torch.cat([model.told(piece) for piece in torch.split(x, 1000)])
 
 
 def lesson(mode: str) -> Objective:
-    """The loss of a way of teaching: that of the teacher, where it learns, and the students' mean absolute errors."""
-    if mode == TEACHER:
-        return teacher_loss
-    if mode not in (*get_args(Mode), PUBLISHED, BITS):
+    """The loss of a way of teaching: that of the teacher, where it learns, and that of the students."""
+    if mode not in (TEACHER, *get_args(Mode), PUBLISHED, BITS):
         raise InputError(f"there is no way of teaching {mode!r}")
+    foreign = mode in ("exposure", "late exposure", PUBLISHED, BITS)
 
     def loss(model: nn.Module, batch: Batch) -> Tensor:
-        assert isinstance(model, Committee)
-        x = batch["x"]
-        if mode == "noise":
-            largest = x.amax()
-            x = (x + NOISE * largest * torch.randn_like(x)).clamp(min=torch.zeros(()), max=largest)
-        total = model.errors(x)
-        if mode in ("exposure", PUBLISHED, BITS):
-            total = total + model.errors(batch["foreign"])
-        return total + teacher_loss(model, batch) if mode in ("co-learning", "exposure", "noise") else total
+        if mode == TEACHER:
+            return distilled.teacher_loss(model, batch)
+        learned = distilled.student_loss(model, batch, foreign=foreign, noisy=mode == "noise")
+        return learned + distilled.teacher_loss(model, batch) if mode in TEACHER_LEARNS else learned
 
     return loss
-
-
-def teacher_loss(model: nn.Module, batch: Batch) -> Float[Tensor, ""]:
-    """Mean squared error of the teacher."""
-    loss: Tensor = model.teacher(batch["x"]).mean()  # type: ignore[operator]
-    return loss
-
-
-def error_of_students(model: nn.Module, batch: Batch) -> Float[Tensor, ""]:
-    """Mean absolute error of the students on normal and foreign inputs."""
-    assert isinstance(model, Committee)
-    return (model.errors(batch["x"]) + model.errors(batch["foreign"])) / (2 * len(model.students))

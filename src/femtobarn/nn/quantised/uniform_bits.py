@@ -1,7 +1,7 @@
-"""The baseline: one width for all numbers of a network, with the range that suits each group of them best.
+"""Uniform bits: one width for all numbers of a network, with the best range for each group of them.
 
-Unlike inputs, such as the observables of a jet, and the channels of a layer have formats of their own, as trained
-bits have: one range for all of them would waste most of its bits on the widest.
+Inputs, such as the observables of a jet, and the channels of a layer have formats of their own, as trained bits have:
+one range for all of them would waste most of its bits on the widest.
 """
 
 from collections.abc import Iterator
@@ -10,14 +10,16 @@ import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
-from femtobarn.nn.quantised import Quantiser, WeightQuantiser, quantise
+from femtobarn.nn.quantised.conversion import quantise
+from femtobarn.nn.quantised.quantiser import Quantiser
 from femtobarn.nn.quantised.rounding import saturated
+from femtobarn.nn.quantised.weight_quantiser import WeightQuantiser
 
 _WIDE = 16.0  # fractional bits while the tensors are looked at
 _Quantiser = Quantiser | WeightQuantiser
 
 
-def uniform(net: nn.Module, x: Tensor, *, bits: int) -> fx.GraphModule:
+def uniform_bits(net: nn.Module, x: Tensor, *, bits: int) -> fx.GraphModule:
     """Quantised copy of a trained network in which inputs, weights and biases all have this many bits.
 
     Each input of a row of inputs, each channel of the weights and each other tensor has one format, sign included,
