@@ -101,7 +101,7 @@ class Events(Split[Sample]):
             count = self.settings.signal_events
             found = {name: made(name, count, progress=progress) for name in self.settings.signals}
         draw, wanted = np.random.default_rng([self.seed, 7]), round(self.settings.mixture * len(self.train))
-        taken = {}
+        taken: dict[str, np.ndarray] = {}
         for names in grouped(found, lambda name: name.split()[0]).values():
             total = sum(len(found[name]) for name in names)
             chosen = draw.permutation(total) < min(wanted, total // 2)

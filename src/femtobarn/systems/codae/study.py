@@ -90,15 +90,15 @@ MODELS = Models(Part, lambda _: Study, build)
 def train_one(study: Study, events: Events, work: Path, part: Part, report: Report) -> Trained[Part]:
     """Train one network on QCD; the epoch kept has the most similar images of validation events, or the least loss."""
     model, train = build(part, study, {}), events.train
-    if part.kind == "Dirichlet":
+    if part.kind != "Dirichlet":
+        settings = study.variational if part.kind == "CoDVAE" else study.train
+        objective, validate = lesson(part.kind, augment=study.augment), unlikeness
+        tables = [TensorTable({"x": torch.from_numpy(each.masks)}) for each in (train, events.validation)]
+    else:
         if events.settings.mixture:
             train = joined([train, events.mixed()])
         settings, objective, validate = study.dirichlet, dirichlet_loss, dirichlet_loss
         tables = [flat_table(each.masks) for each in (train, events.validation)]
-    else:
-        settings = study.variational if part.kind == "CoDVAE" else study.train
-        objective, validate = lesson(part.kind, augment=study.augment), unlikeness
-        tables = [TensorTable({"x": torch.from_numpy(each.masks)}) for each in (train, events.validation)]
     fitted = fit(
         model, objective, *tables, settings=settings, seed=part.seed, folder=work / part.name, validate=validate,
         report=lambda row: report(int(row["epoch"]) + 1, settings.epochs, f"loss {row['train']:.4g}"), progress=False,
