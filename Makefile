@@ -41,6 +41,7 @@ bench: .venv/bench hardware  ## speed against the peers, in one run; writes benc
 	$(BIN)/python benchmarks/emd_losses.py
 	$(BIN)/python benchmarks/metrics.py
 	$(BIN)/python benchmarks/energy_flow.py $(if $(ENERGYFLOW),--energyflow $(ENERGYFLOW))
+	$(BIN)/python benchmarks/codae.py
 	$(BIN)/python benchmarks/collisions.py
 	$(BIN)/python benchmarks/detector.py
 	$(BIN)/python benchmarks/jet_generation.py

@@ -22,7 +22,7 @@ import femtobarn.losses
 import femtobarn.plots
 from femtobarn import recipe as recipes
 from femtobarn.cli import execute
-from femtobarn.evaluation import jets, showers
+from femtobarn.evaluation import jets, score_files, showers
 from femtobarn.runs import Provenance, Published, Result, Run
 
 ROOT = Path(__file__).parent.parent
@@ -84,6 +84,7 @@ def _try(command: str, monkeypatch: pytest.MonkeyPatch, *, of_system: bool) -> N
             patch.setattr(recipes, "carry_out", begun)
             patch.setattr(jets, "evaluate_jets", begun)
             patch.setattr(showers, "evaluate_showers", begun)
+            patch.setattr(score_files, "evaluate_scores", begun)
             patch.setattr(Run, "open", begun)
             with pytest.raises(_UnderstoodError):
                 assert execute([verb, *arguments]) == 0, command

@@ -86,7 +86,8 @@ def test_numbers_that_no_optimiser_takes(wrong: dict[str, float], message: str) 
 
 
 @pytest.mark.parametrize(
-    "command", ["run emd-compression tiny", "evaluate jets a b", "evaluate showers a --ref b"]
+    "command",
+    ["run emd-compression tiny", "evaluate jets a b", "evaluate showers a --ref b", "evaluate scores a b"],
 )
 def test_a_command_tells_it_before_it_reads_or_writes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str

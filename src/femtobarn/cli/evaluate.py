@@ -1,9 +1,9 @@
-"""Verbs that judge generated files: ``evaluate``, ``leaderboard``, ``metric``."""
+"""Verbs that judge files of samples or scores: ``evaluate``, ``leaderboard``, ``metric``."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import tyro
 
@@ -12,24 +12,24 @@ from femtobarn.errors import InputError
 
 
 def evaluate(arguments: Sequence[str]) -> None:
-    """Compare generated files with real ones by every metric, with a report: femtobarn evaluate jets|showers ..."""
+    """Compare generated files with real ones, or scores with each other: femtobarn evaluate jets|showers|scores ..."""
     names, flags = leading_words(arguments)
+    usages = {verb: usage for verb, (usage, _) in _KINDS.items()}
     if not names and flags[:1] in (["-h"], ["--help"]):
-        print(
-            f"usage: {_JETS_USAGE}\n       {_SHOWERS_USAGE}\n--help after jets or showers lists the settings"
-        )
+        print("usage: " + "\n       ".join(usages.values()))
+        print(f"--help after {' or '.join(usages)} lists the settings")
         return
-    if names[:1] == ["jets"]:
-        _evaluate_jets(names[1:], flags)
-    elif names[:1] == ["showers"]:
-        _evaluate_showers(names[1:], flags)
-    else:
-        got = names[0] if names else "nothing"
-        raise InputError(f"evaluate knows jets and showers, got {got}: {_JETS_USAGE}, or {_SHOWERS_USAGE}")
+    kind = names[0] if names else ""
+    if kind not in _KINDS:
+        told = ", or ".join(usages.values())
+        raise InputError(f"evaluate knows {', '.join(usages)}, got {kind or 'nothing'}: {told}")
+    _, judge = _KINDS[kind]
+    judge(names[1:], flags)
 
 
 _JETS_USAGE = "femtobarn evaluate jets REAL GENERATED... [--settings]"
 _SHOWERS_USAGE = "femtobarn evaluate showers GENERATED... --ref REAL [--fast|--full] [--settings]"
+_SCORES_USAGE = "femtobarn evaluate scores BACKGROUND SIGNAL... [--reference COLUMN] [--settings]"
 
 
 def _evaluate_jets(names: list[str], flags: list[str]) -> None:
@@ -69,13 +69,38 @@ def _evaluate_showers(names: list[str], flags: list[str]) -> None:
         )
     found = evaluate_showers(place.ref, list(map(Path, names)), settings=settings, out=place.out)
     print_summary(found)
-    for event in found.events():
-        if "warning" in event:
-            print(f"note: {event['warning']}")
+    _print_notes(found)
     if settings.real == "challenge":
         dataset = found.settings["dataset"]
         print_leaderboard(dataset, leaderboard(dataset, [found]))
     print(f"\nreport: {found.folder / 'report.html'}")
+
+
+def _evaluate_scores(names: list[str], flags: list[str]) -> None:
+    from femtobarn.evaluation.score_files import ScoreEvaluation, evaluate_scores
+    from femtobarn.report import print_summary
+
+    settings, place = read_settings(ScoreEvaluation(), Place(), flags, prog="femtobarn evaluate scores")
+    if len(names) < 2:
+        raise InputError(f"scores of the background and of at least one signal expected: {_SCORES_USAGE}")
+    background, *signals = map(Path, names)
+    found = evaluate_scores(background, signals, settings=settings, out=place.out)
+    print_summary(found)
+    _print_notes(found)
+    print(f"\nreport: {found.folder / 'report.html'}")
+
+
+def _print_notes(run: Any) -> None:
+    for event in run.events():
+        if "warning" in event:
+            print(f"note: {event['warning']}")
+
+
+_KINDS: dict[str, tuple[str, Callable[[list[str], list[str]], None]]] = {
+    "jets": (_JETS_USAGE, _evaluate_jets),
+    "showers": (_SHOWERS_USAGE, _evaluate_showers),
+    "scores": (_SCORES_USAGE, _evaluate_scores),
+}
 
 
 def leaderboard(

@@ -5,7 +5,8 @@ what it finds there. Working points are set on background alone.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -51,11 +52,11 @@ def score_table(
     """Each score against each signal: area under the curve, working points, and gains over the trivial scores.
 
     Rows: "AUC"; "signal at F % of background" for each fraction, the error of the threshold included; "background at
-    E % of signal", where nothing is left its upper limit at 95 %; "gain in AUC", of each score over the trivial one
-    that is best for that signal, paired event by event, its error by DeLong joined with the standard error over seeds;
-    and the rank correlation with a variable of the background, such as the number of tracks, of scores that are not the
-    same for all of it. Where so many events
-    share a score that no threshold keeps the share asked for, the working point is NaN and says so.
+    E % of signal"; where nothing is left of either, its upper limit at 95 %; "gain in AUC", of each score over the
+    trivial one that is best for that signal, paired event by event, its error by DeLong joined with the standard error
+    over seeds; and the rank correlation with a variable of the background, such as the number of tracks, of scores that
+    are not the same for all of it. Where so many events share a score that no threshold keeps the share asked for, the
+    working point is NaN and says so.
 
     Args:
         scored: Scores of the same events, in the same order; the first has all samples.
@@ -117,7 +118,11 @@ def draw_scores(
     """Background rejection against signal efficiency, a figure for each signal; the first seed of each score."""
     first = {each.name: each for each in reversed(scored)}
     some = dict(list(reversed(first.items()))[:shown])
+    more = " One training of each." if any(each.seed is not None for each in scored) else ""
+    more += f" The first {shown} of {len(first)} scores." if len(first) > shown else ""
+    files: dict[str, str] = {}
     for signal in _signals(scored, background):
+        files[signal] = _file_name(f"roc-{signal}", files.values())
         is_signal = np.repeat([False, True], [len(scored[0].scores[name]) for name in (background, signal)])
         draw_rejection(
             run,
@@ -127,13 +132,19 @@ def draw_scores(
                 if signal in each.scores
             },
             is_signal,
-            name=f"roc-{signal.replace(' ', '-')}",
+            name=files[signal],
             title=f"{signal} against {background}",
-            caption="One over the share of background that passes, against the share of signal that passes. One "
-            "training of each. Band: binomial error. Upper right is better.",
+            caption="One over the share of background that passes, against the share of signal that passes. Band: "
+            f"binomial error. Upper right is better.{more}",
             section=section,
             by="score",
         )
+
+
+def _file_name(text: str, taken: Collection[str]) -> str:
+    """Of a figure: a sample may be called as it likes, a file of a run may not."""
+    name = re.sub(r"[^0-9A-Za-z]+", "-", text).strip("-")
+    return name if name not in taken else f"{name}-{len(taken) + 1}"
 
 
 def _signals(scored: Sequence[Scored], background: str) -> list[str]:
@@ -177,7 +188,8 @@ def _rows(
         except InputError as error:  # too many equal scores, as of a network that saturates
             found.append(Result(name, math.nan, n=n, split="test", labels=labels, error_kind=str(error)))
             continue
-        found.append(row(name, [(p.value, p.error) for p in points], labels, seeds=seeds, n=n))
+        there = row(name, [(p.value, p.error) for p in points], labels, seeds=seeds, n=n)
+        found.append(_with_limit(there, len(pairs[0][0])))
     left = [background_efficiency(s, b, efficiency=efficiency) for s, b in pairs]
     name = f"background at {100 * efficiency:g} % of signal"
     found.append(_with_limit(row(name, left, labels, seeds=seeds, n=n), len(pairs[0][1])))

@@ -1,6 +1,7 @@
-"""A score as a trigger: rates of zero bias and of a process, and the rate against the pile-up of the crossing."""
+"""A score as a trigger: rates of zero bias and of a process, those that keep some signal, and against pile-up."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
@@ -15,6 +16,24 @@ from femtobarn.study import drawing, grouped, row
 _BINS = 5  # of equal numbers of crossings
 
 
+def rate_rows(table: Sequence[Result], *, bunches: int) -> list[Result]:
+    """What the shares of background in a table of scores mean in kHz, if the background is zero-bias crossings.
+
+    Args:
+        table: Rows "background at E % of signal" of `femtobarn.evaluation.scores.score_table`; others are left out.
+        bunches: Colliding bunches.
+    """
+    whole = bunches * ORBIT_FREQUENCY / 1e3
+    return [
+        replace(
+            each, name=each.name.replace("background", "rate", 1), unit="kHz", value=each.value * whole,
+            error=None if each.error is None else each.error * whole,
+        )
+        for each in table
+        if each.name.startswith("background at ")
+    ]  # fmt: skip
+
+
 def draw_rates(
     run: Run,
     scores: Mapping[str, Float[np.ndarray, "crossing"]],
@@ -23,19 +42,21 @@ def draw_rates(
     *,
     share: float,
     bunches: int,
+    variable: str = "total energy",
 ) -> list[Result]:
-    """Rate against pile-up of each score and of its residual beside the total energy; how much it rises.
+    """Rate against pile-up of each score and of its residual beside a simple variable; how much it rises.
 
     The threshold is set on the first half of the crossings and measured on the second. The residual is the score
-    less its linear dependence on the total energy, fitted on the first half.
+    less its linear dependence on the variable, fitted on the first half.
 
     Args:
         run: Where the figure is saved.
         scores: Of zero-bias crossings, by name.
         pileup: Mean number of collisions of each.
-        total: Energy of each, in any unit.
+        total: The variable of each: its energy, in any unit, or whatever `variable` says.
         share: Of the crossings that may pass.
         bunches: Colliding bunches.
+        variable: Name of `total`.
 
     Raises:
         InputError: A share of fewer than ten crossings of a half.
@@ -48,9 +69,9 @@ def draw_rates(
         run, "rate", title="Rate against pile-up", section="Trigger", by="score", legend={},
         caption=f"Rate of zero-bias crossings above a threshold that {100 * share:g} % of one half of the sample "
         f"passes, measured on the other half; {bunches} bunches. Residual: the score less its linear dependence on "
-        "the total energy. Bars: Clopper-Pearson.",
+        f"the {variable}. Bars: Clopper-Pearson.",
     ) as d:  # fmt: skip
-        for name, score in {"total energy": total, **scores, **left}.items():
+        for name, score in {variable: total, **scores, **left}.items():
             cut = calibrate(score[:half], share).threshold
             seen = mistag_profile(score[half:], pileup[half:], threshold=cut, edges=edges)
             middle = (seen.low + seen.high) / 2

@@ -31,6 +31,7 @@ from femtobarn.metrics.roc import (
 from femtobarn.metrics.scaling import max_scale, robust_scale
 from femtobarn.metrics.separability import Separability, separability
 from femtobarn.metrics.separation import separation, separation_power
+from femtobarn.metrics.structural_similarity import structural_similarity
 from femtobarn.metrics.subsample import Subsample
 from femtobarn.metrics.tracking import TrackingPerformance, trackml_score
 from femtobarn.metrics.training import Training
@@ -94,6 +95,7 @@ __all__ = [
     "separation",
     "separation_power",
     "signal_efficiency",
+    "structural_similarity",
     "trackml_score",
     "trigger_rate",
     "two_sided",

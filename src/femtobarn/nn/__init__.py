@@ -3,6 +3,7 @@
 from femtobarn.nn.circular_conv import CircularConv2d, CircularConv3d, CircularUpsample3d
 from femtobarn.nn.deep_set import DeepSet
 from femtobarn.nn.denoising import ddim, denoised, denoising_loss
+from femtobarn.nn.dirichlet_vae import DirichletVae
 from femtobarn.nn.distilled import (
     ImageTeacher,
     RegionTeacher,
@@ -10,6 +11,7 @@ from femtobarn.nn.distilled import (
     fixed_point_students,
     region_target,
 )
+from femtobarn.nn.dual_autoencoder import DualAutoencoder, SpatialConditioning
 from femtobarn.nn.epic import EpicLayer
 from femtobarn.nn.flow_matching import follow, matching_loss, unit_velocity
 from femtobarn.nn.fpga_benchmarks import MuonTracker, digit_classifier, jet_classifier
@@ -21,6 +23,12 @@ from femtobarn.nn.message_passing import MessagePassing
 from femtobarn.nn.minkowski import minkowski
 from femtobarn.nn.modulated import DiTBlock, ModulatedMlp, ModulatedMlpBlock, Modulation
 from femtobarn.nn.particle_net import EdgeConvolution, ParticleNet, nearest
+from femtobarn.nn.relaxed_one_hot import (
+    RelaxedMixture,
+    monte_carlo_kl,
+    relaxed_log_density,
+    relaxed_sample,
+)
 from femtobarn.nn.resnet_3d import ResidualBlock3d, ShowerResNet
 from femtobarn.nn.set_attention import IPAB, ISAB, MAB, PMA, SAB
 from femtobarn.nn.set_vae import SetLayer, SetVae
@@ -28,6 +36,7 @@ from femtobarn.nn.set_vae_loss import SetVaeLoss, set_vae_scores
 from femtobarn.nn.spline_flow import SplineCoupling, SplineFlow
 from femtobarn.nn.time_features import TimeFeatures
 from femtobarn.nn.trigger_vae import TriggerVae, score_in_fixed_point, trigger_score
+from femtobarn.nn.turned_images import randomly_turned, turned
 from femtobarn.nn.unet_3d import ContextResBlock, LinearAttention3d, UNet3d
 from femtobarn.nn.without_batch_norm import without_batch_norm
 
@@ -43,6 +52,8 @@ __all__ = [
     "ContextResBlock",
     "DeepSet",
     "DiTBlock",
+    "DirichletVae",
+    "DualAutoencoder",
     "EdgeConvolution",
     "EpicLayer",
     "GoogLeNet3d",
@@ -60,11 +71,13 @@ __all__ = [
     "ParticleNet",
     "PixelPReLU",
     "RegionTeacher",
+    "RelaxedMixture",
     "ResidualBlock3d",
     "SetLayer",
     "SetVae",
     "SetVaeLoss",
     "ShowerResNet",
+    "SpatialConditioning",
     "SplineCoupling",
     "SplineFlow",
     "TimeFeatures",
@@ -80,12 +93,17 @@ __all__ = [
     "jet_classifier",
     "matching_loss",
     "minkowski",
+    "monte_carlo_kl",
     "nearest",
     "psi",
+    "randomly_turned",
     "region_target",
+    "relaxed_log_density",
+    "relaxed_sample",
     "score_in_fixed_point",
     "set_vae_scores",
     "trigger_score",
+    "turned",
     "unit_velocity",
     "without_batch_norm",
 ]

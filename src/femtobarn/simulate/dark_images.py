@@ -15,6 +15,7 @@ from femtobarn.simulate.collisions.pileup import overlay
 from femtobarn.simulate.collisions.processes import Process, biased_dijets, minimum_bias
 from femtobarn.simulate.collisions.pythia import final_particles, next_records, start_pythia, version
 from femtobarn.simulate.collisions.sample import collisions
+from femtobarn.simulate.collisions.semivisible import semivisible_process, without_invisible
 from femtobarn.simulate.detector.detection import Detected, detect
 from femtobarn.simulate.detector.images import (
     DARK_SHOWERS,
@@ -67,7 +68,7 @@ def source_of(sample: str) -> tuple[Process, Finish]:
     """The process that makes a sample, and what is done to its final particles.
 
     Raises:
-        InputError: A sample other than "QCD" and such as "SUEP 125 GeV".
+        InputError: A sample other than "QCD" and such as "SUEP 125 GeV" and "SVJ 2.1 TeV".
     """
     if sample == QCD:
         return biased_dijets(), _as_it_is
@@ -75,7 +76,12 @@ def source_of(sample: str) -> tuple[Process, Finish]:
         mass = float(found[1])
         recoil = next((pt for limit, pt in RECOIL.items() if mass <= limit), None)
         return suep_process(mass, recoil=recoil), _decayed
-    raise InputError(f"samples are {QCD} and such as {suep_name(125)}: got {sample!r}")
+    if found := re.fullmatch(r"SVJ ([\d.]+) TeV", sample):
+        return semivisible_process(1000 * float(found[1])), _seen_in_part
+    raise InputError(
+        f"semi-visible jets are such as SVJ 2.1 TeV, other samples are {QCD} and such as {suep_name(125)}: "
+        f"got {sample!r}"
+    )
 
 
 def chunks_of(settings: DarkImages, count: int, *, seed: int) -> Chunks:
@@ -176,6 +182,10 @@ def pool(
 
 def _as_it_is(events: Particles, _: np.random.Generator) -> Particles:
     return events
+
+
+def _seen_in_part(events: Particles, _: np.random.Generator) -> Particles:
+    return without_invisible(events)
 
 
 def _decayed(events: Particles, generator: np.random.Generator) -> Particles:
