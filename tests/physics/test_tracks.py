@@ -399,6 +399,14 @@ def test_a_fit_without_error_gives_the_true_helix() -> None:
     )
 
 
+def test_hits_at_one_place_have_no_helix(event: Hits) -> None:
+    at = np.tile(event.position[:1], (8, 1))
+    few = event.keep(np.arange(len(event.position)) < 8)
+    fits = fit_helix(few._replace(position=at), np.repeat([0, 1], [5, 3]))
+    assert fits.label.tolist() == [0]
+    assert np.isnan(fits.parameter).all()
+
+
 # --- real hits --------------------------------------------------------------------------------------------------
 
 

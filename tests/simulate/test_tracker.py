@@ -104,11 +104,11 @@ def test_without_matter_crossings_lie_on_the_helix_and_on_their_module() -> None
 
 
 def test_modules_are_those_of_a_search_of_all_planes() -> None:
-    start = tracks(25, seed=2, least_pt=0.8)
+    start = tracks(40, seed=2, least_pt=0.8)
     found = transport(start, field=FIELD, material=0.0, inefficiency=0.0)
     every, near = modules(), cKDTree(modules().centre)
     u, v, w = (every.rotation[:, :, axis] for axis in range(3))
-    for row in range(25):
+    for row in range(40):
         # Where the helix crosses planes of modules nearby: bisection between ways at which it lies on different sides.
         way = np.linspace(0, 1300, 1000)
         points = helix(start, way, np.full(len(way), row))

@@ -1,12 +1,10 @@
 """Helices through the hits of tracks: curvature, phi, d0, cot theta, z0, with errors, chi^2 and pulls."""
 
-from math import asin, cos, sin, sqrt
-from typing import NamedTuple, no_type_check
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from femtobarn.compiled import njit
 from femtobarn.errors import InputError
 from femtobarn.physics.tracks.hits import Hits
 
@@ -22,13 +20,15 @@ _VOLUMES = {
     16: (0.12, 10.4, 0.0402, 0), 17: (0.12, 10.8, 0.0298, 1), 18: (0.12, 10.4, 0.0402, 0),
 }  # fmt: skip
 _LEAST_HITS, _STEPS = 4, 6
+_SHORTEST = 1.0  # mm across the beam that a track has to span to be fitted
+_OVERLAP = 8.0  # mm between two hits of one layer
 
 
 class HelixFits(NamedTuple):
     """One row a track, in the order of `label`."""
 
     label: Int[np.ndarray, "track"]
-    parameter: Float[np.ndarray, "track 5"]  # see `PARAMETERS`; NaN where the fit failed
+    parameter: Float[np.ndarray, "track 5"]  # see `PARAMETERS`; NaN if all hits are within 1 mm
     error: Float[np.ndarray, "track 5"]
     chi2: Float[np.ndarray, "track 2"]  # of the circle and of the line
     hits: Int[np.ndarray, "track"]
@@ -65,13 +65,20 @@ def fit_helix(
     member = member[np.lexsort((distance, label[member]))]
     name, first, count = np.unique(label[member], return_index=True, return_counts=True)
     good = count >= _LEAST_HITS
+    name, first, count = name[good], first[good], count[good]
     table = np.zeros((max(_VOLUMES) + 1, 4))
     for volume, row in _VOLUMES.items():
         table[volume] = row
-    parameter, error, chi2 = _fits(
-        hits.position[member], table[hits.volume[member]], first[good], count[good], field, matter
-    )
-    return HelixFits(name[good], parameter, error, chi2, count[good])
+    parameter, error, chi2 = (np.full((len(name), columns), np.nan) for columns in (5, 5, 2))
+    for size in np.unique(count):  # tracks of one length at once
+        own = np.flatnonzero(count == size)
+        rows = member[first[own, None] + np.arange(size)]
+        span = np.linalg.norm(np.ptp(hits.position[rows, :2], axis=1), axis=1)
+        own, rows = own[span > _SHORTEST], rows[span > _SHORTEST]
+        parameter[own], error[own], chi2[own] = _fits(
+            hits.position[rows].astype(np.float64), table[hits.volume[rows]], field, matter
+        )
+    return HelixFits(name, parameter, error, chi2, count)
 
 
 def helix_pulls(
@@ -107,124 +114,135 @@ def _at_beam(
 ) -> Float[np.ndarray, "n 5"]:
     """The helix of a particle at the point nearest to the beam."""
     pt = np.hypot(momentum[:, 0], momentum[:, 1])
-    tx, ty = momentum[:, 0] / pt, momentum[:, 1] / pt
-    k = -_BEND * field * charge / pt
-    x, y = vertex[:, 0], vertex[:, 1]
-    # The normal at the vertex and that at the nearest point meet in the centre of the circle.
-    bx, by = -ty + k * x, tx + k * y
-    size = np.hypot(bx, by)
-    nx, ny = bx / size, by / size
-    m = k * (x * x + y * y) + 2 * (ty * -x + tx * y)
-    d0 = m / (1 + size)
-    phi = np.arctan2(-nx, ny)
-    turn = np.arcsin(np.clip(np.cos(phi) * ty - np.sin(phi) * tx, -1, 1))
-    along = x * np.cos(phi) + y * np.sin(phi)
-    way = np.where(np.abs(turn) > 1e-9, turn / np.where(k == 0, 1, k), along)
-    cot = momentum[:, 2] / pt
+    k, cot = -_BEND * field * charge / pt, momentum[:, 2] / pt
+    phi, d0, way = _nearest(vertex[:, :2], momentum[:, :2] / pt[:, None], k)
     return np.stack((k, phi, d0, cot, vertex[:, 2] - way * cot), axis=1)
 
 
-@njit(cache=True, nogil=True)
-@no_type_check
-def _start(points):
-    """Curvature, phi and d0 of the circle through the first, the middle and the last point."""
-    n = len(points)
-    a, b, c = points[0], points[n // 2], points[n - 1]
-    bx, by, cx, cy = b[0] - a[0], b[1] - a[1], c[0] - a[0], c[1] - a[1]
-    ex, ey = cx - bx, cy - by
-    length = sqrt((bx * bx + by * by) * (cx * cx + cy * cy) * (ex * ex + ey * ey))
-    k = 2.0 * (bx * cy - by * cx) / length if length > 0.0 else 0.0
-    near = sqrt(bx * bx + by * by)
-    s = min(max(0.5 * k * near, -1.0), 1.0)
-    w = sqrt(1.0 - s * s)
-    tx, ty = (bx * w + by * s) / near, (by * w - bx * s) / near
-    nx, ny = -ty + k * a[0], tx + k * a[1]
-    size = sqrt(nx * nx + ny * ny)
-    m = k * (a[0] ** 2 + a[1] ** 2) + 2.0 * (-ty * a[0] + tx * a[1])
-    return k, np.arctan2(-nx, ny), m / (1.0 + size)
+def _fits(
+    points: Float[np.ndarray, "track hit 3"],
+    kind: Float[np.ndarray, "track hit 4"],
+    field: float,
+    matter: float,
+) -> tuple[Float[np.ndarray, "track 5"], Float[np.ndarray, "track 5"], Float[np.ndarray, "track 2"]]:
+    """Parameters, errors and chi^2 of tracks that have the same number of hits."""
+    k, phi, d0 = _start(points)
+    chord = np.hypot(points[..., 0] - points[:, :1, 0], points[..., 1] - points[:, :1, 1])
+    cot = (points[:, -1, 2] - points[:, 0, 2]) / np.maximum(chord[:, -1], 1e-6)
+    kick = _kicks(chord, kind, _BEND * field / np.maximum(np.abs(k), 1e-7), cot) * matter + 1e-24
+    inverse = np.linalg.inv(_covariance(chord, kind[..., 0] ** 2 / 12, kick))
+    for _ in range(_STEPS):
+        residual, jacobian = _off_circle(points, k, phi, d0)
+        weighted = np.swapaxes(jacobian, 1, 2) @ inverse
+        normal = weighted @ jacobian
+        step = np.linalg.solve(normal, weighted @ residual[..., None])[..., 0]
+        k, phi, d0 = k - step[:, 0], phi - step[:, 1], d0 - step[:, 2]
+    residual, _ = _off_circle(points, k, phi, d0)
+    chi2_circle = np.einsum("ti,tij,tj->t", residual, inverse, residual)
 
-
-@njit
-@no_type_check
-def _covariance(way, variance, kick):
-    """Of positions across the way: each measured by itself, all behind a layer moved together by its kick."""
-    n = len(way)
-    v = np.zeros((n, n))
-    for i in range(n):
-        v[i, i] = variance[i]
-        for j in range(i, n):
-            total = 0.0
-            for m in range(i):
-                total += kick[m] * (way[i] - way[m]) * (way[j] - way[m])
-            v[i, j] += total
-            if j > i:
-                v[j, i] += total
-    return v
-
-
-@njit(cache=True, nogil=True)
-@no_type_check
-def _fits(position, kinds, first, count, field, matter):
-    tracks = len(first)
-    parameter, error, chi2 = (
-        np.full((tracks, 5), np.nan),
-        np.full((tracks, 5), np.nan),
-        np.full((tracks, 2), np.nan),
+    way = _way(points, k, phi, d0)
+    line = np.stack((np.ones_like(way), way), axis=2)
+    slope = cot[:, None] ** 2
+    variance = kind[..., 1] ** 2 / 12 * np.where(kind[..., 3] > 0, 1.0, slope) + 1e-12
+    inverse = np.linalg.inv(_covariance(way, variance, kick * (1 + slope)))
+    weighted = np.swapaxes(line, 1, 2) @ inverse
+    covariance = np.linalg.inv(weighted @ line)
+    z0, cot = (covariance @ (weighted @ points[..., 2:]))[..., 0].T
+    off = points[..., 2] - z0[:, None] - cot[:, None] * way
+    chi2_line = np.einsum("ti,tij,tj->t", off, inverse, off)
+    variances = (
+        np.linalg.inv(normal).diagonal(axis1=1, axis2=2),
+        covariance.diagonal(axis1=1, axis2=2)[:, ::-1],
     )
-    for t in range(tracks):
-        points, kind = position[first[t] : first[t] + count[t]], kinds[first[t] : first[t] + count[t]]
-        n = len(points)
-        if np.abs(points[1:, :2] - points[0, :2]).max() == 0.0:
-            continue
-        k, phi, d0 = _start(points)
-        chord = np.sqrt((points[:, 0] - points[0, 0]) ** 2 + (points[:, 1] - points[0, 1]) ** 2)
-        pt = _BEND * field / max(abs(k), 1e-7)
-        cot = (points[n - 1, 2] - points[0, 2]) / max(chord[n - 1], 1e-6)
-        beta = 1.0 / sqrt(1.0 + _PION**2 / (pt * pt * (1.0 + cot * cot)))
-        thick = np.empty(n)
-        for i in range(n):  # of two hits that overlap only one has the layer's matter
-            double = i > 0 and abs(chord[i] - chord[i - 1]) < 8.0 and kind[i, 2] == kind[i - 1, 2]
-            lean = 1.0 if kind[i, 3] > 0.0 else sqrt(1.0 + cot * cot) / max(abs(cot), 0.1)
-            thick[i] = 1e-12 if double else kind[i, 2] * matter * lean + 1e-12
-        kick = (0.0136 / (beta * pt)) ** 2 * thick
-        inverse = np.linalg.inv(_covariance(chord, kind[:, 0] ** 2 / 12.0, kick))
-        jacobian, residual = np.empty((n, 3)), np.empty(n)
-        normal = np.eye(3)
-        for _ in range(_STEPS):
-            c, s = cos(phi), sin(phi)
-            for i in range(n):
-                across, along = -points[i, 0] * s + points[i, 1] * c, points[i, 0] * c + points[i, 1] * s
-                square = along * along + (across - d0) ** 2
-                m = k * square - 2.0 * (across - d0)
-                root = sqrt(max(1.0 + k * m, 1e-12))
-                residual[i] = m / (1.0 + root)
-                jacobian[i, 0] = (square - residual[i] ** 2) / (2.0 * root)
-                jacobian[i, 1] = along * (1.0 + k * d0) / root
-                jacobian[i, 2] = (1.0 - k * (across - d0)) / root
-            weighted = jacobian.T @ inverse
-            normal = weighted @ jacobian
-            step = np.linalg.solve(normal, weighted @ residual)
-            k, phi, d0 = k - step[0], phi - step[1], d0 - step[2]
-        covariance = np.linalg.inv(normal)
-        chi2[t, 0] = residual @ inverse @ residual
-        c, s = cos(phi), sin(phi)
-        way, line = np.empty(n), np.ones((n, 2))
-        for i in range(n):
-            dx, dy = points[i, 0] + d0 * s, points[i, 1] - d0 * c
-            near = sqrt(dx * dx + dy * dy)
-            half = min(max(0.5 * k * near, -1.0), 1.0)
-            way[i] = near if abs(half) < 1e-7 else 2.0 * asin(half) / k
-            if dx * c + dy * s < 0.0:
-                way[i] = -way[i]
-            line[i, 1] = way[i]
-        variance = kind[:, 1] ** 2 / 12.0 * np.where(kind[:, 3] > 0.0, 1.0, cot * cot)
-        inverse = np.linalg.inv(_covariance(way, variance + 1e-12, kick * (1.0 + cot * cot)))
-        weighted = line.T @ inverse
-        normal_z = np.linalg.inv(weighted @ line)
-        z0, cot = normal_z @ (weighted @ points[:, 2].copy())
-        off = points[:, 2] - z0 - cot * way
-        chi2[t, 1] = off @ inverse @ off
-        parameter[t] = np.array([k, (phi + np.pi) % (2.0 * np.pi) - np.pi, d0, cot, z0])
-        error[t, :3] = np.sqrt(np.diag(covariance))
-        error[t, 3], error[t, 4] = sqrt(normal_z[1, 1]), sqrt(normal_z[0, 0])
-    return parameter, error, chi2
+    parameter = np.stack((k, (phi + np.pi) % (2 * np.pi) - np.pi, d0, cot, z0), axis=1)
+    return parameter, np.sqrt(np.concatenate(variances, axis=1)), np.stack((chi2_circle, chi2_line), axis=1)
+
+
+def _start(points: Float[np.ndarray, "track hit 3"]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Curvature, phi and d0 of the circle through the first, the middle and the last hit."""
+    a = points[:, 0, :2]
+    b, c = points[:, points.shape[1] // 2, :2] - a, points[:, -1, :2] - a
+    near = np.maximum(np.hypot(*b.T), 1e-9)
+    k = (
+        2
+        * (b[:, 0] * c[:, 1] - b[:, 1] * c[:, 0])
+        / np.maximum(near * np.hypot(*c.T) * np.hypot(*(c - b).T), 1e-9)
+    )
+    sine = np.clip(0.5 * k * near, -1, 1)
+    cosine = np.sqrt(1 - sine**2)
+    tangent = (
+        np.stack((b[:, 0] * cosine + b[:, 1] * sine, b[:, 1] * cosine - b[:, 0] * sine), axis=1)
+        / near[:, None]
+    )
+    phi, d0, _ = _nearest(a, tangent, k)
+    return k, phi, d0
+
+
+def _nearest(
+    point: Float[np.ndarray, "track 2"], tangent: Float[np.ndarray, "track 2"], k: Float[np.ndarray, "track"]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Direction and d0 at the point of the circle nearest to the beam, and the way from there.
+
+    The normals at both points meet in the centre of the circle.
+    """
+    (x, y), (tx, ty) = point.T, tangent.T
+    nx, ny = -ty + k * x, tx + k * y
+    size = np.hypot(nx, ny)
+    d0 = (k * (x * x + y * y) + 2 * (tx * y - ty * x)) / (1 + size)
+    phi = np.arctan2(-nx, ny)
+    turn = np.arcsin(np.clip(np.cos(phi) * ty - np.sin(phi) * tx, -1, 1))
+    along = x * np.cos(phi) + y * np.sin(phi)
+    return phi, d0, np.where(np.abs(turn) > 1e-9, turn / np.where(k == 0, 1, k), along)
+
+
+def _kicks(
+    chord: Float[np.ndarray, "track hit"],
+    kind: Float[np.ndarray, "track hit 4"],
+    pt: Float[np.ndarray, "track"],
+    cot: Float[np.ndarray, "track"],
+) -> Float[np.ndarray, "track hit"]:
+    """Variance of the angle by which each hit's layer scatters; of two hits that overlap only one counts."""
+    beta2 = 1 / (1 + _PION**2 / (pt**2 * (1 + cot**2)))
+    lean = np.sqrt(1 + cot**2) / np.maximum(np.abs(cot), 0.1)
+    thick = kind[..., 2] * np.where(kind[..., 3] > 0, 1.0, lean[:, None])
+    double = (np.abs(np.diff(chord, axis=1)) < _OVERLAP) & (np.diff(kind[..., 2], axis=1) == 0)
+    thick[:, 1:][double] = 0.0
+    return (0.0136 / pt[:, None]) ** 2 / beta2[:, None] * thick
+
+
+def _covariance(
+    way: Float[np.ndarray, "track hit"],
+    variance: Float[np.ndarray, "track hit"],
+    kick: Float[np.ndarray, "track hit"],
+) -> Float[np.ndarray, "track hit hit"]:
+    """Of positions across the way: each measured by itself, all behind a layer moved together by its kick."""
+    lever = np.maximum(way[:, :, None] - way[:, None, :], 0)  # of each hit from each layer before it
+    moved: np.ndarray = np.einsum("tim,tjm,tm->tij", lever, lever, kick)
+    moved[:, np.arange(way.shape[1]), np.arange(way.shape[1])] += variance
+    return moved
+
+
+def _off_circle(
+    points: Float[np.ndarray, "track hit 3"], k: np.ndarray, phi: np.ndarray, d0: np.ndarray
+) -> tuple[Float[np.ndarray, "track hit"], Float[np.ndarray, "track hit 3"]]:
+    """Distance of each hit from the circle, positive outside of a turn to the left, and its derivatives."""
+    k, c, s, d0 = (each[:, None] for each in (k, np.cos(phi), np.sin(phi), d0))
+    along, across = points[..., 0] * c + points[..., 1] * s, points[..., 1] * c - points[..., 0] * s
+    square = along**2 + (across - d0) ** 2
+    m = k * square - 2 * (across - d0)
+    root = np.sqrt(np.maximum(1 + k * m, 1e-12))
+    off = m / (1 + root)
+    slopes = (square - off**2) / 2, along * (1 + k * d0), 1 - k * (across - d0)
+    return off, np.stack(slopes, axis=2) / root[..., None]
+
+
+def _way(
+    points: Float[np.ndarray, "track hit 3"], k: np.ndarray, phi: np.ndarray, d0: np.ndarray
+) -> Float[np.ndarray, "track hit"]:
+    """Along the circle from the point nearest to the beam."""
+    k, c, s, d0 = (each[:, None] for each in (k, np.cos(phi), np.sin(phi), d0))
+    dx, dy = points[..., 0] + d0 * s, points[..., 1] - d0 * c
+    near = np.hypot(dx, dy)
+    half = np.clip(0.5 * k * near, -1, 1)
+    way = np.where(np.abs(half) < 1e-7, near, 2 * np.arcsin(half) / np.where(k == 0, 1, k))
+    return np.where(dx * c + dy * s < 0, -way, way)

@@ -232,10 +232,8 @@ def _transport(
                 inside = reach[0] <= r <= reach[1]
                 disk = index + 1 if slope > 0.0 else index
                 cosine = abs(slope) / sqrt(1.0 + slope * slope)
-            if not inside:
-                continue
             draw = _DRAWS * 2 * step
-            if layer >= 0:
+            if layer >= 0:  # modules that lean or stand off may be met beyond the ends of the surface
                 n = _modules_met(x, y, z, ux, uy, slope, k, layer, barrel, rings, shapes, found)
                 for j in range(n):
                     if inefficiency > 0.0 and uniform(key, draw + _DRAWS + j) < inefficiency:
@@ -248,7 +246,7 @@ def _transport(
                     table[rows, 9], table[rows, 10] = share * found[j, 8], share * found[j, 9]
                     table[rows, 11] = share * slope
                     rows += 1
-            if material > 0.0:
+            if inside and material > 0.0:
                 thick = material / max(cosine, 0.02)
                 if hadron[i] > 0.0 and uniform(key, draw + 6) < 1.0 - np.exp(-matter[1] * thick):
                     break
