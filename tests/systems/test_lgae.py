@@ -192,7 +192,6 @@ def test_unfit_settings_are_refused() -> None:
         (lambda: Data(jets=10), "200 background jets"),
         (lambda: Data(validation=0.7, test=0.4), "shares in"),
         (lambda: judge.Evaluation(fractions=()), "shares in"),
-        (lambda: replace(TINY, workers=0), "workers must be at least 1"),
     ):
         with pytest.raises(InputError, match=words):
             make()

@@ -255,15 +255,15 @@ class Bells(nn.Module):
     """Learned functions of a Minkowski square s: linear maps of bells b / (1 + c^2 |s|) + a.
 
     Published as b / (1 + (c n)^2 + eps) + a of n = sign(s) sqrt|s|, in which neither the sign nor the root survives,
-    so that nothing diverges at s = 0. Widths c start between 1 and 300, in equal steps of their logarithm, since
-    neighbours in a jet have squares of 1e-5 and opposite particles of 1, in units of its largest momentum; widths
-    around 1 would see one constant.
+    so that nothing diverges at s = 0. Widths c start between 1 and 100, in equal steps of their logarithm, since
+    neighbours in a jet have squares of 1e-4 and opposite particles of 1, in units of its largest momentum; widths
+    around 1 would see one constant. Wider ones would see the rounding of s at large boosts, about gamma^2 1e-16.
     """
 
     def __init__(self, outputs: int, *, bells: int = 20) -> None:
         super().__init__()
         self.height, self.offset = nn.Parameter(torch.randn(bells)), nn.Parameter(torch.randn(bells))
-        self.width = nn.Parameter(torch.logspace(0, 2.5, bells))
+        self.width = nn.Parameter(torch.logspace(0, 2, bells))
         self.mix = nn.Parameter(torch.randn(outputs, bells) / bells**0.5)
 
     def forward(self, square: Float[Tensor, "jet pair"]) -> Float[Tensor, "jet output pair"]:

@@ -80,14 +80,12 @@ def results(
         ylabel="error over that of the first epoch", caption="On validation jets after each epoch, over the value "
         "after the first, since each kind of network has an error of its own. One training of each.",
     )  # fmt: skip
-    return [
-        *anomaly_table(
-            found, plain, simple, samples, background=QCD, fractions=settings.fractions, windows=settings.windows,
-            seed=seed,
-        ),
-        *compression_table(found, plain, QCD, bootstrap=settings.bootstrap, seed=seed),
-        *tests,
-    ]  # fmt: skip
+    table = anomaly_table(
+        found, plain, simple, samples, background=QCD, fractions=settings.fractions, windows=settings.windows,
+        seed=seed,
+    )  # fmt: skip
+    table += compression_table(found, plain, QCD, bootstrap=settings.bootstrap, seed=seed)
+    return by_name([*table, *tests], ("AUC", "AUC at equal mass", "mean matched error over that of"))
 
 
 def _compressions(

@@ -39,10 +39,6 @@ class Config:
     workers: int = 2
     """Processes that simulate and train side by side."""
 
-    def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise InputError(f"workers must be at least 1: got {self.workers}")
-
 
 _SHORT = Training(epochs=2, batch=50, lr=3e-3)
 _PUBLISHED = Training(epochs=20_000, batch=500, lr=1e-3, schedule="constant", patience=200)
