@@ -14,6 +14,7 @@ from femtobarn.cli import execute
 from femtobarn.errors import InputError
 from femtobarn.evaluation.fast_simulation import QUANTITIES
 from femtobarn.generator_loop import Course
+from femtobarn.nn.jet_simulators import simulated
 from femtobarn.runs import Run
 from femtobarn.settings import from_dict, to_dict
 from femtobarn.systems.jet_fastsim import judge, recipe, study
@@ -109,7 +110,7 @@ def test_a_run_that_was_stopped_keeps_its_trained_parts(finished: Run, tmp_path:
     data = recipe.load(config, progress=False)
     trained = [recipe.MODELS.load(finished.folder / "work" / part.name) for part in config.study.parts()]
     assert [each.part for each in trained] == config.study.parts()
-    one, two = (study.simulated(trained[0].model, data.test.generated, seed=1) for _ in range(2))
+    one, two = (simulated(trained[0].model, data.test.generated, seed=1) for _ in range(2))
     np.testing.assert_array_equal(one.momentum, two.momentum)
     assert tmp_path.exists()
 

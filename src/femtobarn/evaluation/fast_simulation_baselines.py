@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.spatial import cKDTree
+from torch import nn
 
 from femtobarn.errors import InputError
+from femtobarn.nn.jet_simulators import simulated
 from femtobarn.physics.jet_pairs import Cloud, jet_axes, relative_to
 from femtobarn.physics.jets import relative_mass
 
@@ -24,6 +26,15 @@ _LEAST_RESPONSE = 0.02  # a Gaussian may fall below zero
 def copied(generated: Cloud, *, generator: np.random.Generator) -> Cloud:  # noqa: ARG001, as the others
     """The generated jets as they are: no detector at all."""
     return generated
+
+
+def network(model: nn.Module) -> Simulator:
+    """A trained module as a simulator of clouds."""
+
+    def run(generated: Cloud, *, generator: np.random.Generator) -> Cloud:
+        return simulated(model, generated, seed=int(generator.integers(2**31)))
+
+    return run
 
 
 @dataclass(frozen=True)

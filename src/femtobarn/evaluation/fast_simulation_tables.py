@@ -15,6 +15,7 @@ from femtobarn.evaluation.fast_simulation import (
     jet_table,
 )
 from femtobarn.evaluation.fast_simulation_baselines import Simulator
+from femtobarn.evaluation.generators import seconds_each
 from femtobarn.evaluation.jet_scores import JetSample, jet_sample
 from femtobarn.metrics import fpd, wasserstein_1d
 from femtobarn.physics.jet_pairs import Cloud, JetPairs, jet_axes, relative_to
@@ -77,7 +78,7 @@ def distance_rows(found: Sequence[Outcome], test: JetPairs, *, cuts: int, seed: 
     for same in _same(found):
         over = [half_distances(real, each.entries, parts).over(floor) for each in same]
         for name in QUANTITIES:
-            about = _about(same, test, quantity=name) | {"sample": "random halves"}
+            about = _about(same, test, quantity=name) | {"sample": "bootstrap over generated jets"}
             table.append(row("W1 over the floor", [each[name] for each in over], **about))
         for name, limits in _RANGES.items():
             contents = [emd_bincontent(real[name].value, e.entries[name].value, range=limits) for e in same]
@@ -169,6 +170,23 @@ def spread_rows(found: Sequence[Outcome], again: JetPairs, *, seed: int) -> list
             values = [(float(np.median(r)), float(_OF_MEDIAN * r.std() / np.sqrt(len(r)))) for r in ratios]
             about = _about(same, again, quantity=name) | {"n": len(real[name]), "sample": "jets"}
             table.append(row("spread over that of the detector", values, **about))
+    return table
+
+
+def time_rows(
+    found: Sequence[Outcome], test: JetPairs, *, batches: Sequence[int], repeats: int
+) -> list[Result]:
+    """Time of a jet on one thread by the jets asked for at once; of several seeds the first is timed."""
+    table = []
+    for each in {one.model: one for one in reversed(found)}.values():
+
+        def some(batch: int, run: Simulator = each.simulate) -> object:
+            jets = test.generated.take(np.arange(batch) % len(test))
+            return run(jets, generator=np.random.default_rng(0))
+
+        for batch, seconds in seconds_each(some, batches, repeats=repeats).items():
+            labels = each.labels | {"jets at once": str(batch)}
+            table.append(row("time per jet", [(1e6 * seconds, 0.0)], labels, n=batch, unit="us", split=""))
     return table
 
 

@@ -4,7 +4,7 @@ A simulator is a module with two methods: ``loss(batch, generator)``, and ``draw
 gives raw particles; `simulate` calls it and finishes the jets. Momenta are (px, py, pz) in GeV everywhere.
 """
 
-from femtobarn.nn.jet_simulators.clouds import columns_of, simulated
+from femtobarn.nn.jet_simulators.clouds import columns_of, mean_loss, simulated, units_of
 from femtobarn.nn.jet_simulators.flow import FlowSimulator
 from femtobarn.nn.jet_simulators.momenta import Particles, simulate
 from femtobarn.nn.jet_simulators.multiplicity import count_loss, draw_count
@@ -18,6 +18,8 @@ __all__ = [
     "columns_of",
     "count_loss",
     "draw_count",
+    "mean_loss",
     "simulate",
     "simulated",
+    "units_of",
 ]

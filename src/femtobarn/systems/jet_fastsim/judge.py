@@ -3,18 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
-import torch
+from typing import Any
 
 from femtobarn.datasets import cms_pfnano
 from femtobarn.errors import InputError
 from femtobarn.evaluation import fast_simulation_tables as tables
-from femtobarn.evaluation.fast_simulation_baselines import BinnedResponse, NearestJet, Simulator, copied
+from femtobarn.evaluation.fast_simulation_baselines import (
+    BinnedResponse,
+    NearestJet,
+    Simulator,
+    copied,
+    network,
+)
 from femtobarn.evaluation.fast_simulation_tables import Outcome, outcome
-from femtobarn.evaluation.generators import seconds_each
-from femtobarn.nn.jet_simulators import columns_of, simulated
-from femtobarn.physics.jet_pairs import Cloud, JetPairs
+from femtobarn.nn.jet_simulators import columns_of
+from femtobarn.physics.jet_pairs import JetPairs
 from femtobarn.runs import Result
 from femtobarn.study import Split, Trained, by_name, grouped, row
 from femtobarn.systems.jet_fastsim.data import Data, measured_many_times
@@ -69,15 +72,6 @@ def outcomes(
     return found + [outcome({"model": name}, None, each, test, draw=seed) for name, each in baselines.items()]
 
 
-def network(model: torch.nn.Module) -> Simulator:
-    """A trained module as a simulator of clouds."""
-
-    def run(generated: Cloud, *, generator: np.random.Generator) -> Cloud:
-        return simulated(model, generated, seed=int(generator.integers(2**31)))
-
-    return run
-
-
 def results(
     found: Sequence[Outcome],
     trained: Sequence[Trained[Part]],
@@ -104,45 +98,26 @@ def results(
     matched = len(data.train) + len(data.validation) + len(data.test)
     share = [(matched / data.test.wanted, 0.0)]
     table.append(row("share of generated jets with a partner", share, {}, n=data.test.wanted, split="all"))
-    return by_name(table + latent_rows(trained, test) + cost_rows(found, trained, test, settings))
+    table += tables.time_rows(found, test, batches=settings.batches, repeats=settings.repeats)
+    return by_name(table + training_rows(trained, test))
 
 
-def latent_rows(trained: Sequence[Trained[Part]], test: JetPairs) -> list[Result]:
-    """Latent components in use, and how far the loss fell on the validation jets."""
+def training_rows(trained: Sequence[Trained[Part]], test: JetPairs) -> list[Result]:
+    """How far the loss fell on the validation jets, time, size, and latent components in use."""
     columns, table = columns_of(test), []
     for same in grouped(trained, lambda each: each.part.model).values():
         labels, seeds = same[0].part.labels, [each.part.seed for each in same]
         fall = [(each.kept["losses"][0] / each.kept["losses"][1], 0.0) for each in same]
+        seconds = [(each.history[-1]["seconds"], 0.0) for each in same]
+        weights = float(sum(p.numel() for p in same[0].model.parameters()))
         table.append(row("validation loss, before over after", fall, labels, seeds=seeds, split="validation"))
+        table.append(row("training time", seconds, labels, seeds=seeds, unit="s", split="train"))
+        table.append(row("weights", [(weights, 0.0)], labels, split=""))
         if hasattr(same[0].model, "divergences"):
             kl = [each.model.divergences(columns["generated"], columns["generated_mask"]) for each in same]
             used = [(float((each > _ACTIVE).sum()), 0.0) for each in kl]
             nats = [(float(each.sum()), 0.0) for each in kl]
-            table.append(row("latent components in use", used, labels, seeds=seeds, n=len(test)))
-            table.append(
-                row("divergence of the latent vector", nats, labels, seeds=seeds, n=len(test), unit="nat")
-            )
-    return table
-
-
-def cost_rows(
-    found: Sequence[Outcome], trained: Sequence[Trained[Part]], test: JetPairs, settings: Evaluation
-) -> list[Result]:
-    """Time of a jet on one thread, of a training, and numbers of weights."""
-    table = []
-    for each in {one.model: one for one in reversed(found)}.values():
-
-        def some(batch: int, run: Simulator = each.simulate) -> object:
-            jets = test.generated.take(np.arange(batch) % len(test))
-            return run(jets, generator=np.random.default_rng(0))
-
-        for batch, seconds in seconds_each(some, settings.batches, repeats=settings.repeats).items():
-            labels = each.labels | {"jets at once": str(batch)}
-            table.append(row("time per jet", [(1e6 * seconds, 0.0)], labels, n=batch, unit="us", split=""))
-    for same in grouped(trained, lambda each: each.part.model).values():
-        labels, seeds = same[0].part.labels, [each.part.seed for each in same]
-        seconds_of = [(each.history[-1]["seconds"], 0.0) for each in same]
-        weights = float(sum(p.numel() for p in same[0].model.parameters()))
-        table.append(row("training time", seconds_of, labels, seeds=seeds, unit="s", split="train"))
-        table.append(row("weights", [(weights, 0.0)], labels, split=""))
+            about: dict[str, Any] = {"seeds": seeds, "n": len(test)}
+            table.append(row("latent components in use", used, labels, **about))
+            table.append(row("divergence of the latent vector", nats, labels, unit="nat", **about))
     return table

@@ -13,9 +13,16 @@ from femtobarn.engine import Descent
 from femtobarn.errors import InputError
 from femtobarn.evaluation.fast_simulation import entries, mean_distance
 from femtobarn.generator_loop import Course, Distance, fit_generator
-from femtobarn.nn.jet_generators import Scaling, scaling_by_moments
-from femtobarn.nn.jet_simulators import FlowSimulator, JetVae, LossWeights, columns_of, simulated
-from femtobarn.nn.jet_simulators.momenta import axis, relative
+from femtobarn.nn.jet_generators import Scaling
+from femtobarn.nn.jet_simulators import (
+    FlowSimulator,
+    JetVae,
+    LossWeights,
+    columns_of,
+    mean_loss,
+    simulated,
+    units_of,
+)
 from femtobarn.parts import Report
 from femtobarn.physics.jet_pairs import JetPairs
 from femtobarn.study import Models, Split, Trained
@@ -196,28 +203,6 @@ def train_one(study: Study, data: Split[JetPairs], folder: Path, part: Part, rep
         "losses": [before, mean_loss(model, checked, seed=part.seed)],
     }
     return Trained(part, model, history, min(row["distance"] for row in history), kept)
-
-
-def units_of(columns: Mapping[str, torch.Tensor]) -> dict[str, list[float]]:
-    """Means and standard deviations of the particles of training: of momenta, and relative to the generated jet."""
-    sides = [(columns[name], columns[f"{name}_mask"]) for name in ("generated", "reconstructed")]
-    momenta = torch.cat([momentum[mask] for momentum, mask in sides]).double()
-    near = scaling_by_moments(relative(sides[1][0], axis(*sides[0])), sides[1][1], deviation=1.0, log_pt=True)
-    return {
-        "centre": momenta.mean(dim=0).tolist(),
-        "width": momenta.std(dim=0).tolist(),
-        "flow_centre": near.centre.tolist(),
-        "flow_width": near.width.tolist(),
-    }
-
-
-@torch.no_grad()
-def mean_loss(model: nn.Module, pairs: JetPairs, *, seed: int) -> float:
-    """The loss of some pairs, without dropout."""
-    model.eval()
-    loss = float(model.loss(columns_of(pairs), generator=torch.Generator().manual_seed(seed)))  # type: ignore[operator]
-    model.train()
-    return loss
 
 
 def validation_distance(pairs: JetPairs, *, seed: int, device: str = "cpu") -> Distance:
