@@ -78,6 +78,18 @@ def test_same_seed_gives_the_same_numbers(tmp_path: Path) -> None:
     assert _train(tmp_path / "a")[1] == _train(tmp_path / "b")[1]
 
 
+def test_a_model_left_in_evaluation_mode_is_trained_all_the_same(tmp_path: Path) -> None:
+    """Its batch norm follows the data; otherwise the statistics would stay those of the start."""
+    model = nn.Sequential(nn.BatchNorm1d(1), nn.Linear(1, 1)).eval()
+    x = 5 + torch.linspace(-1, 1, 200)[:, None]
+    data = TensorTable({"x": x, "y": 3 * x})
+    settings = Training(epochs=3, batch=20, lr=0.05)
+    fit(model, _squares, data, data, settings=settings, seed=3, folder=tmp_path, progress=False)
+    norm = model[0]
+    assert isinstance(norm, nn.BatchNorm1d)
+    assert float(norm.running_mean) == pytest.approx(5, abs=0.5)
+
+
 def test_resumes_to_the_numbers_of_an_unbroken_run(tmp_path: Path) -> None:
     whole_model, whole = _train(tmp_path / "whole", schedule="constant")
     _train(tmp_path / "broken", schedule="constant", epochs=3)

@@ -37,7 +37,7 @@ def fit(
     holds a ``last.ckpt``, training goes on from there and ends in the numbers of an unbroken run.
 
     Args:
-        model: The module to train.
+        model: The module to train; one in evaluation mode is set to training, parts of one alone stay as they are.
         objective: Scalar loss of ``(model, batch)``; a module with buffers is saved with the checkpoint.
         train, validation: Data sets that take an index tensor and return a dict of tensors, such as
             ``TensorTable``.
@@ -58,6 +58,8 @@ def fit(
     sizes = {"train": len(train), "validation": len(validation)}  # type: ignore[arg-type]
     if min(sizes["train"] // settings.devices, sizes["validation"]) < 1:
         raise InputError(f"events to train on and to validate with expected: got {sizes}")
+    if not model.training:  # left so by an evaluation, it would keep its batch norms and dropout as they are
+        model.train()
     # Lightning takes a second to import, which most commands can do without.
     from femtobarn.engine.trainer import carry_out
 
