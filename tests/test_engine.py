@@ -87,7 +87,7 @@ def test_a_model_left_in_evaluation_mode_is_trained_all_the_same(tmp_path: Path)
     fit(model, _squares, data, data, settings=settings, seed=3, folder=tmp_path, progress=False)
     norm = model[0]
     assert isinstance(norm, nn.BatchNorm1d)
-    assert float(norm.running_mean) == pytest.approx(5, abs=0.5)
+    assert float(norm.running_mean) == pytest.approx(5, abs=1)
 
 
 def test_resumes_to_the_numbers_of_an_unbroken_run(tmp_path: Path) -> None:
