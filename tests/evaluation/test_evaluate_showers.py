@@ -387,7 +387,7 @@ def test_against_the_published_reference_the_row_stands_in_the_table(
         (["showers", "--ref", "a.hdf5"], "at least one generated file"),
         (["showers", "a.hdf5", "--ref", "none.hdf5"], "none.hdf5: no such file"),
         (["showers", "a.hdf5", "--ref", "b.hdf5", "--dataset", "4"], "dataset"),
-        (["shower", "a.hdf5"], "evaluate knows jets and showers"),
+        (["shower", "a.hdf5"], "evaluate knows jets, showers, scores"),
         (["showers", "a.hdf5", "--ref", "b.hdf5", "--fats"], "--fats"),
     ],
 )

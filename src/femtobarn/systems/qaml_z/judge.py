@@ -235,13 +235,15 @@ def _draw_steps(run: Run, rows: Sequence[Result], name: str, common: Mapping[str
         **common,
     ) as d:
         steps = [each for each in rows if each.name == "squared error above the minimum"]
-        for key, group in grouped(
-            steps, lambda r: (r.labels["classifier"], r.labels["training events"])
-        ).items():
-            label = f"{key[0]}, {key[1]} events"
+        sizes = grouped(steps, lambda r: r.labels["training events"])
+        size, shown = max(
+            sizes.items(), key=lambda item: len(item[1])
+        )  # where there are emulated annealers, too
+        for label, group in grouped(shown, lambda r: r.labels["classifier"]).items():
             x, y = np.array([(float(r.labels["step"]), max(r.value, 1e-6)) for r in group]).T
             d.ax.plot(x, y, marker="o", markersize=3, label=label)
             d.drawn[label] = {"step": x, "above the minimum in %": y}
+        d.ax.set_title(f"{size} training events", fontsize=8, loc="right")
         d.ax.set(yscale="log", xlabel="step", ylabel="squared error above the minimum [%]")
 
 
