@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from femtobarn.errors import InputError
-from femtobarn.qubo import Quadratic, embed, solve, solve_embedded
+from femtobarn.qubo import Quadratic, embed, largest_embedded, solve, solve_embedded
 
 pytest.importorskip("minorminer")
 
@@ -52,3 +52,19 @@ def test_what_does_not_fit_is_none_and_unknown_graphs_are_refused() -> None:
     assert embed(Quadratic(np.ones(5), *np.zeros((2, 0), int), np.zeros(0)), "chimera", size=1) is not None
     with pytest.raises(InputError, match="graphs are"):
         embed(clique, "square")
+
+
+def test_the_largest_components_come_first_and_what_does_not_fit_is_nan() -> None:
+    count = 40
+    row, column = np.triu_indices(count, 1)
+    draw = np.random.default_rng(1)
+    dense = (row, column, draw.normal(size=len(row)))
+    small = (np.array([count]), np.array([count + 1]), np.array([1.0]))
+    form = Quadratic(
+        draw.normal(size=count + 2), *(np.concatenate(both) for both in zip(dense, small, strict=True))
+    )
+    rows = largest_embedded(form, "chimera", count=2)
+    assert [each["variables"] for each in rows] == [count, 2]
+    assert rows[0]["qubits"] > count or np.isnan(rows[0]["qubits"])
+    assert rows[1]["left by roof duality"] == 0
+    assert np.isnan(rows[1]["qubits"])

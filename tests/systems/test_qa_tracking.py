@@ -12,6 +12,7 @@ import pytest
 from femtobarn.cli import execute
 from femtobarn.datasets import trackml
 from femtobarn.errors import InputError
+from femtobarn.metrics.tracking import track_counts
 from femtobarn.physics.tracks import Hits, TrackFinder, doublets, triplets
 from femtobarn.qubo import path_cover, track_segments
 from femtobarn.qubo.track_segments import Energy
@@ -52,7 +53,7 @@ def test_the_form_is_the_sum_over_pairs(finder: TrackFinder, kind: str) -> None:
     """Energy of any configuration against loops over pairs of variables (acceptance 2 of the sheet)."""
     hits = _event(3, pileup=2.0)
     energy = Energy()
-    problem = study.form(hits, finder, kind, energy)  # type: ignore[arg-type]
+    problem = track_segments.form(hits, finder, kind, energy)  # type: ignore[arg-type]
     form = problem.chains.quadratic(energy.fork)
     chosen = np.random.default_rng(1).random(len(form)) < 0.1
     total = energy.segment * chosen.sum() if kind == "doublets" else 0.0
@@ -112,7 +113,7 @@ def test_a_turn_about_the_beam_changes_nothing(finder: TrackFinder) -> None:
     hits = _event(4)
     c, s = np.cos(1.0), np.sin(1.0)
     turned = hits._replace(position=hits.position @ np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]]))
-    one, other = (study.form(h, finder, "doublets", Energy()).chains for h in (hits, turned))
+    one, other = (track_segments.form(h, finder, "doublets", Energy()).chains for h in (hits, turned))
     assert len(one.cost) == len(other.cost)
     np.testing.assert_allclose(np.sort(one.weight), np.sort(other.weight), rtol=1e-6)
     assert path_cover(one).energy == pytest.approx(path_cover(other).energy, rel=1e-6)
@@ -120,7 +121,9 @@ def test_a_turn_about_the_beam_changes_nothing(finder: TrackFinder) -> None:
 
 def test_without_windows_on_triplets_there_are_more_variables(finder: TrackFinder) -> None:
     hits = _event(6)
-    filtered, every = (study.form(hits, finder, "doublets", Energy(), filtered=f) for f in (True, False))
+    filtered, every = (
+        track_segments.form(hits, finder, "doublets", Energy(), filtered=f) for f in (True, False)
+    )
     have = {tuple(pair) for pair in every.hit.tolist()}
     assert {tuple(pair) for pair in filtered.hit.tolist()} < have
 
@@ -151,7 +154,7 @@ def test_tracks_of_a_users_event(finished: Run, tmp_path: Path) -> None:
     assert np.isfinite(curvature[track >= 0]).mean() > 0.9
     for label in np.unique(track[track >= 0]):
         assert len(np.unique(curvature[track == label])) == 1
-    found = study.performance(hits, track)
+    found = track_counts(hits, track)
     assert found["found"] > 0.6 * found["wanted"]
 
 
@@ -207,7 +210,7 @@ def test_a_tenth_of_the_density_is_solved_with_proof(tenth: tuple[Hits, TrackFin
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_the_linear_relaxation_is_near_the_optimum(tenth: tuple[Hits, TrackFinder]) -> None:
-    problem = study.form(*tenth, "doublets", Energy())
+    problem = track_segments.form(*tenth, "doublets", Energy())
     exact, relaxed = path_cover(problem.chains), path_cover(problem.chains, relaxed=True)
     assert exact.gap == 0
     assert relaxed.bound <= exact.energy
@@ -220,7 +223,7 @@ def test_windows_of_the_simulation_work_on_the_real_event(real_data: Path) -> No
     """Acceptance 7: all hits of the real event, collisions spread by 55.5 mm."""
     hits = trackml.hits_of(trackml.open_event(real_data / "trackml_event", "event000000001"))
     finder = data.load(recipe.PRESETS["demo"].data, seed=1, workers=2, progress=False).finder(z=55.5)
-    problem = study.form(hits, finder, "doublets", Energy())
-    found = study.performance(hits, track_segments.tracks(hits, problem, path_cover(problem.chains).state))
+    problem = track_segments.form(hits, finder, "doublets", Energy())
+    found = track_counts(hits, track_segments.tracks(hits, problem, path_cover(problem.chains).state))
     assert found["found"] / found["wanted"] >= 0.90
     assert found["fakes"] / found["tracks"] <= 0.02

@@ -114,3 +114,38 @@ def solve_embedded(
     energy = float(form.energy(state))
     bound: Any = form.fix().bound
     return Embedded(Answer(state, energy, min(bound, energy)), float(((up > 0) & (up < size)).mean()))
+
+
+def largest_embedded(form: Quadratic, graph: str, *, count: int, seed: int = 1) -> list[dict[str, float]]:
+    """What the largest components of a form need on a graph, after roof duality; "qubits" is NaN where they do not fit.
+
+    Args:
+        form: In variables.
+        graph: See `embed`.
+        count: Components.
+        seed: Of embedding and annealing.
+
+    Returns:
+        For each its "variables", those "left by roof duality", and of what fits "qubits", "longest chain", "broken
+        chains" (a share) and "energy above annealing" of the variables themselves.
+    """
+    rows = []
+    for _, part in form.split()[:count]:
+        rest = part.fix().rest
+        embedding = embed(rest, graph, seed=seed)
+        row = {
+            "variables": float(len(part)),
+            "left by roof duality": float(len(rest)),
+            "qubits": float("nan"),
+        }
+        if embedding is not None and len(rest):
+            found = solve_embedded(rest, embedding, seed=seed)
+            best = solve(rest, "anneal", reads=20, seed=seed, bound=-np.inf)
+            row |= {
+                "qubits": float(len(embedding.chain)),
+                "longest chain": float(embedding.longest),
+                "broken chains": found.broken,
+                "energy above annealing": found.answer.energy - best.energy,
+            }
+        rows.append(row)
+    return rows

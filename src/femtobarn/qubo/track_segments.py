@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from femtobarn.errors import InputError
-from femtobarn.physics.tracks import Hits, Triplets
+from femtobarn.physics.tracks import Hits, TrackFinder, Triplets, doublets, triplets
 from femtobarn.physics.tracks.grouping import components
 from femtobarn.physics.tracks.overlaps import attach_overlaps
 from femtobarn.qubo import Chains
@@ -50,6 +50,14 @@ class Problem(NamedTuple):
     """Variables are segments between hits, or triplets between segments."""
     hit: Int[np.ndarray, "variable k"]
     """Hits of each variable, inner one first."""
+
+
+def form(hits: Hits, finder: TrackFinder, kind: Kind, energy: Energy, *, filtered: bool = True) -> Problem:
+    """The form of an event: windows of layers and of triplets, then energies."""
+    pairs = doublets(hits, finder.layers)
+    found = triplets(hits, pairs, finder.triples) if filtered else every_pair(pairs)
+    make = segments if kind == "doublets" else triples
+    return make(hits, pairs, found, energy)
 
 
 def segments(hits: Hits, doublet: Int[np.ndarray, "doublet 2"], found: Triplets, energy: Energy) -> Problem:

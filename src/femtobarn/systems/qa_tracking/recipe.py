@@ -15,7 +15,7 @@ from femtobarn.errors import InputError
 from femtobarn.parts import Report, run_parts
 from femtobarn.physics.tracks import LayerMap, TrackFinder, TripletMap, fit_helix
 from femtobarn.physics.tracks.helix_fit import PARAMETERS
-from femtobarn.qubo import track_segments
+from femtobarn.qubo import largest_embedded, track_segments
 from femtobarn.runs import Result, Run, read_published
 from femtobarn.settings import from_dict
 from femtobarn.study import Models, Trained, by_name, headline, write_predictions
@@ -169,9 +169,10 @@ def _machines(
     if (known := run.done("embeddings")) is None:
         density = min(config.study.densities, key=lambda d: abs(d - 0.1))
         hits = data.crossings(1, density, seed=config.study.seeds[0])
-        problem = study.form(hits, finder, "doublets", config.study.energy)
+        problem = track_segments.form(hits, finder, "doublets", config.study.energy)
+        quadratic, count = problem.chains.quadratic(config.study.energy.fork), config.study.embedded
         known = {
-            graph: study.embeddings(problem, config.study, graph, seed=config.seed)
+            graph: largest_embedded(quadratic, graph, count=count, seed=config.seed)
             for graph in ("chimera", "pegasus")
         }
         run.mark_done("embeddings", known)
@@ -209,7 +210,7 @@ def _labelled(config: Config, finder: TrackFinder, path: Path) -> InMemory:
         raise InputError(f"{path}: expected a file of hits such as event000001000-hits.csv")
     name = path.name.split("-hits")[0]
     hits = trackml.hits_of(trackml.open_event(path.parent, name))
-    problem = study.form(hits, finder, "doublets", config.study.energy)
+    problem = track_segments.form(hits, finder, "doublets", config.study.energy)
     answer = study.solved(problem.chains, "exact", config.study, seed=config.seed)
     label = track_segments.tracks(hits, problem, answer.state)
     fits = fit_helix(hits, label)

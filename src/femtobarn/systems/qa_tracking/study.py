@@ -6,23 +6,13 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
-from jaxtyping import Int
 
 from femtobarn.errors import InputError
-from femtobarn.metrics.tracking import match, selected
-from femtobarn.physics.tracks import Hits, TrackFinder, doublets, find_tracks, hough, triplets
+from femtobarn.metrics.tracking import selected, track_counts
+from femtobarn.physics.tracks import Hits, TrackFinder, find_tracks, hough
 from femtobarn.physics.tracks.segments import layer_number, true_chains
-from femtobarn.qubo import (
-    Answer,
-    Chains,
-    embed,
-    path_cover,
-    solve,
-    solve_embedded,
-    solve_parts,
-    track_segments,
-)
-from femtobarn.qubo.track_segments import Energy, Kind, Problem
+from femtobarn.qubo import Answer, Chains, path_cover, solve_parts, track_segments
+from femtobarn.qubo.track_segments import Energy, Problem, form
 
 Solver = Literal["exact", "relaxed", "anneal", "bifurcation", "descent"]
 
@@ -93,14 +83,6 @@ class Part(NamedTuple):
         return {"density": f"{100 * self.density:g} %", "variables": variables}
 
 
-def form(hits: Hits, finder: TrackFinder, kind: Kind, energy: Energy, *, filtered: bool = True) -> Problem:
-    """The form of an event: windows of layers and of triplets, then energies."""
-    pairs = doublets(hits, finder.layers)
-    found = triplets(hits, pairs, finder.triples) if filtered else track_segments.every_pair(pairs)
-    make = track_segments.segments if kind == "doublets" else track_segments.triples
-    return make(hits, pairs, found, energy)
-
-
 def solved(chains: Chains, solver: Solver, study: Study, *, seed: int, bound: float | None = None) -> Answer:
     """The answer of a solver; samplers have the soft forks of the paper, the exact one none."""
     if solver in ("exact", "relaxed"):
@@ -141,7 +123,7 @@ def solve_event(hits: Hits, finder: TrackFinder, study: Study, part: Part) -> di
             "energy": answer.energy,
             "above the bound": answer.gap,
             "time": seconds,
-            **performance(hits, track_segments.tracks(hits, problem, answer.state)),
+            **track_counts(hits, track_segments.tracks(hits, problem, answer.state)),
         }
     return found
 
@@ -156,24 +138,8 @@ def classical(hits: Hits, finder: TrackFinder) -> dict[str, dict[str, float]]:
     for name, find in ways.items():
         start = time.perf_counter()
         label = find()
-        found[name] = {"time": time.perf_counter() - start, **performance(hits, label)}
+        found[name] = {"time": time.perf_counter() - start, **track_counts(hits, label)}
     return found
-
-
-def performance(hits: Hits, label: Int[np.ndarray, "hit"]) -> dict[str, float]:
-    """Counts of wanted particles (primary, pT > 0.5 GeV, five hits), found ones, tracks and fakes."""
-    assert hits.truth is not None
-    wanted = selected(hits)
-    found = match(label, hits.truth.particle, particles=len(wanted), least_hits=5)
-    seen = np.unique(found.particle[found.double_majority()])
-    real = found.majority()
-    return {
-        "wanted": float(wanted.sum()),
-        "found": float(wanted[seen].sum()),
-        "tracks": float(len(found.label)),
-        "fakes": float((~real).sum()),
-        "duplicates": float(real.sum() - len(np.unique(found.particle[real]))),
-    }
 
 
 def _kept(hits: Hits, problem: Problem) -> float:
@@ -191,28 +157,3 @@ def _kept(hits: Hits, problem: Problem) -> float:
     pairs = pairs[particle[pairs[:, 0]] == particle[pairs[:, 1]]]
     have = set(zip(particle[pairs[:, 0]], layer[pairs[:, 0]], layer[pairs[:, 1]], strict=True))
     return len(true & have) / len(true) if true else float("nan")
-
-
-def embeddings(problem: Problem, study: Study, graph: str, *, seed: int) -> list[dict[str, float]]:
-    """The largest components on an annealer's graph: qubits, longest chain, broken chains, energy above the optimum."""
-    rows = []
-    quadratic = problem.chains.quadratic(study.energy.fork)
-    for _, part in quadratic.split()[: study.embedded]:
-        fixed = part.fix()
-        embedding = embed(fixed.rest, graph, seed=seed)
-        row = {
-            "variables": float(len(part)),
-            "left by roof duality": float(len(fixed.rest)),
-            "qubits": float("nan"),
-        }
-        if embedding is not None and len(fixed.rest):
-            found = solve_embedded(fixed.rest, embedding, seed=seed)
-            best = solve(fixed.rest, "anneal", reads=20, seed=seed)
-            row |= {
-                "qubits": float(len(embedding.chain)),
-                "longest chain": float(embedding.longest),
-                "broken chains": found.broken,
-                "energy above annealing": found.answer.energy - best.energy,
-            }
-        rows.append(row)
-    return rows

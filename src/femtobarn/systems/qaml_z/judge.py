@@ -2,7 +2,6 @@
 
 import functools
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,7 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from femtobarn.errors import InputError, require
+from femtobarn.errors import InputError
+from femtobarn.evaluation.reference_classifiers import LOGISTIC, NETWORK, TREES, fit_reference
 from femtobarn.metrics.classifier_test import auc
 from femtobarn.metrics.roc import auc_difference
 from femtobarn.parts import Report, run_parts
@@ -22,7 +22,6 @@ from femtobarn.systems.qaml_z.data import Problem, Problems, Table
 from femtobarn.systems.qaml_z.study import BINARY, EXACT, MACHINES, ZOOMED, Part, classifier
 
 Scores = Float[np.ndarray, "_"]
-LOGISTIC, TREES, NETWORK = "logistic regression", "boosted trees", "neural network"
 
 
 @dataclass(frozen=True)
@@ -82,31 +81,15 @@ def results(
 
 
 def reference(problems: Problems, settings: Evaluation, part: Part, report: Report) -> Scores:
-    """Test scores of a classifier of scikit-learn that learned from the same, standardised events."""
+    """Test scores of a classifier of scikit-learn that learned from the same events."""
     problem = problems.by_name[part.problem]
     events = problem.drawn(part.size, part.seed)
-    mean, width = events.x.mean(axis=0), np.maximum(events.x.std(axis=0), 1e-12)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # all sizes get the same number of epochs, converged or not
-        fitted = _untrained(part, settings).fit((events.x - mean) / width, events.label)
-    report(1, 1, part.variant)
-    return np.asarray(fitted.predict_proba((problem.split.test.x - mean) / width)[:, 1])
-
-
-def _untrained(part: Part, settings: Evaluation) -> Any:
-    def of(module: str) -> Any:
-        return require(f"sklearn.{module}", extra="baselines")
-
-    if part.variant == LOGISTIC:
-        return of("linear_model").LogisticRegression(max_iter=1000)
-    if part.variant == TREES:
-        return of("ensemble").GradientBoostingClassifier(
-            n_estimators=settings.trees, max_depth=4, learning_rate=0.1, random_state=part.seed
-        )
-    return of("neural_network").MLPClassifier(
-        settings.layers, alpha=1e-4, batch_size=min(128, part.size), max_iter=settings.epochs, tol=0,
-        n_iter_no_change=settings.epochs + 1, random_state=part.seed,
+    score = fit_reference(
+        part.variant, events.x, events.label == 1, seed=part.seed,
+        layers=settings.layers, epochs=settings.epochs, trees=settings.trees,
     )  # fmt: skip
+    report(1, 1, part.variant)
+    return score(problem.split.test.x)
 
 
 def _by_labels(scored: Mapping[Part, Scores]) -> list[list[Part]]:
