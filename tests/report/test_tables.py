@@ -105,6 +105,18 @@ def test_runs_on_the_same_data_share_a_matrix() -> None:
     assert len(matrix.pivot.cells) == 8
 
 
+def test_the_first_two_of_three_labels_share_the_rows() -> None:
+    entries = [
+        replace(e, result=replace(e.result, labels={"score": s, **e.result.labels}))
+        for s in ("teacher", "")
+        for e in grid()
+    ]
+    (matrix,) = matrices(entries)
+    assert (matrix.row_label, matrix.column_label) == ("score · method", "links")
+    assert matrix.pivot.rows == ("teacher · MSE", "teacher · exact", "MSE", "exact")
+    assert len(matrix.pivot.cells) == 8
+
+
 def test_one_label_and_two_runs_make_a_matrix() -> None:
     entries = [
         replace(e, result=replace(e.result, labels={"method": e.result.labels["method"]}))

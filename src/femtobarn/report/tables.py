@@ -99,8 +99,8 @@ def _matrix(entries: Sequence[Entry]) -> Matrix | None:
         return None
     varied = [name for name in names if len({result.labels[name] for result in results}) > 1]
     fixed = [f"{name}: {results[0].labels[name]}" for name in names if name not in varied]
-    if len(varied) == 3 and varied[-1] == _RUN:
-        results, varied = _runs_in_rows(results, varied)
+    if len(varied) == 3:
+        results, varied = _joined(results, *varied)
     if len(varied) != 2:
         return None
     row, column = varied
@@ -130,16 +130,25 @@ def _labelled_by_run(entry: Entry) -> Result:
     )
 
 
-def _runs_in_rows(results: Sequence[Result], varied: Sequence[str]) -> tuple[list[Result], list[str]]:
-    """The first label and the run become one, so that the runs of one method stand below each other."""
-    first, second, run = varied
-    both = f"{first} · {run}"
+def _joined(results: Sequence[Result], first: str, second: str, third: str) -> tuple[list[Result], list[str]]:
+    """Two of three labels become one, that of the rows: the first and the run if there are runs, else the first two.
+
+    Those of one first label stand below each other.
+    """
+    other, column = (third, second) if third == _RUN else (second, third)
+    both = f"{first} · {other}"
     order = list(dict.fromkeys(result.labels[first] for result in results))
     joined = [
-        replace(result, labels={**result.labels, both: f"{result.labels[first]} · {result.labels[run]}"})
+        replace(
+            result,
+            labels={
+                **result.labels,
+                both: " · ".join(filter(None, (result.labels[first], result.labels[other]))),
+            },
+        )
         for result in sorted(results, key=lambda result: order.index(result.labels[first]))
     ]
-    return joined, [both, second]
+    return joined, [both, column]
 
 
 def _context(results: Sequence[Result]) -> tuple[dict[str, list[Cell]], str]:
