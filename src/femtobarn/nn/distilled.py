@@ -11,10 +11,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from femtobarn.errors import InputError
 from femtobarn.nn.quantised import BitTrue, Quantiser, WeightQuantiser, quantise
 
 Task = Literal["regions", "images"]
 Batch = Mapping[str, Tensor]
+TEACHER_LEARNS = ("teacher", "co-learning", "exposure", "noise")  #: ways of teaching
+SHOWN_FOREIGN = ("exposure", "late exposure", "published bits", "trained bits")  #: those with foreign inputs
 NOISE = 0.1  #: standard deviation of the noise that students are shown, relative to the largest input
 LEAK = 0.3  #: slope below zero of the networks of images, as published
 REGIONS = (18, 14)  #: phi and eta of the calorimeter regions of a level-1 trigger
@@ -192,6 +195,28 @@ def student_loss(
     else:
         total = model.errors(batch["x"], batch.get("x_told"))
     return total + model.errors(batch["foreign"], batch.get("foreign_told")) if foreign else total
+
+
+def lesson(mode: str) -> Callable[[nn.Module, Batch], Tensor]:
+    """The loss of a way of teaching: that of the teacher, where it learns, and that of the students.
+
+    Args:
+        mode: "teacher" alone; "baseline", by the finished teacher on `batch["x"]`; "late exposure", on foreign inputs,
+            too, as in "published bits" and "trained bits"; "co-learning", "exposure" and "noise", while it learns.
+
+    Raises:
+        InputError: No such way.
+    """
+    if mode not in (*TEACHER_LEARNS, *SHOWN_FOREIGN, "baseline"):
+        raise InputError(f"there is no way of teaching {mode!r}")
+
+    def loss(model: nn.Module, batch: Batch) -> Tensor:
+        if mode == "teacher":
+            return teacher_loss(model, batch)
+        learned = student_loss(model, batch, foreign=mode in SHOWN_FOREIGN, noisy=mode == "noise")
+        return learned + teacher_loss(model, batch) if mode in TEACHER_LEARNS else learned
+
+    return loss
 
 
 def validation_error(model: nn.Module, batch: Batch) -> Float[Tensor, ""]:

@@ -3,16 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from femtobarn.engine import Batch, Objective, TensorTable, Training, fit
+from femtobarn.engine import TensorTable, Training, fit
 from femtobarn.errors import InputError
 from femtobarn.nn import distilled
-from femtobarn.nn.distilled import STUDENTS, Committee, Task, fixed_point_students
+from femtobarn.nn.distilled import STUDENTS, TEACHER_LEARNS, Committee, Task, fixed_point_students, lesson
 from femtobarn.nn.quantised import CostedLoss
 from femtobarn.parts import Report
 from femtobarn.study import Models, Trained
@@ -20,7 +20,6 @@ from femtobarn.systems.kd_anomaly.data import Problems
 
 Mode = Literal["baseline", "late exposure", "co-learning", "exposure", "noise"]
 TEACHER, PUBLISHED, BITS = "teacher", "published bits", "trained bits"
-TEACHER_LEARNS = (TEACHER, "co-learning", "exposure", "noise")
 
 
 @dataclass(frozen=True)
@@ -169,18 +168,3 @@ def table(normal: np.ndarray, foreign: np.ndarray, seed: int, finished: Committe
 
 def _told(model: Committee, x: Tensor) -> Tensor:
     return torch.cat([model.told(piece) for piece in torch.split(x, 1000)])
-
-
-def lesson(mode: str) -> Objective:
-    """The loss of a way of teaching: that of the teacher, where it learns, and that of the students."""
-    if mode not in (TEACHER, *get_args(Mode), PUBLISHED, BITS):
-        raise InputError(f"there is no way of teaching {mode!r}")
-    foreign = mode in ("exposure", "late exposure", PUBLISHED, BITS)
-
-    def loss(model: nn.Module, batch: Batch) -> Tensor:
-        if mode == TEACHER:
-            return distilled.teacher_loss(model, batch)
-        learned = distilled.student_loss(model, batch, foreign=foreign, noisy=mode == "noise")
-        return learned + distilled.teacher_loss(model, batch) if mode in TEACHER_LEARNS else learned
-
-    return loss
