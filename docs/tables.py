@@ -425,7 +425,8 @@ def _labels(result: Result | Published) -> str:
         "sample",
         "task",
     )  # whose texts speak for themselves
-    return ", ".join(text if name in plain else f"{text} {name}" for name, text in result.labels.items())
+    known = {name: text for name, text in result.labels.items() if text}
+    return ", ".join(text if name in plain else f"{text} {name}" for name, text in known.items())
 
 
 def _digits(number: float, digits: int) -> str:
