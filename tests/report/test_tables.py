@@ -77,6 +77,15 @@ def test_published_numbers_have_a_column_where_there_are_any() -> None:
     assert table.headings[3] == "published"
     assert [row[3].text for row in table.groups[0][1]] == ["1.165 ± 0.040 (2306.04712, Table 1)", "", "", ""]
     (matrix,) = matrices(entries)
+    assert matrix.beside == {("MSE", "2"): "1.165 ± 0.040"}
+    assert matrix.published == ("2306.04712, Table 1",)
+
+
+def test_a_published_number_of_several_cells_is_told_below_the_matrix() -> None:
+    number = Published("EMD", 1.165, 0.04, "pitch", {"method": "MSE"}, source="2306.04712, Table 1")
+    entries = [replace(e, published=(number,)) if number.matches(e.result) else e for e in grid()]
+    (matrix,) = matrices(entries)
+    assert matrix.beside == {}
     assert matrix.published == ("method MSE: 1.165 ± 0.040 pitch (2306.04712, Table 1)",)
 
 

@@ -1,5 +1,6 @@
 """Results as tables: labels become columns, what is the same everywhere goes below the table."""
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -44,13 +45,17 @@ class Table:
 
 @dataclass(frozen=True)
 class Matrix:
-    """A quantity as a matrix of two labels, what holds for all of it, and comparable published numbers."""
+    """A quantity as a matrix of two labels, what holds for all of it, and comparable published numbers.
+
+    A published number that belongs to one cell stands in it (`beside`); the others follow in words (`published`).
+    """
 
     title: str
     row_label: str
     column_label: str
     pivot: Pivot
     note: str
+    beside: dict[tuple[str, str], str]
     published: tuple[str, ...]
 
 
@@ -67,7 +72,14 @@ def matrices(entries: Sequence[Entry]) -> list[Matrix]:
     quantities = _grouped(
         entries, lambda entry: (*_quantity(entry), entry.result.split, entry.result.data, entry.data_set)
     )
-    return [matrix for part in quantities.values() if (matrix := _matrix(part))]
+    found = [matrix for part in quantities.values() if (matrix := _matrix(part))]
+    often = Counter(matrix.title for matrix in found)
+    return [_told_apart(matrix) if often[matrix.title] > 1 else matrix for matrix in found]
+
+
+def _told_apart(matrix: Matrix) -> Matrix:
+    """The same quantity on other data: its title begins with what holds for this matrix."""
+    return replace(matrix, title=f"{matrix.title}, {matrix.note}", note="")
 
 
 def _table(entries: Sequence[Entry]) -> Table:
@@ -93,19 +105,22 @@ def _table(entries: Sequence[Entry]) -> Table:
 
 
 def _matrix(entries: Sequence[Entry]) -> Matrix | None:
-    results = [_labelled_by_run(entry) for entry in entries]
-    names = tuple(results[0].labels)
-    if any(result.labels.keys() != results[0].labels.keys() for result in results):
+    entries = [_labelled_by_run(entry) for entry in entries]
+    first = entries[0].result.labels
+    if any(entry.result.labels.keys() != first.keys() for entry in entries):
         return None
-    varied = [name for name in names if len({result.labels[name] for result in results}) > 1]
-    fixed = [f"{name}: {results[0].labels[name]}" for name in names if name not in varied]
+    varied = [name for name in first if len({entry.result.labels[name] for entry in entries}) > 1]
+    fixed = [f"{name}: {first[name]}" for name in first if name not in varied]
     if len(varied) == 3:
-        results, varied = _joined(results, *varied)
+        entries, varied = _joined(entries, *varied)
     if len(varied) != 2:
         return None
     row, column = varied
-    if len({(result.labels[row], result.labels[column]) for result in results}) < len(results):
+    places = [(entry.result.labels[row], entry.result.labels[column]) for entry in entries]
+    if len(set(places)) < len(places):
         return None
+    results = [entry.result for entry in entries]
+    of_one_cell, of_more = _published(entries)
     _, note = _context(results)
     return Matrix(
         title=_title(*_quantity(entries[0])),
@@ -113,8 +128,22 @@ def _matrix(entries: Sequence[Entry]) -> Matrix | None:
         column_label=column,
         pivot=pivot(results, rows=row, columns=column),
         note=" · ".join((*fixed, note)),
-        published=tuple(dict.fromkeys(describe(number) for entry in entries for number in entry.published)),
+        beside={place: text for place, text in zip(places, of_one_cell, strict=True) if text},
+        published=of_more,
     )
+
+
+def _published(entries: Sequence[Entry]) -> tuple[list[str], tuple[str, ...]]:
+    """For each entry the published numbers of it alone, and in words those that several entries share.
+
+    Numbers of single cells name their sources in words, each once.
+    """
+    often = Counter(describe(number) for entry in entries for number in entry.published)
+    own = [[number for number in entry.published if often[describe(number)] == 1] for entry in entries]
+    cells = ["; ".join(measurement(number.value, number.error) for number in numbers) for numbers in own]
+    sources = [number.source for numbers in own for number in numbers]
+    shared = [words for words, times in often.items() if times > 1]
+    return cells, tuple(dict.fromkeys((*sources, *shared)))
 
 
 def describe(published: Published) -> str:
@@ -124,31 +153,29 @@ def describe(published: Published) -> str:
     return f"{labels}: {number} ({published.source})" if labels else f"{number} ({published.source})"
 
 
-def _labelled_by_run(entry: Entry) -> Result:
-    return (
-        replace(entry.result, labels={**entry.result.labels, _RUN: entry.run}) if entry.run else entry.result
-    )
+def _labelled_by_run(entry: Entry) -> Entry:
+    return _labelled(entry, _RUN, entry.run) if entry.run else entry
 
 
-def _joined(results: Sequence[Result], first: str, second: str, third: str) -> tuple[list[Result], list[str]]:
+def _labelled(entry: Entry, name: str, text: str) -> Entry:
+    return replace(entry, result=replace(entry.result, labels={**entry.result.labels, name: text}))
+
+
+def _joined(entries: Sequence[Entry], first: str, second: str, third: str) -> tuple[list[Entry], list[str]]:
     """Two of three labels become one, that of the rows: the first and the run if there are runs, else the first two.
 
     Those of one first label stand below each other.
     """
     other, column = (third, second) if third == _RUN else (second, third)
     both = f"{first} · {other}"
-    order = list(dict.fromkeys(result.labels[first] for result in results))
-    joined = [
-        replace(
-            result,
-            labels={
-                **result.labels,
-                both: " · ".join(filter(None, (result.labels[first], result.labels[other]))),
-            },
-        )
-        for result in sorted(results, key=lambda result: order.index(result.labels[first]))
-    ]
-    return joined, [both, column]
+    order = list(dict.fromkeys(entry.result.labels[first] for entry in entries))
+
+    def joined(entry: Entry) -> Entry:
+        parts = (entry.result.labels[first], entry.result.labels[other])
+        return _labelled(entry, both, " · ".join(filter(None, parts)))
+
+    below_each_other = sorted(entries, key=lambda entry: order.index(entry.result.labels[first]))
+    return [joined(entry) for entry in below_each_other], [both, column]
 
 
 def _context(results: Sequence[Result]) -> tuple[dict[str, list[Cell]], str]:
