@@ -28,6 +28,7 @@ ALL = [
     processes.top_pairs(),
     processes.higgs(),
     processes.minimum_bias(),
+    processes.all_soft(),
 ]
 
 

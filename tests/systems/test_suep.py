@@ -228,8 +228,7 @@ def test_the_stand_in_looks_like_the_public_sample(real_data: Path) -> None:
         ours = made.read(["image", "n_tracks"], 0, count)
         assert ours["n_tracks"].mean() == pytest.approx(real["n_tracks"].mean(), rel=0.2), name
         sums = [each["image"].sum(axis=(1, 2), dtype=np.float64).mean(axis=0) for each in (ours, real)]
-        assert sums[0][[0, 2]] == pytest.approx(sums[1][[0, 2]], rel=0.2), f"{name}: tracker, HCAL"
-        assert sums[0][1] == pytest.approx(sums[1][1], rel=0.4), f"{name}: ECAL, which is too high"
+        assert sums[0] == pytest.approx(sums[1], rel=0.2), f"{name}: tracker, ECAL, HCAL"
         assert occupied(ours["image"]).mean() == pytest.approx(occupied(real["image"]).mean(), rel=0.2)
 
 

@@ -12,7 +12,7 @@ from femtobarn.physics.event_images import COARSE
 from femtobarn.simulate.chunks import Arrays, Chunks
 from femtobarn.simulate.collisions.dark import Shower, decay_scalars, suep_process
 from femtobarn.simulate.collisions.pileup import overlay
-from femtobarn.simulate.collisions.processes import Process, biased_dijets, minimum_bias
+from femtobarn.simulate.collisions.processes import Process, all_soft, biased_dijets
 from femtobarn.simulate.collisions.pythia import final_particles, next_records, start_pythia, version
 from femtobarn.simulate.collisions.sample import collisions
 from femtobarn.simulate.collisions.semivisible import semivisible_process, without_invisible
@@ -31,7 +31,7 @@ QCD = "QCD"
 #: of HT > 500 GeV. Heavier scalars are made by gluon fusion alone; a recoil asked for makes their SUEP softer.
 RECOIL = {125.0: 200.0, 200.0: 175.0, 300.0: 150.0}
 
-_VERSION = 2  # raise it when the same settings give other images
+_VERSION = 3  # raise it when the same settings give other images
 _PER_CHUNK, _TOGETHER = 200, 50
 _PATIENCE = 5000  # collisions without one that passes before we give up
 _POOL, _POOL_PER_PILEUP = 2000, 50  # soft collisions that pile-up is drawn from, at most and by its mean
@@ -175,7 +175,7 @@ def pool(
     """Soft collisions that pile-up is drawn from; the cache keeps them."""
     count = min(_POOL, max(200, round(_POOL_PER_PILEUP * settings.pileup[1])))
     return collisions(
-        minimum_bias(), count, seed=1, energy=settings.energy, workers=workers, scheduler=scheduler,
+        all_soft(), count, seed=1, energy=settings.energy, workers=workers, scheduler=scheduler,
         progress=progress,
     )  # fmt: skip
 

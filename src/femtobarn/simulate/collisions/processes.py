@@ -82,8 +82,16 @@ def higgs(decay: tuple[int, int] = (22, 22)) -> Process:
 
 
 def minimum_bias() -> Process:
-    """Soft collisions as pile-up has them: all non-diffractive ones."""
+    """Soft collisions that a detector triggers on: all non-diffractive ones."""
     return Process("minimum bias", ("SoftQCD:nonDiffractive = on",))
+
+
+def all_soft() -> Process:
+    """Soft collisions of every kind: non-diffractive, diffractive and elastic ones, which leave little or nothing.
+
+    The pile-up that Delphes' own example makes (generatePileUp.cmnd) counts all of these.
+    """
+    return Process("soft collisions", ("SoftQCD:all = on",))
 
 
 def _hadronic(boson: int) -> tuple[str, str]:
