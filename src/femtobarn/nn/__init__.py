@@ -22,6 +22,7 @@ from femtobarn.nn.masked_batch_norm import MaskedBatchNorm
 from femtobarn.nn.message_passing import MessagePassing
 from femtobarn.nn.minkowski import minkowski
 from femtobarn.nn.modulated import DiTBlock, ModulatedMlp, ModulatedMlpBlock, Modulation
+from femtobarn.nn.normalised_autoencoder import FeatureAutoencoder, langevin
 from femtobarn.nn.particle_net import EdgeConvolution, ParticleNet, nearest
 from femtobarn.nn.relaxed_one_hot import (
     RelaxedMixture,
@@ -56,6 +57,7 @@ __all__ = [
     "DualAutoencoder",
     "EdgeConvolution",
     "EpicLayer",
+    "FeatureAutoencoder",
     "GoogLeNet3d",
     "ImageAutoencoder",
     "ImageTeacher",
@@ -91,6 +93,7 @@ __all__ = [
     "fixed_point_students",
     "follow",
     "jet_classifier",
+    "langevin",
     "matching_loss",
     "minkowski",
     "monte_carlo_kl",

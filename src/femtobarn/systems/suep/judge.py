@@ -11,6 +11,7 @@ from femtobarn.errors import InputError
 from femtobarn.evaluation.anomaly_baselines import EventScore, counting_scores, supervised_ceiling
 from femtobarn.evaluation.comparisons import draw_efficiencies, paired_gains
 from femtobarn.evaluation.dark_showers import coarse, event_means, production_table
+from femtobarn.evaluation.feature_autoencoders import feature_scores
 from femtobarn.evaluation.mistag import draw_mistag, mistag_table, rate_table
 from femtobarn.evaluation.network_costs import latencies, network_costs
 from femtobarn.evaluation.scores import Scored, draw_scores, score_table
@@ -28,7 +29,6 @@ NETWORK, RESTORED = "autoencoder", "small restored energy"
 PUBLISHED_EFFICIENCY = 0.40  #: at a mistag of 2 %, abstract of arXiv:2306.13595
 SIMPLE = ("number of tracks", "soft5", "z-sum")  #: drawn beside the networks
 Samples = Mapping[str, SparseImages]
-Step = Callable[[], object]
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,7 @@ def results(
         found, kind = scored(name, problem, samples, mine), problem.split.provenance.kind
         rows = _judged(found, samples, settings) + _falls(mine, problem)
         rows += event_means(name, samples) + production_table(name, problem.production())
-        rows += _rates(problem, found, samples[QCD], settings) + _crowded(
-            run, problem, mine, max(settings.fractions)
-        )
+        rows += _rates(problem, found, settings) + _crowded(run, problem, mine, max(settings.fractions))
         table += [replace(each, data=kind) for each in rows]
         masses = {sample: mass for sample in samples if (mass := suep_mass(sample)) is not None}
         drawn = [r for r in rows if r.labels.get("score") in (*SIMPLE, NETWORK)]
@@ -71,10 +69,10 @@ def results(
             "pass. Dotted: 40 % at 2 %, as published; the mass is not told. Bars: of both samples, and between seeds.",
         )  # fmt: skip
         if name == next(iter(problems.by_name)):
-            named = [
+            shown = [
                 e for e in found if e.labels["score"] in (*SIMPLE, NETWORK) or "told" in e.labels["score"]
             ]
-            bare = [each._replace(labels=each.labels | {"sample": ""}) for each in named]
+            bare = [each._replace(labels=each.labels | {"sample": ""}) for each in shown]
             draw_scores(run, bare, background=QCD, shown=len(bare))
             pixels = {sample: [x[x > 0] for x in coarse(each)[..., 0]] for sample, each in samples.items()}
             draw_spectra(
@@ -113,11 +111,13 @@ def scored(name: str, problem: Problem, samples: Samples, trained: Sequence[Trai
     ]
     small = {k: -x.sum(axis=(1, 2, 3), dtype=np.float64) for k, x in images.items()}
     found.append(Scored(_labels(name, "small total energy"), None, small))
-    rows = {k: np.column_stack((event_features(x), tracks[k])) for k, x in images.items()}
-    for signal in (key for key in rows if key != QCD):
-        told = supervised_ceiling(rows[QCD], rows[signal], seed=1)
+    numbers = {k: event_features(x) for k, x in images.items()}
+    for signal in (key for key in images if key != QCD):
+        told = supervised_ceiling(*(np.column_stack((numbers[k], tracks[k])) for k in (QCD, signal)), seed=1)
         labels = _labels(name, f"trees told {signal}")
         found.append(Scored(labels, None, dict(zip((QCD, signal), told, strict=True))))
+    train, seeds = event_features(coarse(problem.split.train)), [each.part.seed for each in trained]
+    found += feature_scores(train, numbers, seeds=seeds, labels=functools.partial(_labels, name))
     for each in trained:
         given = {k: scores(each.model, events) for k, events in samples.items()}
         for score, column, sign in ((NETWORK, "inverse Dice", 1), (RESTORED, "restored", -1)):
@@ -156,15 +156,13 @@ def _falls(trained: Sequence[Trained[Part]], problem: Problem) -> list[Result]:
     return table
 
 
-def _rates(
-    problem: Problem, found: Sequence[Scored], events: SparseImages, settings: Evaluation
-) -> list[Result]:
+def _rates(problem: Problem, found: Sequence[Scored], settings: Evaluation) -> list[Result]:
     """Rates of QCD of the stand-in; the weights of events undo the preference for hard collisions."""
     if (made := problem.production().get(QCD)) is None:
         return []
     section, main = made.cross_section * made.share, [each for each in found if _is_main(each)]
     return rate_table(
-        main, background=QCD, weight=events.columns["weight"], cross_section=section,
+        main, background=QCD, weight=problem.split.test.columns["weight"], cross_section=section,
         luminosity=settings.luminosity, fraction=max(settings.fractions),
     )  # fmt: skip
 
@@ -194,7 +192,9 @@ def _costs(trained: Sequence[Trained[Part]], problems: Problems, settings: Evalu
         "trained network": (trained[0].model, network_input(image)),
         "published size": (ImageAutoencoder().eval(), network_input(np.zeros((1, *FINE), np.float32))),
     }
-    steps: dict[str, Step] = {n: functools.partial(net.score, x) for n, (net, x) in networks.items()}
+    steps: dict[str, Callable[[], object]] = {
+        n: functools.partial(net.score, x) for n, (net, x) in networks.items()
+    }
     table = [r for n, (net, x) in networks.items() for r in network_costs({n: net}, (x,), calls=0)]
     if settings.calls and STAND_IN in problems.by_name:
         seen = detected_events(DarkImages(QCD, problems.pileup), 1, seed=1)

@@ -56,9 +56,7 @@ class Study:
             len(COARSE_STRIDES),
             len(STRIDES),
         ):
-            raise InputError(
-                f"expected at least one kind of energies and one seed, and three or five channels: got {self}"
-            )
+            raise InputError(f"expected a kind of energies, a seed, and three or five channels: got {self}")
 
 
 class Part(NamedTuple):
