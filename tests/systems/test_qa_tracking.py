@@ -140,7 +140,7 @@ def test_every_solver_stands_beside_its_bound_and_the_automaton(finished: Run) -
     assert above["doublets", "exact"] == 0
     assert all(value >= 0 for value in above.values())
     assert above["doublets", "descent"] > above["doublets", "anneal"]
-    assert {f.name for f in finished.figures()} == {"scaling", "gap", "tracks"}
+    assert {f.name for f in finished.figures()} == {"scaling", "gap", "tracks", "forms"}
 
 
 def test_tracks_of_a_users_event(finished: Run, tmp_path: Path) -> None:

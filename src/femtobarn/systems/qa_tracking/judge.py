@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from femtobarn.metrics.working_point import clopper_pearson
 from femtobarn.runs import Result, Run
@@ -13,6 +14,10 @@ from femtobarn.systems.qa_tracking.study import Part
 
 Found = Mapping[str, Mapping[str, float]]
 CLASSICAL = ("automaton", "Hough transform")
+_COUNTS = ("wanted", "found", "tracks", "fakes", "duplicates")
+_MACHINE = (
+    "variables", "left by roof duality", "qubits", "longest chain", "broken chains", "energy above annealing",
+)  # fmt: skip
 _SIZES = ("variables", "couplers", "components", "largest component", "true segments kept")
 
 
@@ -39,39 +44,27 @@ def of_files(solved: Sequence[Found]) -> list[Result]:
 def _group(labels: dict[str, str], events: Sequence[Found], seeds: Sequence[int]) -> list[Result]:
     """Numbers of several crossings of one density: energies as means, efficiencies over all particles."""
     common: dict[str, Any] = {"seeds": seeds, "sample": ""}
-    rows = [
-        row(
-            "size of the form",
-            [(each[""][name], 0.0) for each in events],
-            labels | {"quantity": name},
-            **common,
-        )
-        for name in _SIZES
-    ]
-    rows.append(
-        row(
-            "time",
-            [(e[""]["time to build"], 0.0) for e in events],
-            labels | {"solver": "to build"},
-            unit="s",
-            **common,
-        )
-    )
+
+    def mean(name: str, values: Sequence[float], own: dict[str, str], **more: Any) -> Result:
+        return row(name, [(value, 0.0) for value in values], own, **more, **common)
+
+    whole = [each[""] for each in events]
+    rows = []
     for solver in (name for name in events[0] if name):
         own = labels | {"solver": solver}
         found = [each[solver] for each in events]
-        rows.append(row("time", [(each["time"], 0.0) for each in found], own, unit="s", **common))
-        if solver not in CLASSICAL:
-            above = [(100 * each["above the bound"], 0.0) for each in found]
-            rows.append(row("energy above the proven bound", above, own, unit="%", n=len(found), **common))
-        total = {
-            key: int(sum(each[key] for each in found))
-            for key in ("wanted", "found", "tracks", "fakes", "duplicates")
-        }
+        total = {key: int(sum(each[key] for each in found)) for key in _COUNTS}
         rows.append(_share("double-majority efficiency", total["found"], total["wanted"], own, seeds))
         rows.append(_share("fake rate", total["fakes"], total["tracks"], own, seeds))
         rows.append(_share("duplicates", total["duplicates"], total["tracks"], own, seeds))
-    return rows
+        if solver not in CLASSICAL:
+            above = [100 * each["above the bound"] for each in found]
+            rows.append(mean("energy above the proven bound", above, own, unit="%", n=len(found)))
+        rows.append(mean("time", [each["time"] for each in found], own, unit="s"))
+    built = labels | {"solver": "to build"}
+    rows.append(mean("time", [each["time to build"] for each in whole], built, unit="s"))
+    sizes = [labels | {"quantity": name} for name in _SIZES]
+    return rows + [mean("size of the form", [e[own["quantity"]] for e in whole], own) for own in sizes]
 
 
 def _share(name: str, passed: int, n: int, labels: dict[str, str], seeds: Sequence[int]) -> Result:
@@ -85,34 +78,15 @@ def _share(name: str, passed: int, n: int, labels: dict[str, str], seeds: Sequen
 
 
 def _machine(graph: str, found: Sequence[Mapping[str, float]]) -> list[Result]:
-    """Medians over the components; those that do not fit are counted."""
+    """Largest numbers among the components; those that do not fit are counted."""
     fits = [each for each in found if np.isfinite(each["qubits"])]
-    rows = [
-        Result(
-            "on an annealer's graph",
-            len(fits),
-            n=len(found),
-            labels={"graph": graph, "quantity": "components that fit"},
-        )
-    ]
-    for name in (
-        "variables",
-        "left by roof duality",
-        "qubits",
-        "longest chain",
-        "broken chains",
-        "energy above annealing",
-    ):
-        values = [each[name] for each in fits if name in each]
-        if values:
-            largest = Result(
-                "on an annealer's graph",
-                float(max(values)),
-                n=len(values),
-                labels={"graph": graph, "quantity": f"{name}, largest"},
-            )
-            rows.append(largest)
-    return rows
+
+    def told(value: float, n: int, quantity: str) -> Result:
+        return Result("on an annealer's graph", value, n=n, labels={"graph": graph, "quantity": quantity})
+
+    rows = [told(len(fits), len(found), "components that fit")]
+    values = {name: [each[name] for each in fits if name in each] for name in _MACHINE}
+    return rows + [told(float(max(v)), len(v), f"{name}, largest") for name, v in values.items() if v]
 
 
 def _lines(
@@ -130,6 +104,14 @@ def _lines(
     return lines
 
 
+def _density_axis(ax: Axes, rows: Sequence[Result], **more: Any) -> None:
+    """Densities on a logarithmic axis with a tick at each."""
+    densities = sorted({float(r.labels["density"].rstrip(" %")) for r in rows if r.labels.get("solver")})
+    ax.set(xscale="log", xlabel="density [%]", **more)
+    ax.set_xticks(densities, labels=[f"{density:g}" for density in densities])
+    ax.set_xticks([], minor=True)
+
+
 def _draw_scaling(run: Run, rows: Sequence[Result]) -> None:
     with drawing(
         run, "scaling", title="Size and time against density", section="Scaling", shape=(1, 2), size=(9.5, 4.0),
@@ -142,7 +124,7 @@ def _draw_scaling(run: Run, rows: Sequence[Result]) -> None:
                 if axis or label.endswith(("variables", "largest component")):
                     ax.plot(x, y, marker="o", markersize=3, label=label)
                     d.drawn[label] = {"density": x, "value": y}
-            ax.set(xscale="log", yscale="log", xlabel="density [%]", ylabel="variables" if not axis else "s")
+            _density_axis(ax, rows, yscale="log", ylabel="time [s]" if axis else "variables")
             ax.legend(fontsize=6)
 
 
@@ -150,26 +132,29 @@ def _draw_gaps(run: Run, rows: Sequence[Result]) -> None:
     with drawing(
         run, "gap", title="Energy above the proven bound", section="Energy", by="solver", legend={},
         caption="Of answers without forks, above the linear relaxation, or the optimum where it is proven; mean over "
-        "crossings.",
+        "crossings. What is below 0.001 % is drawn there.",
     ) as d:  # fmt: skip
-        for label, (x, y, error) in _lines(
-            rows, "energy above the proven bound", variables="doublets"
-        ).items():
+        lines = _lines(rows, "energy above the proven bound", variables="doublets")
+        for label, (x, y, error) in lines.items():
             d.ax.errorbar(x, np.maximum(y, 1e-3), error, marker="o", markersize=3, label=label)
             d.drawn[label] = {"density": x, "percent": y, "error": error}
-        d.ax.set(xscale="log", yscale="log", xlabel="density [%]", ylabel="above the bound [%]")
+        _density_axis(d.ax, rows, yscale="log", ylabel="above the bound [%]")
 
 
 def _draw_tracks(run: Run, rows: Sequence[Result]) -> None:
-    with drawing(
-        run, "tracks", title="Tracks against density", section="Tracks", shape=(1, 2), size=(9.5, 4.0), by="solver",
-        caption="Left: double-majority efficiency of primary particles with pT > 0.5 GeV and five hits. Right: tracks "
-        "of five hits without a majority particle. Bars: Clopper-Pearson.",
-    ) as d:  # fmt: skip
-        for axis, name in enumerate(("double-majority efficiency", "fake rate")):
-            ax = d.axes[0, axis]
-            for label, (x, y, error) in _lines(rows, name).items():
-                ax.errorbar(x, y, error, marker="o", markersize=3, label=label)
-                d.drawn[f"{label}, {name}"] = {"density": x, "value": y, "error": error}
-            ax.set(xscale="log", xlabel="density [%]", ylabel=name)
-            ax.legend(fontsize=5)
+    """One figure of all solvers on one form, and one of all forms solved by annealing."""
+    for name, title, wanted, which in (
+        ("tracks", "Tracks against density", {"variables": "doublets"}, "doublets with windows on triplets"),
+        ("forms", "Tracks of three quadratic forms", {"solver": "anneal"}, "all forms, solved by annealing"),
+    ):
+        with drawing(
+            run, name, title=title, section="Tracks", shape=(1, 2), size=(9.5, 4.0), by="line",
+            caption="Left: double-majority efficiency of primary particles with pT > 0.5 GeV and five hits. Right: "
+            f"tracks of five hits without a majority particle. Bars: Clopper-Pearson. Shown: {which}.",
+        ) as d:  # fmt: skip
+            for ax, quantity in zip(d.axes[0], ("double-majority efficiency", "fake rate"), strict=True):
+                for label, (x, y, error) in _lines(rows, quantity, **wanted).items():
+                    ax.errorbar(x, y, error, marker="o", markersize=3, label=label)
+                    d.drawn[f"{label}, {quantity}"] = {"density": x, "value": y, "error": error}
+                _density_axis(ax, rows, ylabel=quantity)
+                ax.legend(fontsize=7)

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -48,22 +48,18 @@ PRESETS = {
     "tiny": Config(data=Data(pileup=20.0, learned=6, pool=100), study=_FEW, workers=1),
     "demo": Config(),
     "paper": Config(
-        study=replace(
-            Study(),
-            densities=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0),
-            unfiltered=(0.01, 0.02, 0.05, 0.1, 0.2),
-            triplets=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5),
-            reads=10,
-            time_limit=600.0,
+        study=Study(
+            densities=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0), unfiltered=(0.01, 0.02, 0.05, 0.1, 0.2),
+            triplets=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5), reads=10, time_limit=600.0,
         )
     ),
-}
+}  # fmt: skip
 PUBLISHED = read_published(__package__)
 HEADLINE = headline(
     "double-majority efficiency",
     "solver",
     ("exact", "anneal"),
-    ("automaton", "Hough transform"),
+    judge.CLASSICAL,
     density="50 %",
     variables="doublets",
 )
@@ -101,14 +97,9 @@ def load(config: Config, *, progress: bool = True) -> Crossings:
 def train(config: Config, data: Crossings, run: Run, *, progress: bool = True) -> list[Trained[Windows]]:
     """Learn the windows."""
     wanted = [config.data.z] + ([config.data.folder_z] if config.data.folder else [])
-    return MODELS.train(
-        run,
-        [Windows(z, config.seed) for z in dict.fromkeys(wanted)],
-        functools.partial(_learn, data),
-        settings=lambda _: config.data,
-        workers=1,
-        progress=progress,
-    )
+    parts = [Windows(z, config.seed) for z in dict.fromkeys(wanted)]
+    learn = functools.partial(_learn, data)
+    return MODELS.train(run, parts, learn, settings=lambda _: config.data, workers=1, progress=progress)
 
 
 def _learn(data: Crossings, part: Windows, report: Report) -> Trained[Windows]:
@@ -134,8 +125,9 @@ def evaluate(
     """Solve every crossing in every form; what is solved stays when a run is stopped."""
     finder = _finder(trained[0])
     missing = [part for part in config.study.parts() if run.done(part.name) is None]
+    solve = functools.partial(_solve, config, data, finder, run)
     run_parts(
-        functools.partial(_solve, config, data, finder, run),
+        solve,
         missing,
         name=lambda part: part.name,
         title="crossings",
