@@ -1,5 +1,6 @@
 """Predictions: every row of every file, in pieces, whole or not at all, the same bytes again."""
 
+import json
 import os
 from pathlib import Path
 
@@ -49,6 +50,59 @@ def test_every_row_is_there_with_its_place(files: list[Path], tmp_path: Path) ->
         attributes=told, rows=10, progress=False,
     )  # fmt: skip
     assert output.read_bytes() == again.read_bytes()
+
+
+def test_parquet_and_root_hold_the_same_table(files: list[Path], tmp_path: Path) -> None:
+    def written(name: str) -> Path:
+        return write_predictions(
+            files, tmp_path / name, _open, _double, model="m", columns=("x", "z"), units={"twice": "GeV"},
+            attributes={"signal": "tops", "events": np.int64(5)}, rows=10, progress=False,
+        )  # fmt: skip
+
+    with h5py.File(written("out.hdf5")) as file:
+        wanted = {name: column[:] for name, column in file.items()}
+    table = pytest.importorskip("pyarrow.parquet").read_table(written("out.parquet"))
+    assert table.column_names == ["file", "row", "twice", "pair"]
+    for name, column in wanted.items():
+        found = np.array(table[name].to_pylist())
+        np.testing.assert_array_equal(found, column)
+    assert table.schema.field("pair").type.value_type == "float"
+    assert table.schema.field("twice").metadata == {b"unit": b"GeV"}
+    told = pytest.importorskip("pyarrow.parquet").read_metadata(tmp_path / "out.parquet").metadata
+    assert (told[b"model"], told[b"signal"], told[b"events"]) == (b"m", b"tops", b"5")
+    assert json.loads(told[b"files"]) == [str(path) for path in files]
+    with pytest.importorskip("uproot").open(written("out.root")) as file:
+        for name, column in wanted.items():
+            branch = file["table"][name].array(library="np")
+            np.testing.assert_array_equal(branch, column)
+            assert branch.dtype == column.dtype
+        assert (file["model"], file["units"]) == ("m", '{"twice": "GeV"}')
+
+
+def test_names_of_branches_are_those_that_root_can_draw(files: list[Path], tmp_path: Path) -> None:
+    uproot = pytest.importorskip("uproot")
+
+    def score(*names: str) -> Path:
+        def found(piece: Arrays) -> Arrays:
+            return dict.fromkeys(names, piece["x"])
+
+        return write_predictions(files, tmp_path / "out.root", _open, found, model="m", progress=False)
+
+    with uproot.open(score("inverse Dice")) as file:
+        assert file["table"].keys() == ["file", "row", "inverse_Dice"]
+    with pytest.raises(InputError, match="are one branch to ROOT"):
+        score("inverse Dice", "inverse-Dice")
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out", "out.h6"])
+def test_another_ending_is_refused_before_anything_is_computed(
+    name: str, files: list[Path], tmp_path: Path
+) -> None:
+    def never(_: Arrays) -> Arrays:
+        raise AssertionError("computed")
+
+    with pytest.raises(InputError, match=r"written as one of \.h5, \.hdf5, \.parquet, \.root"):
+        write_predictions(files, tmp_path / name, _open, never, model="m", progress=False)
 
 
 def test_nothing_is_left_of_what_fails(files: list[Path], tmp_path: Path) -> None:

@@ -20,7 +20,8 @@ def predict(
     Args:
         run: Folder of a finished run.
         files: Your files, in a format that ``femtobarn data`` describes.
-        output: Output file.
+        output: Output file: HDF5 (.h5), Parquet (.parquet) or ROOT (.root) by its ending. Generators write the
+            format of the files they read.
         model: Name of a trained model; by default the best one.
     """
     from femtobarn import recipe

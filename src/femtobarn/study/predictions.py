@@ -1,21 +1,19 @@
-"""What a model makes of a user's files, piece by piece, as one HDF5 file."""
+"""What a model makes of a user's files, piece by piece, as one table."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from femtobarn.data.cache import write_whole
-from femtobarn.data.hdf5_output import new_hdf5
 from femtobarn.data.source import Arrays, Source, stream
+from femtobarn.data.table_output import check_ending, new_table
 from femtobarn.errors import InputError, printable
 from femtobarn.runs import check_output
 
 FORMAT = 1  #: of the file
-_ROWS = 1024  # compressed together
 
 
 def write_predictions(
@@ -36,11 +34,11 @@ def write_predictions(
 
     The file has the columns that `predict` gives, one row an event, and before them ``file`` (index into the
     attribute "files") and ``row`` (in that file). Files may be larger than memory; the output appears when it is
-    complete; the same call gives the same bytes.
+    complete; the same call gives the same bytes (ROOT files differ in the time that they carry).
 
     Args:
         files: The user's files.
-        output: HDF5 file to write.
+        output: File to write, in a format of `femtobarn.data.table_output`.
         open_file: A source of one file.
         predict: Arrays with one row an event, by name.
         model: Name of the trained part.
@@ -55,6 +53,7 @@ def write_predictions(
         InputError: A file cannot be read or has no rows, or the output cannot be written or is one of the files.
     """
     check_output(output, files)
+    check_ending(output.suffix)
     sources = [open_file(path) for path in files]
     total = sum(map(len, sources))
     if not total:
@@ -62,11 +61,10 @@ def write_predictions(
 
     def write(unfinished: Path) -> None:
         with (
-            new_hdf5(unfinished, track_order=True) as file,
+            new_table(unfinished, ending=output.suffix, units=units) as table,
             _bar(what, total, progress) as advance,
         ):
-            file.attrs["format"], file.attrs["model"] = FORMAT, model
-            file.attrs["files"] = [printable(str(path)) for path in files]
+            names = [printable(str(path)) for path in files]
             for index, source in enumerate(sources):
                 start = 0
                 wanted = columns or source.columns
@@ -80,12 +78,10 @@ def write_predictions(
                         found = predict(piece)
                     except InputError as error:
                         raise InputError(f"{files[index]}, from row {start} on: {error}") from error
-                    written: dict[str, np.ndarray] = {**place, **found}
-                    for name, values in written.items():
-                        _append(file, name, values, (units or {}).get(name))
+                    table.append({**place, **found})
                     start += count
                     advance(count)
-            file.attrs.update(attributes or {})
+            table.set_attributes({"format": FORMAT, "model": model, "files": names, **(attributes or {})})
 
     try:
         write_whole(output, write)
@@ -103,21 +99,3 @@ def _bar(title: str, total: int, show: bool) -> Iterator[Callable[[int], None]]:
     with Progress(console=Console(stderr=True), disable=not show) as progress:
         task = progress.add_task(title, total=total)
         yield lambda n: progress.advance(task, n)
-
-
-def _append(file: h5py.File, name: str, values: np.ndarray, unit: str | None) -> None:
-    if name not in file:
-        shape = values.shape[1:]
-        column = file.create_dataset(
-            name,
-            (0, *shape),
-            values.dtype,
-            maxshape=(None, *shape),
-            chunks=(_ROWS, *shape),
-            compression="gzip",
-        )
-        if unit is not None:
-            column.attrs["unit"] = unit
-    column = file[name]
-    column.resize(len(column) + len(values), axis=0)
-    column[-len(values) :] = values
