@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from femtobarn.cli.arguments import parse, recorder
+from femtobarn.cli.doctor import doctor
 from femtobarn.cli.evaluate import evaluate, leaderboard, metric
 from femtobarn.cli.run import run
 from femtobarn.cli.systems import data, list_systems, show
@@ -59,6 +60,7 @@ _VERBS: dict[str, Callable[..., None]] = {
     "predict": predict,
     "export": export,
     "report": report,
+    "doctor": doctor,
 }
 
 
