@@ -29,7 +29,7 @@ ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
 BENCHMARKS = ROOT / "benchmarks" / "results"
 
-_KINDS = {"real": "real data", "stand-in": "stand-in data"}
+KINDS = {"real": "real data", "stand-in": "stand-in data"}
 _BLOCK = re.compile(r"(<!-- table ([^\n]*?) -->\n).*?(<!-- /table -->)", re.DOTALL)
 
 
@@ -86,11 +86,11 @@ def systems() -> str:
         cells = ["", "", ""]
         if found and headline:
             ours, baselines = (
-                [_chosen(found, headline.quantity, labels) for labels in side] for side in headline[1:]
+                [chosen(found, headline.quantity, labels) for labels in side] for side in headline[1:]
             )
             papers = [number for number in _comparable(found) if any(map(number.matches, ours))]
             unit = f" [{ours[0].unit}]" if ours[0].unit else ""
-            what = f"{headline.quantity}{unit}, {_KINDS[ours[0].data]}:"
+            what = f"{headline.quantity}{unit}, {KINDS[ours[0].data]}:"
             cells = [
                 "<br>".join([what, *(f"{_value(number)} ({_labels(number)})" for number in ours)]),
                 "<br>".join(f"{_value(number)} ({_labels(number)})" for number in baselines),
@@ -366,7 +366,7 @@ def pages() -> list[Path]:
 def _note(found: Stored, chosen: Sequence[Result]) -> str:
     """Where the numbers are from and what their errors are, in one small paragraph."""
     about = found.run
-    words = [" and ".join(dict.fromkeys(_KINDS[r.data] for r in chosen))]
+    words = [" and ".join(dict.fromkeys(KINDS[r.data] for r in chosen))]
     if data := about.get("data"):
         words[0] += f" ({data['name']}: {data['source']})" if data["source"] else f" ({data['name']})"
     words += [f"{split} sample" for split in dict.fromkeys(r.split for r in chosen) if split]
@@ -397,7 +397,7 @@ def _comparable(found: Stored) -> list[Published]:
     return [number for number in found.published if comparable(known, number)]
 
 
-def _chosen(found: Stored, quantity: str, labels: dict[str, str]) -> Result:
+def chosen(found: Stored, quantity: str, labels: dict[str, str]) -> Result:
     """The one result of this quantity with these labels."""
     chosen = [r for r in found.results if r.name == quantity and r.labels == labels]
     if len(chosen) != 1:

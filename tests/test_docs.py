@@ -43,7 +43,7 @@ def _script(name: str) -> ModuleType:
 
 
 SYSTEMS = {path.parent.name.replace("_", "-"): path.parent for path in SOURCE.glob("systems/*/__init__.py")}
-tables, house, menu = _script("tables"), _script("house"), _script("pages")
+tables, house, menu, gallery = map(_script, ("tables", "house", "pages", "gallery"))
 PAGES = {str(path.relative_to(ROOT)): path for path in tables.pages()}
 each_page = pytest.mark.parametrize("path", PAGES.values(), ids=PAGES)
 
@@ -358,6 +358,21 @@ def test_table_of_systems_has_our_number_and_the_baselines(made_up: Run) -> None
     assert "mean EMD [cell], stand-in" in row[2]
     assert "0.900 ± 0.011 (exact EMD, 5 e-links)" in row[2]
     assert "1.250 ± 0.011 (MSE, 5 e-links)" in row[3]
+
+
+def test_the_gallery_has_a_figure_of_every_stored_system(
+    made_up: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gallery.tables, "RESULTS", tables.RESULTS)
+    system = recipes.all_systems()[made_up.record["system"]]
+    assert gallery.figure(system) is None
+    assert f"gallery/{system.name}.svg" not in gallery.page()
+    tables.store(made_up)
+    drawn = (gallery.figure(system) or b"").decode()
+    ours, *_ = system.recipe().HEADLINE.ours
+    assert all(text in drawn for text in ours.values() if text)
+    assert f"gallery/{system.name}.svg" in gallery.page()
+    assert f"femtobarn run {system.name} demo" in gallery.page()
 
 
 def test_a_plain_copy_of_the_results_will_do(made_up: Run) -> None:
