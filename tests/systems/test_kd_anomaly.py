@@ -184,7 +184,7 @@ def test_export_and_predict_by_command(
     folder = str(finished.folder)
     assert execute(["export", folder, "--model", name, "-o", str(tmp_path / "onnx")]) == 0
     assert capsys.readouterr().out.count("as onnx, 0 mismatches in 20 events") == 2
-    assert "the score of the event" in (tmp_path / "onnx" / "v1" / "export.html").read_text()
+    assert "The output is the score" in (tmp_path / "onnx" / "v1" / "export.html").read_text()
     assert execute(["export", folder, "--model", name, "--to", "verilog", "-o", str(tmp_path / "v")]) == 2
     assert "only onnx is possible" in capsys.readouterr().err
     output = tmp_path / "scores.h5"

@@ -14,6 +14,7 @@ from femtobarn.errors import InputError
 from femtobarn.nn.distilled import Task
 from femtobarn.runs import Provenance
 from femtobarn.simulate.textures import textures
+from femtobarn.study.split import check_shares
 
 Inputs = Float32[np.ndarray, "_ row column"]
 ZERO_BIAS = "zero bias"
@@ -47,11 +48,10 @@ class Data:
     """Share of the normal events kept for the results."""
 
     def __post_init__(self) -> None:
-        if not (0 < self.test < 1 and 0 < self.validation < 1 and self.test + self.validation < 1):
-            raise InputError(f"shares in (0, 1) expected: got {self.validation} and {self.test}")
+        check_shares(self.validation, self.test)
         if self.events < 200 or self.signal_events < 20 or self.foreign < 20 or not self.digits:
             raise InputError(
-                f"expected 200 events, 20 of each signal, 20 foreign ones and a digit: got {self}"
+                f"expected 200 events, 20 of each signal and of foreign ones, a digit: got {self}"
             )
 
 
@@ -103,13 +103,11 @@ def load(settings: Data, *, seed: int, workers: int, progress: bool) -> Problems
         )
         regions, pileup = _regions(make(ZERO_BIAS, settings.events))
         content = {"events": settings.events, "pileup": list(settings.pileup), "seed": seed}
-        provenance = Provenance(
-            "stand-in", calo_regions.NAME, "Pythia 8, pile-up, detector", generator=content
-        )
+        how = "Pythia 8, pile-up, detector"
+        provenance = Provenance("stand-in", calo_regions.NAME, how, generator=content)
         signals = functools.partial(_simulated, make, settings)
-    foreign = functools.partial(
-        calo_regions.crowded, count=settings.foreign, generator=np.random.default_rng([seed, 1])
-    )
+    draw = np.random.default_rng([seed, 1])
+    foreign = functools.partial(calo_regions.crowded, count=settings.foreign, generator=draw)
     case = _problem(regions, foreign, settings, seed, pileup)
     return Problems({ZERO_BIAS: case}, signals, provenance, seed)
 
@@ -136,12 +134,8 @@ def _digits(settings: Data, seed: int) -> Problems:
 
 
 def _problem(
-    normal: Inputs,
-    foreign: Callable[[Inputs], Inputs],
-    settings: Data,
-    seed: int,
-    pileup: np.ndarray | None = None,
-) -> Problem:
+    normal: Inputs, foreign: Callable[[Inputs], Inputs], settings: Data, seed: int, pileup: np.ndarray | None = None
+) -> Problem:  # fmt: skip
     count = len(normal)
     ends = [int(count * share) for share in (1 - settings.validation - settings.test, 1 - settings.test)]
     rows = np.split(np.random.default_rng(seed).permutation(count), ends)

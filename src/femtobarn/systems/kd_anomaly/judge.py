@@ -40,41 +40,30 @@ class Evaluation:
 
 
 def results(
-    run: Run,
-    problems: Problems,
-    trained: Sequence[Trained[Part]],
-    settings: Evaluation,
-    *,
-    workers: int,
-    progress: bool,
-) -> list[Result]:
+    run: Run, data: Problems, trained: Sequence[Trained[Part]], settings: Evaluation, *, workers: int, progress: bool
+) -> list[Result]:  # fmt: skip
     """All tables; the figures and the hardware are those of the first problem."""
     table: list[Result] = []
-    for name, problem in problems.by_name.items():
-        samples = {NORMAL: problem.test, **problems.signals(name)}
+    for name, problem in data.by_name.items():
+        samples = {NORMAL: problem.test, **data.signals(name)}
         mine = [each for each in trained if each.part.problem == name]
-        found = scored(problem, samples, mine, settings, seed=problems.seed)
+        found = scored(problem, samples, mine, settings, seed=data.seed)
         rows = score_table(
-            found,
-            background=NORMAL,
+            found, background=NORMAL, fractions=settings.fractions,
             trivial=[each.labels for each in found if each.seed is None and not each.labels["taught"]],
-            fractions=settings.fractions,
-            reference=samples[NORMAL].sum(axis=(1, 2), dtype=np.float64),
-            variable="sum of the inputs",
-        )
+            reference=samples[NORMAL].sum(axis=(1, 2), dtype=np.float64), variable="sum of the inputs",
+        )  # fmt: skip
         teachers = {each.seed: each.scores for each in found if each.labels["score"] == "teacher"}
         students = [each for each in found if each.labels["score"].startswith("student")]
         rows += follow_table(students, teachers, background=NORMAL)
         table += [replace(each, labels={"problem": name} | each.labels) for each in rows]
         if not run.figures():
             draw_scores(run, found, background=NORMAL, shown=10)
+            shown = [t for t in mine if t.part.seed == mine[0].part.seed and t.part.mode != TEACHER]
             draw_training(
-                run,
-                [t for t in mine if t.part.seed == mine[0].part.seed and t.part.mode != TEACHER],
-                ylabel="mean absolute error of the students",
-                caption="On validation events, normal and foreign, after each epoch; with the price of the hardware "
-                "where bits are trained.",
-            )
+                run, shown, ylabel="mean absolute error of the students", caption="On validation events, normal and "
+                "foreign, after each epoch; with the price of the hardware where bits are trained.",
+            )  # fmt: skip
             table += _rates(run, found, problem, settings)
             table += _hardware(run, mine, problem.test, settings, workers=workers, progress=progress)
             table += _costs(mine, problem.test, settings)
@@ -82,26 +71,20 @@ def results(
 
 
 def scored(
-    problem: Problem,
-    samples: Mapping[str, Inputs],
-    trained: Sequence[Trained[Part]],
-    settings: Evaluation,
-    *,
-    seed: int,
-) -> list[Scored]:
+    problem: Problem, samples: Mapping[str, Inputs], mine: Sequence[Trained[Part]], settings: Evaluation, *, seed: int
+) -> list[Scored]:  # fmt: skip
     """Every score on every sample: trivial ones, trees told the signals, teachers, students."""
     flat = {name: x.reshape(len(x), -1) for name, x in samples.items()}
     train = problem.train.reshape(len(problem.train), -1)
+    simple = simple_scores(train, components=settings.components, seed=seed)
     found = [
-        Scored(_labels(name), None, {key: score(x) for key, x in flat.items()})
-        for name, score in simple_scores(train, components=settings.components, seed=seed).items()
+        Scored(_labels(n), None, {key: score(x) for key, x in flat.items()}) for n, score in simple.items()
     ]
     for signal in (name for name in flat if name != NORMAL):
         normal, own = supervised_ceiling(flat[NORMAL], flat[signal], seed=seed)
-        found.append(
-            Scored(_labels("trees told the signal", f"labels, {signal}"), None, {NORMAL: normal, signal: own})
-        )
-    for each in trained:
+        labels = _labels("trees told the signal", f"labels, {signal}")
+        found.append(Scored(labels, None, {NORMAL: normal, signal: own}))
+    for each in mine:
         taught, model = each.part.labels["taught"], each.model
         if each.part.mode == TEACHER:
             found.append(Scored(_labels("teacher"), each.part.seed, _given(model.told, samples)))
@@ -127,19 +110,13 @@ def _rates(run: Run, found: Sequence[Scored], problem: Problem, settings: Evalua
     first = {each.labels["score"]: each.scores[NORMAL] for each in reversed(found)}
     shown = {name: score for name, score in first.items() if name in ("teacher", "student v1")}
     total = problem.test.sum(axis=(1, 2), dtype=np.float64)
-    share = max(settings.fractions)
-    return draw_rates(run, shown, problem.pileup, total, share=share, bunches=settings.bunches)
+    share, bunches = max(settings.fractions), settings.bunches
+    return draw_rates(run, shown, problem.pileup, total, share=share, bunches=bunches)
 
 
 def _hardware(
-    run: Run,
-    trained: Sequence[Trained[Part]],
-    test: Inputs,
-    settings: Evaluation,
-    *,
-    workers: int,
-    progress: bool,
-) -> list[Result]:
+    run: Run, trained: Sequence[Trained[Part]], test: Inputs, settings: Evaluation, *, workers: int, progress: bool
+) -> list[Result]:  # fmt: skip
     """Students in fixed point as Verilog, simulated and counted; those of the first seed."""
     designs, labels = [], {}
     for each in trained:
@@ -158,9 +135,7 @@ def _hardware(
 def _costs(trained: Sequence[Trained[Part]], test: Inputs, settings: Evaluation) -> list[Result]:
     """The teacher and its students in floating point, on one event."""
     event = torch.from_numpy(test[:1])
-    students: dict[str, torch.nn.Module] = {}
-    for each in trained:
-        if not each.part.in_fixed_point:
-            students |= {f"student {name}": student for name, student in each.model.students.items()}
+    floats = [each.model.students for each in trained if not each.part.in_fixed_point]
+    students = {f"student {name}": student for each in floats for name, student in each.items()}
     teacher = network_costs({"teacher": trained[0].model.teacher}, (event,), calls=settings.calls)
     return teacher + network_costs(students, (event.unsqueeze(1),), calls=settings.calls)

@@ -21,9 +21,8 @@ from femtobarn.systems.kd_anomaly.judge import Evaluation
 from femtobarn.systems.kd_anomaly.study import MODELS, TEACHER, Part, Study
 
 _INPUTS = {
-    "regions": "Inputs are the transverse energies of 18 x 14 regions in counts of 0.5 GeV, phi first. "
-    "The output is the score of the event.",
-    "images": "Inputs are 28 x 28 pixels from 0 to 1. The output is the score of the image.",
+    "regions": "Inputs are the transverse energies of 18 x 14 regions in counts of 0.5 GeV, phi first.",
+    "images": "Inputs are 28 x 28 pixels from 0 to 1.",
 }
 
 
@@ -52,7 +51,7 @@ PRESETS = {
         data=Data(events=400, signals=("top pairs",), signal_events=60, pileup=(2.0, 8.0), foreign=100),
         study=Study(seeds=(1,), train=_SHORT, late=_SHORT, betas=(1e-3,), bits=_SHORT),
         evaluation=Evaluation(
-            fractions=(0.2,), calls=20, hardware=Writing(vectors=20, optimise=False, synthesis=False)
+            (0.2,), calls=20, hardware=Writing(vectors=20, optimise=False, synthesis=False)
         ),
         workers=1,
     ),
@@ -68,13 +67,10 @@ PRESETS = {
     ),
     "images": Config(data=Data(task="images"), study=_IMAGES),
     "images-paper": Config(
-        data=Data(
-            task="images", files=(Path("t10k-images-idx3-ubyte.gz"),), digits=tuple(range(10)), test=0.2
-        ),
-        study=replace(
-            _IMAGES,
-            modes=("baseline", "co-learning", "exposure", "noise"),
-            students=("A", "B", "C", "D", "E", "F", "G"),
+        data=Data("images", (Path("t10k-images-idx3-ubyte.gz"),), digits=tuple(range(10)), test=0.2),
+        study=Study(
+            ("baseline", "co-learning", "exposure", "noise"),
+            tuple("ABCDEFG"),
             train=_PUBLISHED,
             late=_PUBLISHED,
         ),
@@ -82,14 +78,9 @@ PRESETS = {
 }
 PUBLISHED = read_published(__package__)
 HEADLINE = headline(
-    "AUC",
-    "score",
-    ("teacher",),
-    ("sum of the inputs", "Mahalanobis distance"),
-    taught="",
-    signal="SUEP",
-    problem="zero bias",
-)
+    "AUC", "score", ("teacher",), ("sum of the inputs", "Mahalanobis distance"),
+    taught="", signal="SUEP", problem="zero bias",
+)  # fmt: skip
 
 
 def load(config: Config, *, progress: bool = True) -> Problems:
@@ -101,9 +92,8 @@ def train(config: Config, data: Problems, run: Run, *, progress: bool = True) ->
     """Teachers and students of every problem."""
     task = functools.partial(study.train_one, config.study, data, run.folder / "work")
     parts = config.study.parts(config.data.task, data.by_name)
-    return MODELS.train(
-        run, parts, task, settings=lambda _: config.study, workers=config.workers, progress=progress
-    )
+    settings, workers = (lambda _: config.study), config.workers
+    return MODELS.train(run, parts, task, settings=settings, workers=workers, progress=progress)
 
 
 def evaluate(
@@ -140,18 +130,12 @@ def export(run: Run, folder: Path, *, to: str, model: str | None = None) -> str:
     fixed = trained.part.in_fixed_point
     told = []
     for name, student in trained.model.students.items():
+        net, integers = (student.net, student.integers) if fixed else (student, None)
         written = export_design(
-            run,
-            student.net if fixed else student,
-            student.integers if fixed else None,
-            folder / name,
-            to=to,
-            name=f"{trained.part.name}-{name}",
-            test=test,
-            settings=config.evaluation.hardware,
+            run, net, integers, folder / name, to=to, name=f"{trained.part.name}-{name}", test=test,
+            settings=config.evaluation.hardware, inputs=f"{_INPUTS[trained.part.task]} The output is the score.",
             summary=f"Student {name} of {trained.part.problem}, taught by {trained.part.labels['taught']}.",
-            inputs=_INPUTS[trained.part.task],
-        )
+        )  # fmt: skip
         told.append(written.told())
     return "\n".join(told)
 

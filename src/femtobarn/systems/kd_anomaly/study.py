@@ -35,7 +35,7 @@ class Study:
     seeds: tuple[int, ...] = (1, 2, 3)
     """Seeds of the initial weights and of the batches."""
     train: Training = field(
-        default_factory=lambda: Training(epochs=20, batch=200, lr=2e-3, clip=None, schedule="cosine")
+        default_factory=lambda: Training(20, batch=200, lr=2e-3, clip=None, schedule="cosine")
     )
     """Of teachers, and of the students that learn beside them."""
     late: Training = field(default_factory=lambda: Training(epochs=100, batch=200, lr=5e-3, clip=None))
@@ -49,9 +49,8 @@ class Study:
     def __post_init__(self) -> None:
         if not (self.modes and self.students and self.seeds):
             raise InputError("at least one mode, one student and one seed are needed")
-        if self.betas and (
-            min(self.betas) <= 0 or "v1" not in self.students or "late exposure" not in self.modes
-        ):
+        ready = "v1" in self.students and "late exposure" in self.modes
+        if self.betas and (min(self.betas) <= 0 or not ready):
             raise InputError("trained bits need prices above 0, the student v1 and the mode late exposure")
 
     def check(self, task: Task) -> None:
@@ -141,18 +140,12 @@ def train_one(study: Study, problems: Problems, work: Path, part: Part, report: 
     settings = study.bits if part.in_fixed_point else study.train if teacher_learns else study.late
     if part.beta:
         objective, judged = (CostedLoss(each, beta=part.beta) for each in (objective, judged))
+    tables = (table(x, y, part.seed, known) for x, y in ((problem.train, shown), (problem.validation, kept)))
     fitted = fit(
-        model,
-        objective,
-        table(problem.train, shown, part.seed, known),
-        table(problem.validation, kept, part.seed, known),
-        settings=settings,
-        seed=part.seed,
-        folder=work / part.name,
-        validate=judged,
+        model, objective, *tables, settings=settings, seed=part.seed, folder=work / part.name, validate=judged,
         report=lambda row: report(int(row["epoch"]) + 1, settings.epochs, f"error {row['validation']:.3g}"),
         progress=False,
-    )
+    )  # fmt: skip
     return Trained(part, model.eval(), fitted.history, fitted.validation)
 
 
