@@ -13,8 +13,9 @@ from femtobarn.evaluation.anomaly_baselines import (
     simple_scores,
     supervised_ceiling,
 )
+from femtobarn.evaluation.mistag import draw_mistag, rate_table
 from femtobarn.evaluation.scores import Scored, draw_scores, follow_table, score_table
-from femtobarn.evaluation.trigger import draw_rates
+from femtobarn.evaluation.trigger import draw_rates, process_rates, zero_bias_rates
 from femtobarn.metrics.classifier_test import auc
 from femtobarn.runs import Result, Run
 
@@ -156,3 +157,31 @@ def test_forest_and_ceiling() -> None:
     same = supervised_ceiling(background, draw.normal(size=(200, 4)), seed=1)
     assert abs(auc(*same)[0] - 0.5) < 0.12, "told nothing there is to find"
     assert list(simple_scores(background, components=2, seed=1))[:2] == ["sum of the inputs", "largest input"]
+
+
+def test_a_score_with_too_many_ties_is_left_out_of_rates_and_ends_nothing(tmp_path: Path) -> None:
+    run = Run.create(tmp_path, system="test", preset="tiny", settings={}, seed=1)
+    good, tied = _scored("good", 1.0), _scored("tied", 1.0)
+    tied = tied._replace(scores={name: (x > 1).astype(float) for name, x in tied.scores.items()})
+    both, pileup = [good, tied], np.random.default_rng(1).uniform(20, 60, 2000)
+    given = {each.name: each.scores["background"] for each in both}
+    tables = [
+        zero_bias_rates(both, background="background", share=0.05, bunches=10),
+        process_rates(both, background="background", process="signal", share=0.05, cross_section=1.0),
+        rate_table(
+            both,
+            background="background",
+            weight=np.ones(2000),
+            cross_section=1.0,
+            luminosity=1e34,
+            fraction=0.05,
+        ),
+    ]
+    assert [[row.labels["score"] for row in table] for table in tables] == [["good"]] * 3
+    drawn = draw_rates(run, given, pileup, pileup + good.scores["background"], share=0.05, bunches=10)
+    assert "good" in {row.labels["score"] for row in drawn}
+    assert "tied" not in {row.labels["score"] for row in drawn}
+    mistag = draw_mistag(run, given, pileup, fraction=0.05, what="pile-up", caption="")
+    assert {row.labels["score"] for row in mistag} == {"good"}
+    with pytest.raises(InputError, match="at least 10 events"):
+        zero_bias_rates(both, background="background", share=0.001, bunches=10)

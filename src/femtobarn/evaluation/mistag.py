@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from femtobarn.errors import InputError
 from femtobarn.evaluation.scores import Scored
 from femtobarn.metrics.decorrelation import mistag_profile
 from femtobarn.metrics.trigger_rate import process_rate
-from femtobarn.metrics.working_point import calibrate, measured
+from femtobarn.metrics.working_point import calibrate, measured, threshold_if_any
 from femtobarn.runs import Result, Run
 from femtobarn.study import drawing, row
 
@@ -35,9 +34,7 @@ def mistag_table(scored: Sequence[Scored], *, background: str, fraction: float) 
     calibrate(np.arange(half), fraction)
     for each in {each.name: each for each in reversed(scored)}.values():
         one, other = each.scores[background][:half], each.scores[background][half:]
-        try:
-            threshold = calibrate(one, fraction).threshold
-        except InputError:
+        if (threshold := threshold_if_any(one, fraction)) is None:
             continue
         passed = measured(other, threshold)
         error = math.sqrt(fraction * (1 - fraction) * (1 / len(one) + 1 / len(other)))
@@ -58,6 +55,8 @@ def rate_table(
 ) -> list[Result]:
     """Rate of background behind thresholds that a share of the simulated events passes; the first seed of each score.
 
+    A score whose ties allow no threshold is left out.
+
     Args:
         scores: As for `score_table`.
         background: Name of the background among the samples.
@@ -71,7 +70,9 @@ def rate_table(
     """
     table = []
     for each in reversed({each.name: each for each in reversed(scores)}.values()):
-        passed = each.scores[background] > calibrate(each.scores[background], fraction).threshold
+        if (cut := threshold_if_any(each.scores[background], fraction)) is None:
+            continue
+        passed = each.scores[background] > cut
         rate = process_rate(passed, cross_section=cross_section, luminosity=luminosity, weight=weight)
         labels = each.labels | {"unweighted mistag": f"{100 * fraction:g} %"}
         values, sample = [(rate.value, rate.error)], "weighted events"
@@ -92,7 +93,7 @@ def draw_mistag(
 ) -> list[Result]:
     """Share of background events above a fixed threshold of each score, in bins of a variable such as pile-up.
 
-    The threshold is passed by the share asked for of all the events together.
+    The threshold is passed by the share asked for of all events together; a score whose ties allow none is left out.
 
     Args:
         run: Where the figure is saved.
@@ -111,7 +112,8 @@ def draw_mistag(
     given: dict[str, Any] = {"title": f"Mistag against {what}", "section": "Trigger", "legend": {}} | figure
     with drawing(run, f"mistag-{what.split()[-1]}", caption=caption, by="score", **given) as d:
         for name, score in scores.items():
-            cut = calibrate(score, fraction).threshold
+            if (cut := threshold_if_any(score, fraction)) is None:
+                continue
             seen = mistag_profile(score, variable, threshold=cut, edges=edges)
             middle = (seen.low + seen.high) / 2
             bars = np.stack((seen.value - seen.value_low, seen.value_high - seen.value))

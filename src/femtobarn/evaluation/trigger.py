@@ -9,7 +9,7 @@ from jaxtyping import Float
 from femtobarn.evaluation.scores import Scored
 from femtobarn.metrics.decorrelation import mistag_profile, residual
 from femtobarn.metrics.trigger_rate import ORBIT_FREQUENCY, process_rate, trigger_rate
-from femtobarn.metrics.working_point import calibrate
+from femtobarn.metrics.working_point import threshold_if_any
 from femtobarn.runs import Result, Run
 from femtobarn.study import drawing, grouped, row
 
@@ -47,7 +47,8 @@ def draw_rates(
     """Rate against pile-up of each score and of its residual beside a simple variable; how much it rises.
 
     The threshold is set on the first half of the crossings and measured on the second. The residual is the score
-    less its linear dependence on the variable, fitted on the first half.
+    less its linear dependence on the variable, fitted on the first half. A score whose ties allow no threshold is left
+    out.
 
     Args:
         run: Where the figure is saved.
@@ -72,7 +73,8 @@ def draw_rates(
         f"the {variable}. Bars: Clopper-Pearson.",
     ) as d:  # fmt: skip
         for name, score in {variable: total, **scores, **left}.items():
-            cut = calibrate(score[:half], share).threshold
+            if (cut := threshold_if_any(score[:half], share)) is None:
+                continue
             seen = mistag_profile(score[half:], pileup[half:], threshold=cut, edges=edges)
             middle = (seen.low + seen.high) / 2
             bars = np.stack((seen.value - seen.value_low, seen.value_high - seen.value)) * whole
@@ -99,6 +101,8 @@ def process_rates(
 ) -> list[Result]:
     """Rate at which events of a process pass the threshold that a share of the background passes, a row a score.
 
+    A score whose ties allow no threshold in one of its trainings is left out.
+
     Args:
         scored: Scores of background and process.
         background, process: Names of the samples.
@@ -113,11 +117,12 @@ def process_rates(
     for group in grouped(scored, lambda each: tuple(each.labels.values())).values():
         values = []
         for each in group:
-            cut = calibrate(each.scores[background], share).threshold
-            rate = process_rate(
-                each.scores[process] > cut, cross_section=cross_section, luminosity=luminosity
-            )
-            values.append((rate.value, rate.error))
+            if (cut := threshold_if_any(each.scores[background], share)) is not None:
+                passed = each.scores[process] > cut
+                rate = process_rate(passed, cross_section=cross_section, luminosity=luminosity)
+                values.append((rate.value, rate.error))
+        if len(values) < len(group):
+            continue
         name = f"rate of {process} at {100 * share:g} % of background"
         seeds = [each.seed for each in group if each.seed is not None]
         n = len(group[0].scores[process])
@@ -127,6 +132,8 @@ def process_rates(
 
 def zero_bias_rates(scored: Sequence[Scored], *, background: str, share: float, bunches: int) -> list[Result]:
     """Rate of each score in kHz: the threshold is set on one half of zero bias and measured on the other.
+
+    A score whose ties allow no threshold in one of its trainings is left out.
 
     Args:
         scored: Scores, those of zero-bias events among them.
@@ -142,8 +149,11 @@ def zero_bias_rates(scored: Sequence[Scored], *, background: str, share: float, 
         values = []
         for each in group:
             one, other = np.array_split(each.scores[background], 2)
-            rate = trigger_rate(other > calibrate(one, share).threshold, bunches=bunches)
-            values.append((rate.value / 1e3, rate.error / 1e3))
+            if (cut := threshold_if_any(one, share)) is not None:
+                rate = trigger_rate(other > cut, bunches=bunches)
+                values.append((rate.value / 1e3, rate.error / 1e3))
+        if len(values) < len(group):
+            continue
         seeds = [each.seed for each in group if each.seed is not None]
         name, n = f"rate at {100 * share:g} % of zero bias", len(group[0].scores[background]) // 2
         table.append(row(name, values, group[0].labels, seeds=seeds, n=n, unit="kHz"))

@@ -37,7 +37,15 @@ from femtobarn.metrics.tracking import TrackingPerformance, trackml_score
 from femtobarn.metrics.training import Training
 from femtobarn.metrics.trigger_rate import Rate, process_rate, pure_rate, trigger_rate
 from femtobarn.metrics.wasserstein import ParticleDistances, w1efp, w1m, w1p, w2_squared, wasserstein_1d
-from femtobarn.metrics.working_point import Fraction, WorkingPoint, calibrate, clopper_pearson, measured
+from femtobarn.metrics.working_point import (
+    Fraction,
+    TiedScoresError,
+    WorkingPoint,
+    calibrate,
+    clopper_pearson,
+    measured,
+    threshold_if_any,
+)
 
 __all__ = [
     "Attribution",
@@ -57,6 +65,7 @@ __all__ = [
     "Separability",
     "SignalEfficiency",
     "Subsample",
+    "TiedScoresError",
     "TrackingPerformance",
     "Training",
     "WorkingPoint",
@@ -96,6 +105,7 @@ __all__ = [
     "separation_power",
     "signal_efficiency",
     "structural_similarity",
+    "threshold_if_any",
     "trackml_score",
     "trigger_rate",
     "two_sided",

@@ -1,5 +1,6 @@
 """Cuts on a score that are set on background: the threshold, what really passes it, and intervals of both."""
 
+import contextlib
 import math
 from typing import NamedTuple
 
@@ -33,6 +34,10 @@ class WorkingPoint(NamedTuple):
     """Of the sample that the threshold was set on."""
 
 
+class TiedScoresError(InputError):
+    """So many events share a score that no threshold keeps the share asked for."""
+
+
 def calibrate(background: Real[Array, " event"], fraction: float, *, level: float = LEVEL) -> WorkingPoint:
     """The lowest threshold that at most this share of the background exceeds.
 
@@ -46,8 +51,8 @@ def calibrate(background: Real[Array, " event"], fraction: float, *, level: floa
         level: Coverage of the intervals.
 
     Raises:
-        InputError: A fraction of fewer than ten events, ties that leave fewer than ten, or scores that are not
-            finite.
+        InputError: A fraction of fewer than ten events, or scores that are not finite.
+        TiedScoresError: Ties leave fewer than ten events; it is an `InputError`.
 
     Example:
         >>> calibrate(np.arange(1000), 0.02).threshold
@@ -67,7 +72,7 @@ def calibrate(background: Real[Array, " event"], fraction: float, *, level: floa
     kept = measured(ordered, threshold, level=level)
     if kept.passed < LEAST:
         equal = int((ordered == threshold).sum())
-        raise InputError(
+        raise TiedScoresError(
             f"{equal} of {n} background events share the score {threshold:g}, and {kept.passed} lie above it: no "
             f"threshold keeps {LEAST} of them and at most {fraction:g}"
         )
@@ -77,6 +82,17 @@ def calibrate(background: Real[Array, " event"], fraction: float, *, level: floa
     few, many = binom.ppf(((1 - level) / 2, (1 + level) / 2), n, fraction).astype(int)
     ends = float(ordered[min(many, n - 1)]), float(ordered[max(few - 1, 0)])
     return WorkingPoint(threshold, ends, kept)
+
+
+def threshold_if_any(background: Real[Array, " event"], fraction: float) -> float | None:
+    """The threshold of `calibrate`, or None where ties allow none: one score of a table must not end all others.
+
+    Raises:
+        InputError: As `calibrate`, but for ties.
+    """
+    with contextlib.suppress(TiedScoresError):
+        return calibrate(background, fraction).threshold
+    return None
 
 
 def measured(sample: Real[Array, " event"], threshold: float, *, level: float = LEVEL) -> Fraction:
