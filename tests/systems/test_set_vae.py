@@ -192,7 +192,7 @@ def test_the_circuit_of_the_trigger_is_its_integers_and_its_verilog(finished: Ru
     name = "trigger-vae-trained-bits-1e-05-seed1"
     model = MODELS.load(finished.folder / "work" / name).model
     assert isinstance(model, BitTrue)
-    scaled = trigger.TriggerVae().scaled(torch.from_numpy(objects)).double()
+    scaled = trigger.TriggerVae(model.scale).scaled(torch.from_numpy(objects)).double()
     exact = model.net.double().eval()(scaled).detach().numpy()
     np.testing.assert_array_equal(model.integers(scaled.numpy()), exact)
     if shutil.which("iverilog") is not None:

@@ -16,28 +16,45 @@ from torch import Tensor, nn
 from femtobarn.losses.kl import kl_standard_normal
 from femtobarn.nn.quantised import BitTrue, quantise
 
-_SCALE = torch.tensor((1 / 64, 1 / 2, 1 / 2))  # of GeV and radians
+_OBJECTS = 19
+
+
+def input_scale(objects: Float[Tensor, "event object 3"]) -> Float[Tensor, "input"]:
+    """The power of two that brings the spread of each input nearest to one; nothing is enlarged.
+
+    A circuit then needs no more than to read the trigger's codes at another point. Without it a network sees little
+    but angles, which are as random in a signal.
+
+    Args:
+        objects: (pT, eta, phi) in GeV and radians, of the events to train on.
+    """
+    return 2.0 ** torch.round(-torch.log2(objects.flatten(1).std(dim=0).clamp(min=1.0)))
 
 
 class TriggerVae(nn.Module):
     """Encoder and decoder of (pT, eta, phi) of trigger objects.
 
-    Inputs are in GeV and radians and are scaled by powers of two, so that a circuit needs no more than to read the
-    trigger's codes at another point: pT / 64, eta / 2, phi / 2. The decoder, which no trigger needs, mirrors the
+    Inputs are in GeV and radians and are multiplied by a scale. The decoder, which no trigger needs, mirrors the
     encoder.
 
     Args:
-        objects: Of an event.
+        scale: Of each input, three an object, such as `input_scale`; one for each of 19 objects if it is None.
         hidden: Widths of the encoder's layers.
         latent: Components.
     """
 
     scale: Tensor
 
-    def __init__(self, *, objects: int = 19, hidden: tuple[int, ...] = (28, 15), latent: int = 8) -> None:
+    def __init__(
+        self,
+        scale: Float[Tensor, "input"] | None = None,
+        *,
+        hidden: tuple[int, ...] = (28, 15),
+        latent: int = 8,
+    ) -> None:
         super().__init__()
-        inputs = 3 * objects
-        self.register_buffer("scale", _SCALE.repeat(objects))
+        self.register_buffer("scale", torch.ones(3 * _OBJECTS) if scale is None else scale)
+        inputs = len(self.scale)
         self.encoder = _layers((inputs, *hidden))
         self.mean, self.log_variance = (nn.Linear(hidden[-1], latent) for _ in range(2))
         self.decoder = nn.Sequential(*_layers((latent, *reversed(hidden))), nn.Linear(hidden[0], inputs))
@@ -98,8 +115,20 @@ def score_difference(network: nn.Module, batch: Mapping[str, Tensor]) -> Float[T
     return error
 
 
-def score_in_fixed_point(vae: TriggerVae, example: Float[Tensor, "event input"] | None = None) -> BitTrue:
-    """The circuit of a network's score with bits of its own for every number, to be trained with their price.
+class FixedPointScore(BitTrue):
+    """The circuit of a score with bits of its own for every number; its inputs are objects times `scale`."""
+
+    scale: Tensor
+
+    def __init__(self, circuit: nn.Module, scale: Float[Tensor, "input"]) -> None:
+        super().__init__(circuit)
+        self.register_buffer("scale", scale)
+
+
+def score_in_fixed_point(
+    vae: TriggerVae, example: Float[Tensor, "event input"] | None = None
+) -> FixedPointScore:
+    """The circuit of a network's score in fixed point, to be trained with the price of its bits.
 
     Args:
         vae: Whose score it is.
@@ -107,18 +136,18 @@ def score_in_fixed_point(vae: TriggerVae, example: Float[Tensor, "event input"] 
     """
     if example is None:
         example = torch.zeros(2, len(vae.scale))
-    return BitTrue(quantise(vae.circuit(), example, fraction=4.0, weight_fraction=6.0, overflow="SAT"))
+    circuit = quantise(vae.circuit(), example, fraction=4.0, weight_fraction=6.0, overflow="SAT")
+    return FixedPointScore(circuit, vae.scale.clone())
 
 
 @torch.no_grad()
 def trigger_score(
-    network: TriggerVae | BitTrue, objects: Float[Tensor, "event object 3"]
+    network: TriggerVae | FixedPointScore, objects: Float[Tensor, "event object 3"]
 ) -> Float[Tensor, "event"]:
     """The score of each event by the network, or by its circuit in fixed point."""
     if isinstance(network, TriggerVae):
         return network(objects)
-    scaled = objects.flatten(1) * _SCALE.repeat(objects.shape[1])
-    return network(scaled).squeeze(1)
+    return network(objects.flatten(1) * network.scale).squeeze(1)
 
 
 def _layers(widths: tuple[int, ...]) -> nn.Sequential:

@@ -17,16 +17,15 @@ from femtobarn.errors import InputError
 from femtobarn.evaluation.anomaly_table import labels
 from femtobarn.evaluation.level1_scores import ZERO_BIAS, level1_table
 from femtobarn.evaluation.scores import Scored
+from femtobarn.nn import trigger_vae as nets
 from femtobarn.nn.quantised import CostedLoss
-from femtobarn.nn.trigger_vae import TriggerLoss, TriggerVae, score_difference, score_in_fixed_point
-from femtobarn.nn.trigger_vae import trigger_score as of_tensors
+from femtobarn.nn.trigger_vae import TriggerLoss, TriggerVae, input_scale
 from femtobarn.runs import Result, Run
 from femtobarn.study import Design, Split, Trained, Writing, design_rows, write_designs
 
 MODEL, BITS = "trigger VAE", "trigger VAE, trained bits"
 VALIDATION, TEST = 0.1, 0.5  #: shares of the background
-_DIVERGENCE = 0.01  # weight in the loss
-_BUNCHES = 2500  # colliding ones behind a rate
+_DIVERGENCE, _BUNCHES = 0.01, 2500  # weight in the loss; colliding ones behind a rate
 
 
 @dataclass(frozen=True)
@@ -78,11 +77,12 @@ def lesson(events: Split[Events], beta: float, taught: Any) -> tuple[nn.Module, 
     """
     objects = [torch.from_numpy(each.objects) for each in (events.train, events.validation)]
     if taught is None:
-        return TriggerVae(), TriggerLoss(_DIVERGENCE), [TensorTable({"objects": each}) for each in objects]
+        tables = [TensorTable({"objects": each}) for each in objects]
+        return TriggerVae(input_scale(objects[0])), TriggerLoss(_DIVERGENCE), tables
     with torch.no_grad():
         tables = [TensorTable({"x": taught.scaled(each), "score": taught(each)}) for each in objects]
-    model = score_in_fixed_point(taught, tables[0].columns["x"][:2000])
-    return model, CostedLoss(score_difference, beta=beta), tables
+    model = nets.score_in_fixed_point(taught, tables[0].columns["x"][:2000])
+    return model, CostedLoss(nets.score_difference, beta=beta), tables
 
 
 def results(
@@ -100,7 +100,7 @@ def results(
     reports = write_designs(
         run,
         [Design(each.part.name, lambda m=each.model: m.integers) for each in designs],  # type: ignore[misc]
-        TriggerVae().scaled(torch.from_numpy(events.test.objects)).double().numpy(),
+        TriggerVae(trained[0].model.scale).scaled(torch.from_numpy(events.test.objects)).double().numpy(),
         settings=settings.hardware, module="score", workers=workers, progress=progress,
     )  # fmt: skip
     places = {each.part.name: each.part.labels for each in designs}
@@ -109,4 +109,4 @@ def results(
 
 def score(model: Any, objects: np.ndarray) -> np.ndarray:
     """The score of each event."""
-    return of_tensors(model, torch.from_numpy(objects)).double().numpy()
+    return nets.trigger_score(model, torch.from_numpy(objects)).double().numpy()
