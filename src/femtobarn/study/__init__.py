@@ -2,6 +2,7 @@
 
 from femtobarn.study.designs import Design, Writing, design_rows, write_designs
 from femtobarn.study.drawing import Drawing, drawing
+from femtobarn.study.folds import fold_row, grouped_folds, over_folds
 from femtobarn.study.headline import Headline, headline
 from femtobarn.study.models import Models, Part, Trained
 from femtobarn.study.predictions import write_predictions
@@ -49,9 +50,12 @@ __all__ = [
     "drawing",
     "draws_of_classes",
     "draws_of_units",
+    "fold_row",
     "gain",
     "grouped",
+    "grouped_folds",
     "headline",
+    "over_folds",
     "over_seeds",
     "row",
     "write_designs",
