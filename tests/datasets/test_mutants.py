@@ -24,6 +24,7 @@ from femtobarn.datasets import (
     dark_showers,
     delphes,
     diphotons,
+    disaster_messages,
     edm4hep,
     hgcal,
     higgs,
@@ -231,6 +232,16 @@ def level1() -> Arrays:
     return {"Particles": table, "EvtId": np.arange(ROWS)}
 
 
+def quoted_messages(path: Path) -> None:
+    made = disaster_messages.stand_in(ROWS, seed=1)
+    rows = [f'"{text}","{int(label)}"' for text, label in zip(made.text, made.label, strict=True)]
+    path.write_text("\n".join(['"message","request"', *rows, ""]))
+
+
+def columns_of(read: disaster_messages.LabelledTexts) -> Arrays:
+    return {"text": np.array(read.text), "label": read.label}
+
+
 FORMATS: dict[str, dict[str, Format]] = {
     "adc2021": {"HDF5": Format(".h5", hdf5(level1), lambda p: every(adc2021.open_events(p)))},
     "calo_regions": {
@@ -302,6 +313,9 @@ FORMATS: dict[str, dict[str, Format]] = {
         ),
     },
     "diphotons": {"text": Format(".csv", outputs, lambda p: every(diphotons.open_outputs(p, p)))},
+    "disaster_messages": {
+        "CSV": Format(".csv", quoted_messages, lambda p: columns_of(disaster_messages.read_messages(p)))
+    },
     "higgs": {
         kind: Format(ending, higgs_rows, lambda p: every(higgs.open_higgs(p)))
         for kind, ending in (("CSV", ".csv"), ("packed", ".gz"))

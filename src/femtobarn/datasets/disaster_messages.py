@@ -4,6 +4,7 @@
 """
 
 import hashlib
+import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +14,7 @@ from jaxtyping import Bool
 
 from femtobarn.data.source import stream
 from femtobarn.data.text_table import TextTable
-from femtobarn.data.words import words_of
+from femtobarn.data.words import cleaned, words_of
 from femtobarn.errors import InputError
 from femtobarn.simulate.short_messages import short_messages
 
@@ -27,6 +28,7 @@ LICENCE = (
     "CC BY 4.0; the author removed personal data and asks not to look for the people behind the messages"
 )
 POSITIVE, NEGATIVE = ("1", "true", "yes"), ("0", "false", "no")  #: labels, in small letters
+_WORD = re.compile(r"\w+")
 _PASSED_ON = {"rt", "user", "http"}
 COLUMNS = (
     ("message", "the text in English, as sent or translated", "message"),
@@ -106,9 +108,10 @@ def distinct(read: LabelledTexts) -> LabelledTexts:
     """
     same: dict[str, list[int]] = {}
     for place, text in enumerate(read.text):
-        same.setdefault(" ".join(word for word in words_of(text) if word not in _PASSED_ON), []).append(place)
+        words = _WORD.findall(cleaned(text).lower())  # with those of one character: sector 4 is not sector 5
+        same.setdefault(" ".join(word for word in words if word not in _PASSED_ON), []).append(place)
     empty = len(same.pop("", []))
-    keys = sorted(same, key=lambda key: hashlib.blake2b(key.encode("utf-8", "surrogatepass")).digest())
+    keys = sorted(same, key=lambda key: (_hash(key), key))
     first = [min(same[key], key=lambda place: (read.text[place], *_values(read, place))) for key in keys]
     return LabelledTexts(
         [read.text[place] for place in first],
@@ -116,6 +119,11 @@ def distinct(read: LabelledTexts) -> LabelledTexts:
         {name: [values[place] for place in first] for name, values in read.others.items()},
         read.left_out | {"without words": empty, "said before": len(read.text) - empty - len(keys)},
     )
+
+
+def _hash(wording: str) -> bytes:
+    words = " ".join(words_of(wording))
+    return hashlib.blake2b(words.encode("utf-8", "surrogatepass")).digest()
 
 
 def _values(read: LabelledTexts, place: int) -> list[str]:

@@ -134,11 +134,6 @@ def needs_encoder(name: str) -> bool:
     return any(ENCODER in (LINEAR[each] if each in LINEAR else NETWORKS[each][:1]) for each in parts)
 
 
-def is_tuned(name: str) -> bool:
-    """Whether layers of the encoder are trained."""
-    return any(each in NETWORKS and NETWORKS[each][1] for each in MEANS.get(name, (name,)))
-
-
 def mean_logit(logits: Sequence[Logit]) -> Logit:
     """Logit of the mean of the probabilities."""
     if len(logits) == 1:

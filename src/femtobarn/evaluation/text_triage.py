@@ -22,7 +22,7 @@ from femtobarn.metrics.calibration import Scaling
 from femtobarn.nn.text_heads import MeanHead, TextClassifier
 from femtobarn.nn.text_reader import TextReader, padded
 from femtobarn.runs import Result
-from femtobarn.study import row
+from femtobarn.study import by_name, row
 
 _CLOSE = 1e-4  # of the largest logit: six layers in float32
 
@@ -64,6 +64,14 @@ class TextTriage(NamedTuple):
         states = None if self.reader is None else self.reader(text, top=layers)
         return self.classifier.logit(Texts(list(text), states))
 
+    @property
+    def size(self) -> int:
+        """Bytes of its numbers, those of the encoder included."""
+        networks = [self.classifier.network, None if self.reader is None else self.reader.encoder]
+        weights = [weight for net in networks if net is not None for weight in net.parameters()]
+        words = sum(2 * each.weight.nbytes for each in self.classifier.linear)  # with the rarity of each term
+        return words + sum(weight.numel() * weight.element_size() for weight in weights)
+
     def kept(self) -> dict[str, Any]:
         """Plain data, from which with the weights of its network `again` makes it."""
         decided = {"scaling": tuple(self.decision.scaling), "decision": tuple(self.decision[1:])}
@@ -79,9 +87,11 @@ class TextTriage(NamedTuple):
 
 
 def text_times(models: Mapping[str, TextTriage], texts: Sequence[str], *, calls: int) -> list[Result]:
-    """Milliseconds from a text to its logit, alone and among 64, for each model by its name."""
+    """Milliseconds from a text to its logit, alone and among 64, and megabytes of each model, by its name."""
     table = []
     for name, model in models.items():
+        labels = {"model": name}
+        table.append(Result("size", model.size / 1e6, unit="MB", labels=labels))
         for together in (1, 64):
             found = []
             for call in range(max(calls // together, 3) + 1):
@@ -90,10 +100,10 @@ def text_times(models: Mapping[str, TextTriage], texts: Sequence[str], *, calls:
                 model.logit(some)
                 found.append((time.perf_counter() - start) * 1e3 / together)
             low, middle, high = np.quantile(found[1:], (0.16, 0.5, 0.84))  # the first is slow
-            labels = {"model": name, "messages together": str(together)}
+            more = labels | {"messages together": str(together)}
             pair, kind, n = (float(middle), float(high - low) / 2), "half the middle 68 %", len(found) - 1
-            table.append(row("time of a message", [pair], labels, n=n, unit="ms", split="", sample=kind))
-    return table
+            table.append(row("time of a message", [pair], more, n=n, unit="ms", split="", sample=kind))
+    return by_name(table)
 
 
 def export_text(model: TextTriage, texts: Sequence[str], folder: Path) -> str:

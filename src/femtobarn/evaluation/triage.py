@@ -91,7 +91,8 @@ def fold_tables(
 
     Rows: "average precision", "AUC", "F1", "F1, spread over folds", "gain in" the first and the last; "recall at the
     threshold for R %", "share in the queue" and "precision at R % recall" for shares of signal in a stream;
-    "calibration error" as trained and after either scaling, beside what right probabilities give.
+    "calibration error" as trained and after either scaling, beside what right probabilities give. A model that says the
+    same of all events has neither a queue nor a calibration.
 
     Args:
         models: Their logits.
@@ -120,8 +121,9 @@ def fold_tables(
             theirs = _by_fold(base, signal, folds, STATISTICS[name])
             gains = [one - two for one, two in zip(found[name], theirs, strict=False)]
             table.append(fold_row(f"gain in {name}", gains, model.labels, **common))
-        table += _queue(model, signal, folds, recall, (float(signal.mean()), *shares), common)
-        table += _calibration(model, signal, folds[0])
+        if any(np.ptp(model.logits[0][folds[0] == each]) > 0 for each in range(count)):
+            table += _queue(model, signal, folds, recall, (float(signal.mean()), *shares), common)
+            table += _calibration(model, signal, folds[0])
     return by_name(table)
 
 

@@ -1,6 +1,13 @@
 """Metrics of samples, each with its error, its sample size and its value for two samples of the same thing."""
 
 from femtobarn.metrics.attribution import Attribution, attribution
+from femtobarn.metrics.calibration import (
+    CalibrationError,
+    Scaling,
+    calibration_error,
+    fit_scaling,
+    reliability,
+)
 from femtobarn.metrics.classifier_test import Schedule, auc, classifier_test
 from femtobarn.metrics.compatibility import fpd_jetnet, fpd_literature, kpd_jetnet
 from femtobarn.metrics.coverage_mmd import CoverageMmd, coverage_mmd
@@ -18,6 +25,7 @@ from femtobarn.metrics.frechet import FeatureMoments, feature_moments, fpd, fpd_
 from femtobarn.metrics.invariance import invariance_score
 from femtobarn.metrics.kernel import KernelMoments, kpd
 from femtobarn.metrics.prdc import Prdc, prdc
+from femtobarn.metrics.precision_recall import average_precision, precision_at_share, recall_threshold
 from femtobarn.metrics.repeated import RepeatedRowsWarning
 from femtobarn.metrics.roc import (
     SignalEfficiency,
@@ -49,6 +57,7 @@ from femtobarn.metrics.working_point import (
 
 __all__ = [
     "Attribution",
+    "CalibrationError",
     "CoverageMmd",
     "Dependence",
     "Estimate",
@@ -61,6 +70,7 @@ __all__ = [
     "Rate",
     "RealActivations",
     "RepeatedRowsWarning",
+    "Scaling",
     "Schedule",
     "Separability",
     "SignalEfficiency",
@@ -73,14 +83,17 @@ __all__ = [
     "attribution",
     "auc",
     "auc_difference",
+    "average_precision",
     "background_efficiency",
     "background_rejection",
     "calibrate",
+    "calibration_error",
     "classifier_test",
     "clopper_pearson",
     "coverage_mmd",
     "distance_correlation",
     "feature_moments",
+    "fit_scaling",
     "fpd",
     "fpd_jetnet",
     "fpd_literature",
@@ -95,8 +108,11 @@ __all__ = [
     "measured",
     "mistag_profile",
     "prdc",
+    "precision_at_share",
     "process_rate",
     "pure_rate",
+    "recall_threshold",
+    "reliability",
     "residual",
     "robust_scale",
     "roc_curve",

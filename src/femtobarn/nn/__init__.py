@@ -35,6 +35,16 @@ from femtobarn.nn.set_attention import IPAB, ISAB, MAB, PMA, SAB
 from femtobarn.nn.set_vae import SetLayer, SetVae
 from femtobarn.nn.set_vae_loss import SetVaeLoss, set_vae_scores
 from femtobarn.nn.spline_flow import SplineCoupling, SplineFlow
+from femtobarn.nn.text_encoder import TextEncoder, TextLayer, load_text_encoder
+from femtobarn.nn.text_heads import (
+    ConvolutionHead,
+    FirstTokenHead,
+    MeanHead,
+    RecurrentHead,
+    TextClassifier,
+    mean_of_tokens,
+)
+from femtobarn.nn.text_reader import TextReader, TextStates
 from femtobarn.nn.time_features import TimeFeatures
 from femtobarn.nn.trigger_vae import TriggerVae, score_in_fixed_point, trigger_score
 from femtobarn.nn.turned_images import randomly_turned, turned
@@ -51,6 +61,7 @@ __all__ = [
     "CircularConv3d",
     "CircularUpsample3d",
     "ContextResBlock",
+    "ConvolutionHead",
     "DeepSet",
     "DiTBlock",
     "DirichletVae",
@@ -58,6 +69,7 @@ __all__ = [
     "EdgeConvolution",
     "EpicLayer",
     "FeatureAutoencoder",
+    "FirstTokenHead",
     "GoogLeNet3d",
     "ImageAutoencoder",
     "ImageTeacher",
@@ -65,6 +77,7 @@ __all__ = [
     "LorentzBlock",
     "LorentzNet",
     "MaskedBatchNorm",
+    "MeanHead",
     "MessagePassing",
     "ModulatedMlp",
     "ModulatedMlpBlock",
@@ -72,6 +85,7 @@ __all__ = [
     "MuonTracker",
     "ParticleNet",
     "PixelPReLU",
+    "RecurrentHead",
     "RegionTeacher",
     "RelaxedMixture",
     "ResidualBlock3d",
@@ -82,6 +96,11 @@ __all__ = [
     "SpatialConditioning",
     "SplineCoupling",
     "SplineFlow",
+    "TextClassifier",
+    "TextEncoder",
+    "TextLayer",
+    "TextReader",
+    "TextStates",
     "TimeFeatures",
     "TriggerVae",
     "UNet3d",
@@ -94,7 +113,9 @@ __all__ = [
     "follow",
     "jet_classifier",
     "langevin",
+    "load_text_encoder",
     "matching_loss",
+    "mean_of_tokens",
     "minkowski",
     "monte_carlo_kl",
     "nearest",

@@ -35,7 +35,7 @@ class Study:
     folds: int = 5
     """Folds of one repetition."""
     repeats: int = 2
-    """Repetitions with other folds; of tuned encoders there is one."""
+    """Repetitions with other folds; of networks there is one."""
     deploy: tuple[str, ...] = (TFIDF, FROZEN, MEAN)
     """Models that are also trained on all messages, for predict and export."""
     recall: float = 0.95
@@ -62,7 +62,7 @@ class Study:
             Part(name, seed, False)
             for seed in range(1, self.repeats + 1)
             for name in self.models
-            if seed == 1 or not text_models.is_tuned(name)
+            if seed == 1 or name in LINEAR
         ]
         found += [Part(name, 1, True) for name in self.deploy]
         return [part for part in found if encoder or not text_models.needs_encoder(part.model)]
