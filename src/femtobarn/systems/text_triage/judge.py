@@ -58,7 +58,7 @@ def results(
     draw_against(
         run, grouped((each for each in few if each.name == FEW), lambda each: each.labels["model"]), label="labels",
         xlabel="labelled messages", ylabel="average precision", name="few-labels", title="Few labels",
-        section="Few labels", by="model", subplot_kw={"xscale": "log"},
+        section="Few labels", by="model",
         caption="On all other messages; half of the labelled ones need action. Bars: standard error over draws.",
     )  # fmt: skip
     draw_training(

@@ -98,7 +98,7 @@ def evaluate(
     trained: Sequence[Trained[Part]],
     run: Run,
     *,
-    progress: bool = True,  # noqa: ARG001 - of the interface
+    progress: bool = True,  # noqa: ARG001
 ) -> list[Result]:
     """Tables and figures."""
     used = {each.part.model: _used(config, each) for each in trained if each.part.whole}
