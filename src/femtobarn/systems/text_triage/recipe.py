@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from femtobarn.data.text_table import TextTable
 from femtobarn.datasets.disaster_messages import stand_in
 from femtobarn.errors import InputError
@@ -111,12 +109,10 @@ def predict(
     """Probability, place in the queue and doubts for every row of CSV files that have the column of texts."""
     config, chosen = from_dict(Config, run.settings), _chosen(run, model)
     used, column = _used(config, chosen), config.data.text
-
-    def columns(piece: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        return used.columns(piece[column].tolist(), expected=config.expected, unknown=config.unknown)
-
     return write_predictions(
-        files, output, TextTable, columns, columns=(column,), what="messages", model=chosen.part.name,
+        files, output, TextTable,
+        lambda piece: used.columns(piece[column].tolist(), expected=config.expected, unknown=config.unknown),
+        columns=(column,), what="messages", model=chosen.part.name,
         rows=500, attributes={"threshold": used.decision.threshold}, progress=progress,
     )  # fmt: skip
 
