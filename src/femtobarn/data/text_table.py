@@ -24,13 +24,14 @@ class TextTable:
 
     Args:
         path: The file. Its last line needs an end: one cut short would pass for another text.
+        needs: Columns that the file must have.
 
     Raises:
-        InputError: No such file, no rows, two columns of one name, encodings mixed, or a row with too many or too
-            few fields. The line is named; what stands there may be personal, and is not repeated.
+        InputError: No such file, no rows, a column that is missing, two of one name, encodings mixed, or a row with
+            too many or too few fields. The line is named; what stands there may be personal, and is not repeated.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, needs: Sequence[str] = ()) -> None:
         self.path = path
         check_file(path)
         self.encoding = _encoding(path)
@@ -40,6 +41,7 @@ class TextTable:
         reader = self._reader()
         self.columns: tuple[str, ...] = tuple(name.strip() for _, row in _first(reader) for name in row)
         check_unique(self.columns, str(path))
+        check_columns(needs, self.columns, str(path))
         self._rows = sum(1 for _ in reader)
         if not self._rows:
             raise InputError(f"{path}: the file holds no rows of data")

@@ -110,7 +110,7 @@ def predict(
     config, chosen = from_dict(Config, run.settings), _chosen(run, model)
     used, column = _used(config, chosen), config.data.text
     return write_predictions(
-        files, output, TextTable,
+        files, output, functools.partial(TextTable, needs=(column,)),
         lambda piece: used.columns(piece[column].tolist(), expected=config.expected, unknown=config.unknown),
         columns=(column,), what="messages", model=chosen.part.name,
         rows=500, attributes={"threshold": used.decision.threshold}, progress=progress,
