@@ -1,6 +1,7 @@
 """Losses: functions on tensors, differentiable in all their data."""
 
 from femtobarn.losses.best_share import mean_of_best
+from femtobarn.losses.binary_focal import binary_focal
 from femtobarn.losses.chamfer import chamfer, point_chamfer
 from femtobarn.losses.distance_correlation import distance_correlation
 from femtobarn.losses.distillation import distillation_loss, soft_loss
@@ -29,6 +30,7 @@ __all__ = [
     "EmdNet",
     "JetTerms",
     "Transport",
+    "binary_focal",
     "chamfer",
     "distance_correlation",
     "distillation_loss",

@@ -9,6 +9,7 @@ from femtobarn.metrics.calibration import (
     reliability,
 )
 from femtobarn.metrics.classifier_test import Schedule, auc, classifier_test
+from femtobarn.metrics.clustered_auc import clustered_auc
 from femtobarn.metrics.compatibility import fpd_jetnet, fpd_literature, kpd_jetnet
 from femtobarn.metrics.coverage_mmd import CoverageMmd, coverage_mmd
 from femtobarn.metrics.decorrelation import (
@@ -90,6 +91,7 @@ __all__ = [
     "calibration_error",
     "classifier_test",
     "clopper_pearson",
+    "clustered_auc",
     "coverage_mmd",
     "distance_correlation",
     "feature_moments",

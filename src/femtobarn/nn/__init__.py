@@ -1,5 +1,6 @@
 """Layers and blocks used by two systems or worth calling alone; those with trained bits are in `nn.quantised`."""
 
+from femtobarn.nn.cell_statistics import cell_statistics
 from femtobarn.nn.circular_conv import CircularConv2d, CircularConv3d, CircularUpsample3d
 from femtobarn.nn.deep_set import DeepSet
 from femtobarn.nn.denoising import ddim, denoised, denoising_loss
@@ -12,7 +13,9 @@ from femtobarn.nn.distilled import (
     region_target,
 )
 from femtobarn.nn.dual_autoencoder import DualAutoencoder, SpatialConditioning
+from femtobarn.nn.efficientnet_lite import EfficientNetLite0, load_efficientnet_lite0
 from femtobarn.nn.epic import EpicLayer
+from femtobarn.nn.feature_bank import FeatureBank, furthest_points
 from femtobarn.nn.flow_matching import follow, matching_loss, unit_velocity
 from femtobarn.nn.fpga_benchmarks import MuonTracker, digit_classifier, jet_classifier
 from femtobarn.nn.googlenet_3d import GoogLeNet3d
@@ -24,6 +27,11 @@ from femtobarn.nn.minkowski import minkowski
 from femtobarn.nn.modulated import DiTBlock, ModulatedMlp, ModulatedMlpBlock, Modulation
 from femtobarn.nn.normalised_autoencoder import FeatureAutoencoder, langevin
 from femtobarn.nn.particle_net import EdgeConvolution, ParticleNet, nearest
+from femtobarn.nn.patch_autoencoder import PatchAutoencoder, PatchPca
+from femtobarn.nn.patch_classifier import BackgroundNet, PatchClassifier
+from femtobarn.nn.patch_inspector import PatchInspector
+from femtobarn.nn.patches import cut_patches, join_patches
+from femtobarn.nn.position_gaussian import PositionGaussian
 from femtobarn.nn.relaxed_one_hot import (
     RelaxedMixture,
     monte_carlo_kl,
@@ -57,6 +65,7 @@ __all__ = [
     "MAB",
     "PMA",
     "SAB",
+    "BackgroundNet",
     "CircularConv2d",
     "CircularConv3d",
     "CircularUpsample3d",
@@ -67,9 +76,11 @@ __all__ = [
     "DirichletVae",
     "DualAutoencoder",
     "EdgeConvolution",
+    "EfficientNetLite0",
     "EpicLayer",
     "FeatureAutoencoder",
     "FirstTokenHead",
+    "FeatureBank",
     "GoogLeNet3d",
     "ImageAutoencoder",
     "ImageTeacher",
@@ -84,8 +95,13 @@ __all__ = [
     "Modulation",
     "MuonTracker",
     "ParticleNet",
+    "PatchAutoencoder",
+    "PatchClassifier",
+    "PatchInspector",
+    "PatchPca",
     "PixelPReLU",
     "RecurrentHead",
+    "PositionGaussian",
     "RegionTeacher",
     "RelaxedMixture",
     "ResidualBlock3d",
@@ -105,15 +121,20 @@ __all__ = [
     "TriggerVae",
     "UNet3d",
     "anomaly_teacher",
+    "cell_statistics",
+    "cut_patches",
     "ddim",
     "denoised",
     "denoising_loss",
     "digit_classifier",
     "fixed_point_students",
     "follow",
+    "furthest_points",
     "jet_classifier",
     "langevin",
     "load_text_encoder",
+    "join_patches",
+    "load_efficientnet_lite0",
     "matching_loss",
     "mean_of_tokens",
     "minkowski",

@@ -1,0 +1,145 @@
+"""Settings, presets and the steps of a run: load, train, evaluate, predict, export."""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from femtobarn.data.patch_images import ImageFiles, PatchImages, image_paths, position_of
+from femtobarn.data.source import Arrays, InMemory
+from femtobarn.engine import Training
+from femtobarn.errors import InputError, MissingExtraError
+from femtobarn.hardware.onnx_export import export_onnx
+from femtobarn.nn.efficientnet_lite import load_efficientnet_lite0
+from femtobarn.nn.patch_inspector import PatchNetworks
+from femtobarn.runs import Result, Run, read_published
+from femtobarn.simulate.sensor_images import Camera
+from femtobarn.simulate.sensor_scans import Sensors
+from femtobarn.study import Trained, headline, write_predictions
+from femtobarn.systems.sensor_inspection import data as photographs
+from femtobarn.systems.sensor_inspection import judge, study
+from femtobarn.systems.sensor_inspection.data import Data, Scans
+from femtobarn.systems.sensor_inspection.study import MODELS, Part, Study, maps
+
+
+@dataclass(frozen=True)
+class Config:
+    """All settings of a run."""
+
+    data: Data = field(default_factory=Data)
+    study: Study = field(default_factory=Study)
+    boards: bool = True
+    """Also score the public circuit boards, where FEMTOBARN_DATA holds them."""
+    seed: int = 1
+    """Seed of the photographs, or of the split of the user's."""
+    workers: int = 2
+    """Processes that simulate, train and score side by side."""
+
+    def __post_init__(self) -> None:
+        if self.workers < 1:
+            raise InputError(f"workers must be at least 1: got {self.workers}")
+
+
+_NETWORKS = PatchNetworks(
+    kernels=((5, 5), (2, 2), (2, 2), (2, 2)), widths=(64, 64, 32, 32), stages=((16, 16), (32,), (48,)), dense=(48,),
+    background=(2, 5, 4),
+)  # fmt: skip
+_SMALL = Study(
+    networks=_NETWORKS, bank=2000, clean=4, train=Training(epochs=8, batch=5, lr=2e-3),
+    classify=Training(epochs=24, batch=16, lr=2e-3),
+)  # fmt: skip
+_SHORT = Training(epochs=2, batch=8, lr=2e-3)
+PRESETS = {
+    "tiny": Config(
+        data=Data(camera=Camera(rows=80, columns=160), sensors=Sensors(3, 2, 3, 6, 6)),
+        study=replace(
+            _SMALL, kinds=("simple", "autoencoder", "classifier", "AE + classifier"), seeds=(1,), others=((10.0, 0.1),),
+            networks=replace(_NETWORKS, widths=(8, 8, 8, 8)), train=_SHORT, classify=_SHORT, share=0.3,
+        ),
+        boards=False, workers=1,
+    ),
+    "demo": Config(study=_SMALL),
+    "paper": Config(data=Data(camera=Camera(rows=2720, columns=3840, pixel=0.0025), patch=160, positions=367)),
+}  # fmt: skip
+PUBLISHED = read_published(__package__)
+HEADLINE = headline(
+    "signal at 15 % of background", "score", ("Lite0 Gaussian", "AE + classifier"), ("cell statistics", "PCA peak"),
+    read="at its position", signal="weak",
+)  # fmt: skip
+
+
+def load(config: Config, *, progress: bool = True) -> Scans:
+    """The photographs of the run."""
+    return photographs.load(config.data, seed=config.seed, workers=config.workers, progress=progress)
+
+
+def train(config: Config, data: Scans, run: Run, *, progress: bool = True) -> list[Trained[Part]]:
+    """Every part with every seed; without the weights of EfficientNet-Lite0 those that need none."""
+    settings, parts = config.study, config.study.parts()
+    try:
+        load_efficientnet_lite0()
+    except MissingExtraError as error:
+        run.log(event="note", note=f"no score by features of a trained network: {error}")
+        parts = [part for part in parts if part.kind != "features"]
+    task = functools.partial(study.train_one, settings, data, config.data, run.folder / "work")
+    return MODELS.train(
+        run, parts, task, settings=lambda _: settings, workers=config.workers, progress=progress
+    )
+
+
+def evaluate(
+    config: Config, data: Scans, trained: Sequence[Trained[Part]], run: Run, *, progress: bool = True
+) -> list[Result]:
+    """Every score of every test image: tables and the figures of the report."""
+    rows = judge.results(
+        run, config.data, config.study, data, trained, workers=config.workers, progress=progress
+    )
+    return rows + (judge.boards(config.study, config.data.patch) if config.boards else [])
+
+
+def predict(
+    run: Run, files: Sequence[Path], output: Path, *, model: str | None = None, progress: bool = True
+) -> Path:
+    """Scores of the user's images, a row each: of the image, of its patches, and whether it is to be looked at.
+
+    The names of the images end in their scan position, such as ``sensor7_012.npy``; a folder stands for those in it.
+    """
+    trained = MODELS.choose(run, model, among=lambda part: not part.jitter)
+    shape, patch = tuple(trained.kept["shape"]), int(trained.kept["patch"])
+
+    def opened(path: Path) -> InMemory:
+        paths = image_paths(path)
+        images = ImageFiles(paths, patch, shape)
+        position = np.array([position_of(each) for each in paths])
+        return InMemory({"image": np.stack([images[i] for i in range(len(images))]), "position": position})
+
+    def scores(piece: Arrays) -> Arrays:
+        found, told = (
+            maps(trained, PatchImages.unknown(list(piece["image"]), piece["position"], patch)),
+            Arrays(),
+        )
+        for name, each in found.items():
+            highest = each.max(axis=(1, 2))
+            told |= {name: highest, f"{name}, patches": each}
+            told[f"{name}, look at it"] = highest > trained.kept["threshold"][name]
+        return {"position": piece["position"], **told}
+
+    attributes = {f"threshold of {name}": value for name, value in trained.kept["threshold"].items()}
+    return write_predictions(
+        files, output, opened, scores, model=trained.part.name, what="images", attributes=attributes, rows=8,
+        progress=progress,
+    )  # fmt: skip
+
+
+def export(run: Run, output: Path, *, to: str, model: str | None = None) -> str:
+    """A network as ONNX, from images (values 0 to 1) to scores of patches or to their reconstruction."""
+    if to != "onnx":
+        raise InputError(f"expected onnx, got {to}")
+    trained = MODELS.choose(run, model, among=lambda part: part.kind == "AE + classifier")
+    if trained.model is None:
+        raise InputError(f"{trained.part.name} is no network of this run: choose another with --model")
+    example = torch.rand(2, *trained.kept["shape"], generator=torch.Generator().manual_seed(1))
+    return export_onnx(trained.model, example, output, axis="image", tolerance=1e-4).told(output)
