@@ -22,6 +22,7 @@ from femtobarn.datasets import (
     cms_l1_anomaly,
     cms_pfnano,
     dark_showers,
+    deep_pcb,
     delphes,
     diphotons,
     disaster_messages,
@@ -287,6 +288,15 @@ FORMATS: dict[str, dict[str, Format]] = {
             lambda p: dark_showers.write_fine(p, events((286, 360, 3)), n_tracks=np.arange(ROWS)),
             lambda p: every(dark_showers.open_images(p)),
         ),
+    },
+    "deep_pcb": {
+        "boxes": Format(
+            ".txt",
+            lambda p: p.write_text(
+                "".join(f"{40 * i} 10 {40 * i + 30} 50 {i % 6 + 1}\n" for i in range(ROWS))
+            ),
+            lambda p: flat(*deep_pcb.read_boxes(p, (640, 640))),
+        )
     },
     "delphes": {
         "ROOT": Format(

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from femtobarn.data.images import ENDINGS, read_image, trailing_number
 from femtobarn.data.opening import check_file, given_files, reading
+from femtobarn.data.source import Arrays, check_columns
 from femtobarn.errors import InputError
 
 ANNOTATIONS = "annotations.csv"  #: beside the images: file,row,column,kind of patches
@@ -136,6 +137,32 @@ class ImageFiles:
                 f"{self.paths[index]}: expected at least a patch of {self.patch} pixels, got {image.shape}"
             )
         return image[:rows, :columns]
+
+
+class ImageSource:
+    """Images of a file or a folder as a table of "image" and "position", read in pieces.
+
+    Raises:
+        InputError: No images, one of another size, or a name without a position.
+    """
+
+    columns = ("image", "position")
+
+    def __init__(self, path: Path, patch: int, shape: tuple[int, int]) -> None:
+        self.images = ImageFiles(image_paths(path), patch, shape)
+        self.position = np.array([position_of(each) for each in self.images.paths])
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def read(self, columns: Sequence[str], start: int, stop: int) -> Arrays:
+        """The images of these numbers."""
+        check_columns(columns, self.columns, "images")
+        rows = range(start, min(stop, len(self)))
+        every = {"position": self.position[start:stop]}
+        if "image" in columns:
+            every["image"] = np.stack([self.images[row] for row in rows])
+        return {name: every[name] for name in columns}
 
 
 class _Taken:

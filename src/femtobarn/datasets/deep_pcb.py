@@ -73,15 +73,17 @@ def open_board(folder: str | Path, name: str) -> Board:
 def read_boxes(
     path: str | Path, shape: tuple[int, ...]
 ) -> tuple[Int64[np.ndarray, "defect 4"], Int64[np.ndarray, "defect"]]:
-    """Boxes and kinds of the defects in an image of this shape; an empty file has none.
+    """Boxes and kinds of the defects in an image of this shape.
 
     Raises:
-        InputError: No such file, or a line that is no box in the image with a known type.
+        InputError: No such file, no line in it, or one that is no box in the image with a known type.
     """
     path = Path(path)
     check_file(path)
     with reading(path, "text"):
         lines = [line.split() for line in path.read_text(encoding="ascii").splitlines() if line.strip()]
+    if not lines:
+        raise InputError(f"{path}: expected a line for each defect, got none")
     rows = np.zeros((len(lines), 5), np.int64)
     for place, words in enumerate(lines):
         if len(words) != 5 or not all(word.isdecimal() and len(word) < 9 for word in words):

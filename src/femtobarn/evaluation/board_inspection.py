@@ -7,17 +7,25 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from femtobarn.datasets.deep_pcb import Board, aligned_difference, patch_labels
+from femtobarn.datasets.deep_pcb import Board, aligned_difference, open_boards, patch_labels, published_folder
 from femtobarn.errors import InputError
 from femtobarn.metrics import calibrate, clustered_auc, measured
 from femtobarn.nn import FeatureBank, PatchPca, cut_patches
-from femtobarn.nn.efficientnet_lite import EfficientNetLite0
+from femtobarn.nn.efficientnet_lite import EfficientNetLite0, load_efficientnet_lite0
 from femtobarn.runs import Result
 from femtobarn.study import row
 
 TEMPLATE = "difference to the template"
 _PIXEL = 7  # smallest defects are about so wide
 _BANK, _EACH = 2000, 600
+
+
+def published_board_scores(*, features: bool, seed: int) -> list[Result]:
+    """`board_scores` of the boards that FEMTOBARN_DATA holds, if it does; with a bank of features if asked for."""
+    if (folder := published_folder()) is None:
+        return []
+    network = load_efficientnet_lite0() if features else None
+    return board_scores(open_boards(folder), patch=40, components=16, network=network, seed=seed)
 
 
 def board_scores(

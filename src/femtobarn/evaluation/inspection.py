@@ -206,7 +206,7 @@ def draw_queue(
     with drawing(
         run, "queue", title="What a person looks at first", section=section, shape=(down, across),
         size=(1.15 * across, 1.35 * down), caption=f"The highest patch of an image and half a patch around it, images "
-        f"of the test sample by {score}. Above each: what is true of the image.",
+        f"of the test sample by {score}. Each has the full range of greys; below it stands what is true of the image.",
     ) as d:  # fmt: skip
         for ax in d.axes.flat:
             ax.set_axis_off()
@@ -217,7 +217,7 @@ def draw_queue(
                 images[image][top : (row + 1) * size + size // 2, left : (column + 1) * size + size // 2]
             )
             ax.imshow(shown, cmap="Greys_r")
-            ax.set_title(plots.plain(truth[image]), fontsize=6)
+            ax.set_title(plots.plain(truth[image]), fontsize=6, y=-0.3)
         row, column = np.divmod(highest[order], maps.shape[2])
         d.table = {
             "image": order, "row": row, "column": column, "score": maps[order, row, column],

@@ -41,7 +41,7 @@ def score_maps(score: Score, sample: PatchImages, usual: Kept | None = None) -> 
             for name, each in score(sample.image(index), position).items():
                 rows.setdefault(name, []).append(each)
     found = {name: torch.stack(each).double().numpy() for name, each in rows.items()}
-    for name in list(found) if usual is not None else []:
+    for name in list(found) if usual else []:
         known = PositionGaussian.from_tensors(named(usual or {}, name))
         pairs = zip(_readable(found[name]), sample.position.tolist(), strict=True)
         found[name + AT_POSITION] = torch.cat([known.deviation(x, p) for x, p in pairs]).double().numpy()
@@ -132,6 +132,39 @@ def feature_score(kept: Kept, patch: int) -> Score:
         }
 
     return score
+
+
+def score_of(kind: str, model: nn.Module | None, kept: Kept) -> Score:
+    """The scores of a fitted or trained part, whose "patch" is kept.
+
+    Args:
+        kind: "simple", "features", "autoencoder"; any other is the name of the score that the model gives.
+        model: None for features.
+        kept: What was fitted.
+    """
+    patch = int(kept["patch"])
+    if model is None:
+        return feature_score(kept, patch)
+    if kind == "simple":
+        return simple_score(model, kept, patch)
+    return (
+        residual_score("AE", model, patch)
+        if kind == "autoencoder"
+        else lambda image, _: {kind: model(image)[0]}
+    )
+
+
+def written_scores(found: Maps, thresholds: Mapping[str, float]) -> dict[str, np.ndarray]:
+    """Columns of a file: the score of each image, that of its patches, and whether it is to be looked at."""
+    columns: dict[str, np.ndarray] = {}
+    for name, maps in found.items():
+        highest = maps.max(axis=(1, 2))
+        columns |= {
+            name: highest,
+            f"{name}, look at it": highest > thresholds[name],
+            f"{name}, patches": maps,
+        }
+    return columns
 
 
 def named(kept: Kept, prefix: str) -> dict[str, Any]:

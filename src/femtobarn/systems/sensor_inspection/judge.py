@@ -1,6 +1,7 @@
 """Every score of every patch of the test images: tables and figures."""
 
 import functools
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,21 +10,10 @@ import numpy as np
 
 from femtobarn.data.cache import write_whole
 from femtobarn.data.patch_images import PatchImages
-from femtobarn.datasets import deep_pcb
-from femtobarn.evaluation.board_inspection import board_scores
-from femtobarn.evaluation.inspection import (
-    CLEAN,
-    Inspected,
-    draw_found,
-    draw_queue,
-    image_table,
-    images_found,
-    operation,
-    patch_areas,
-)
+from femtobarn.evaluation import inspection
+from femtobarn.evaluation.inspection import CLEAN, Inspected
 from femtobarn.evaluation.network_costs import network_costs
 from femtobarn.evaluation.patch_scores import Maps
-from femtobarn.nn.efficientnet_lite import load_efficientnet_lite0
 from femtobarn.parts import Report, run_parts
 from femtobarn.runs import Result, Run
 from femtobarn.study import Trained, by_name, draw_training
@@ -54,24 +44,13 @@ def results(
     for one in own:
         seed = None if one.part.kind == "simple" else one.part.seed
         found += Inspected.of_maps(_maps(run, one.part), seed, one.kept["threshold"])
-    rows = image_table(found, test.level, share=study.share, trivial=CLASSICAL)
-    rows += patch_areas(found, test.defect, test.level)
-    rows += operation(found, test.defect, test.level, test.kind)
+    rows = inspection.image_table(found, test.level, share=study.share, trivial=CLASSICAL)
+    rows += inspection.patch_areas(found, test.defect, test.level)
+    rows += inspection.operation(found, test.defect, test.level, test.kind)
     rows += _on_others(run, [part for part in parts if part.kind in PLAIN], test, study.share)
     _draw(run, own, found, test)
     networks = {each.part.kind: each.model for each in own if each.model is not None}
     return by_name(rows + network_costs(networks, (test.image(0),), calls=3, what="image"))
-
-
-def boards(study: Study, patch: int) -> list[Result]:
-    """The public circuit boards, where FEMTOBARN_DATA holds them."""
-    if (folder := deep_pcb.published_folder()) is None:
-        return []
-    network = load_efficientnet_lite0() if "features" in study.kinds else None
-    given = deep_pcb.open_boards(folder)
-    return board_scores(
-        given, patch=patch, components=study.networks.latent, network=network, seed=study.seeds[0]
-    )
 
 
 def _apply(run: Run, settings: Data, scans: Scans, part: Part, report: Report) -> None:
@@ -98,17 +77,23 @@ def _on_others(run: Run, parts: Sequence[Part], test: PatchImages, share: float)
     for part in parts if (test.level == "weak").any() else ():
         found = {name: each if part.photographs else each[some] for name, each in _maps(run, part).items()}
         told = Inspected.of_maps(found, None, {}, photographs=part.photographs or "of the run")
-        rows += images_found("weak defects found", told, test.level[some], share=share)
+        rows += inspection.images_found("weak defects found", told, test.level[some], share=share)
     return rows
 
 
 def _draw(run: Run, own: Sequence[Trained[Part]], found: Sequence[Inspected], test: PatchImages) -> None:
-    draw_found(run, found, test.level, section="Images")
+    inspection.draw_found(run, found, test.level, section="Images")
     best = min(own, key=lambda each: each.validation).part
     truth = [str(kind) or CLEAN for kind in test.kind]
-    draw_queue(run, test.images, _maps(run, best)[leading_score(best)], truth, score=leading_score(best))
+    inspection.draw_queue(
+        run, test.images, _maps(run, best)[leading_score(best)], truth, score=leading_score(best)
+    )
+    shown = [
+        replace(each, history=[{"rms": math.sqrt(row["validation"])} for row in each.history])
+        for each in own if each.part.kind == "autoencoder"
+    ]  # fmt: skip
     draw_training(
-        run, [each for each in own if each.part.kind == "autoencoder"], ylabel="mean squared residual",
+        run, shown, column="rms", ylabel="root mean square of the residual",
         caption="Clean images of the calibration sensors, which the autoencoder was not trained on.",
     )  # fmt: skip
 

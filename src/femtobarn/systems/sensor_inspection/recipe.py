@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 
-from femtobarn.data.patch_images import ImageFiles, PatchImages, image_paths, position_of
-from femtobarn.data.source import Arrays, InMemory
+from femtobarn.data.patch_images import ImageSource, PatchImages
+from femtobarn.data.source import Arrays
 from femtobarn.engine import Training
 from femtobarn.errors import InputError, MissingExtraError
+from femtobarn.evaluation.board_inspection import published_board_scores
+from femtobarn.evaluation.patch_scores import written_scores
 from femtobarn.hardware.onnx_export import export_onnx
 from femtobarn.nn.efficientnet_lite import load_efficientnet_lite0
 from femtobarn.nn.patch_inspector import PatchNetworks
@@ -62,11 +63,11 @@ PRESETS = {
         boards=False, workers=1,
     ),
     "demo": Config(study=_SMALL),
-    "paper": Config(data=Data(camera=Camera(rows=2720, columns=3840, pixel=0.0025), patch=160, positions=367)),
+    "paper": Config(data=Data(camera=Camera(rows=2720, columns=3840, pixel=0.0025), patch=160)),
 }  # fmt: skip
 PUBLISHED = read_published(__package__)
 HEADLINE = headline(
-    "signal at 15 % of background", "score", ("Lite0 Gaussian", "AE + classifier"), ("cell statistics", "PCA peak"),
+    "signal at 15 % of background", "score", ("Lite0 bank", "AE + classifier"), ("cell statistics", "PCA peak"),
     read="at its position", signal="weak",
 )  # fmt: skip
 
@@ -79,6 +80,8 @@ def load(config: Config, *, progress: bool = True) -> Scans:
 def train(config: Config, data: Scans, run: Run, *, progress: bool = True) -> list[Trained[Part]]:
     """Every part with every seed; without the weights of EfficientNet-Lite0 those that need none."""
     settings, parts = config.study, config.study.parts()
+    if config.data.folder is not None:  # there are no other photographs of the user's sensors
+        parts = [part for part in parts if not part.jitter]
     try:
         load_efficientnet_lite0()
     except MissingExtraError as error:
@@ -97,7 +100,8 @@ def evaluate(
     rows = judge.results(
         run, config.data, config.study, data, trained, workers=config.workers, progress=progress
     )
-    return rows + (judge.boards(config.study, config.data.patch) if config.boards else [])
+    features = any(each.part.kind == "features" for each in trained)
+    return rows + (published_board_scores(features=features, seed=config.seed) if config.boards else [])
 
 
 def predict(
@@ -108,29 +112,15 @@ def predict(
     The names of the images end in their scan position, such as ``sensor7_012.npy``; a folder stands for those in it.
     """
     trained = MODELS.choose(run, model, among=lambda part: not part.jitter)
-    shape, patch = tuple(trained.kept["shape"]), int(trained.kept["patch"])
-
-    def opened(path: Path) -> InMemory:
-        paths = image_paths(path)
-        images = ImageFiles(paths, patch, shape)
-        position = np.array([position_of(each) for each in paths])
-        return InMemory({"image": np.stack([images[i] for i in range(len(images))]), "position": position})
+    shape, patch, limits = tuple(trained.kept["shape"]), trained.kept["patch"], trained.kept["threshold"]
 
     def scores(piece: Arrays) -> Arrays:
-        found, told = (
-            maps(trained, PatchImages.unknown(list(piece["image"]), piece["position"], patch)),
-            Arrays(),
-        )
-        for name, each in found.items():
-            highest = each.max(axis=(1, 2))
-            told |= {name: highest, f"{name}, patches": each}
-            told[f"{name}, look at it"] = highest > trained.kept["threshold"][name]
-        return {"position": piece["position"], **told}
+        images = PatchImages.unknown(list(piece["image"]), piece["position"], patch)
+        return {"position": piece["position"], **written_scores(maps(trained, images), limits)}
 
-    attributes = {f"threshold of {name}": value for name, value in trained.kept["threshold"].items()}
     return write_predictions(
-        files, output, opened, scores, model=trained.part.name, what="images", attributes=attributes, rows=8,
-        progress=progress,
+        files, output, lambda path: ImageSource(path, patch, shape), scores, model=trained.part.name, what="images",
+        attributes={f"threshold of {name}": limit for name, limit in limits.items()}, rows=8, progress=progress,
     )  # fmt: skip
 
 

@@ -12,26 +12,9 @@ from torch import nn
 from femtobarn.data.patch_images import PatchImages
 from femtobarn.engine import Training, fit
 from femtobarn.errors import InputError
-from femtobarn.evaluation.inspection import thresholds
-from femtobarn.evaluation.patch_scores import (
-    AT_POSITION,
-    Maps,
-    Score,
-    feature_score,
-    fit_features,
-    fit_simple,
-    named,
-    residual_score,
-    score_maps,
-    simple_score,
-    usual_scores,
-)
-from femtobarn.evaluation.patch_training import (
-    clean_bands,
-    defects_among_clean,
-    inspection_loss,
-    reconstruction_loss,
-)
+from femtobarn.evaluation import inspection, patch_scores
+from femtobarn.evaluation import patch_training as lessons
+from femtobarn.evaluation.patch_scores import AT_POSITION, Maps
 from femtobarn.metrics import measured
 from femtobarn.nn import PatchInspector, PatchPca
 from femtobarn.nn.patch_inspector import PatchNetworks
@@ -42,7 +25,10 @@ from femtobarn.systems.sensor_inspection.data import Data, Scans, load
 Kind = Literal["simple", "features", "autoencoder", "classifier", "AE + classifier"]
 PLAIN = ("simple", "features")  #: without a network that is trained here
 #: The score by which a part is chosen, read at its position.
-LEADING = {"simple": "cell statistics", "features": "Lite0 Gaussian", "autoencoder": "AE peak"}
+LEADING = {"simple": "PCA peak", "features": "Lite0 bank", "autoencoder": "AE peak"}
+
+_AUTOENCODER = Training(epochs=277, batch=8 * 17, lr=1e-4, schedule="constant")
+_CLASSIFIER = Training(epochs=200, batch=4, lr=1e-4, schedule="constant")
 
 
 @dataclass(frozen=True)
@@ -66,21 +52,15 @@ class Study:
     others: tuple[tuple[float, float], ...] = ((5.0, 0.0), (10.0, 0.0), (2.0, 0.1))
     """Jitter in pixels and change of the reflectivity of other photographs, on which what needs no training is fitted
     and tested again."""
-    train: Training = field(
-        default_factory=lambda: Training(epochs=277, batch=8 * 17, lr=1e-4, schedule="constant")
-    )
+    train: Training = _AUTOENCODER
     """Of the autoencoder; an event is a row of patches."""
-    classify: Training = field(
-        default_factory=lambda: Training(epochs=200, batch=4, lr=1e-4, schedule="constant")
-    )
+    classify: Training = _CLASSIFIER
     """Of the classifiers; an event is a patch with a defect."""
 
     def __post_init__(self) -> None:
         least = min(self.bank, self.clean)
         if not (self.kinds and self.seeds) or least < 1 or not 0 < self.share < 1:
-            raise InputError(
-                f"expected a kind, a seed, numbers of 1 or more and a share in (0, 1): got {self}"
-            )
+            raise InputError(f"expected a kind, a seed, numbers above 0 and a share in (0, 1): got {self}")
 
     def parts(self) -> list["Part"]:
         """All trainings; what is fitted and not trained is made once, and again for the other photographs."""
@@ -154,21 +134,21 @@ def train_one(
         scans = load(varied(settings, part), seed=scans.seed, workers=1, progress=False)
     model, history, kept = build(part, study, {}), list[dict[str, float]](), dict[str, Any]()
     if part.kind == "simple":
-        model, kept = fit_simple(scans.train, study.networks.latent)
+        model, kept = patch_scores.fit_simple(scans.train, study.networks.latent)
     elif model is None:
-        kept = fit_features(scans.train, bank=study.bank, seed=part.seed)
+        kept = patch_scores.fit_features(scans.train, bank=study.bank, seed=part.seed)
     else:
         history = _descend(model, study, scans, work, part, report)
         model.eval()
     kept = {"shape": list(scans.train.images[0].shape), "patch": scans.train.patch, **kept}
     made = Trained(part, model, history, math.inf, kept)
-    found = score_maps(scorer(made), scans.calibration)
-    usual = usual_scores(found, scans.calibration.position.tolist(), prior=study.prior)
+    found = maps(made, scans.calibration)
+    usual = patch_scores.usual_scores(found, scans.calibration.position.tolist(), prior=study.prior)
     made = replace(made, kept=kept | {f"usual/{name}": tensor for name, tensor in usual.items()})
     if part.jitter:
         return made
     clean, found = scans.validation.clean, maps(made, scans.validation)
-    limits, leading = thresholds(found, clean, share=study.share), leading_score(part)
+    limits, leading = inspection.thresholds(found, clean, share=study.share), leading_score(part)
     recall = measured(found[leading][~clean].max(axis=(1, 2)), limits[leading]).value
     return replace(made, validation=1 - recall, kept=made.kept | {"threshold": limits})
 
@@ -179,34 +159,25 @@ def leading_score(part: Part) -> str:
 
 
 def maps(trained: Trained[Part], sample: PatchImages) -> Maps:
-    """Every score of every patch, as it is and read at its position."""
-    return score_maps(scorer(trained), sample, named(trained.kept, "usual"))
-
-
-def scorer(trained: Trained[Part]) -> Score:
-    """The scores of a part of one image."""
-    kind, model, kept, patch = trained.part.kind, trained.model, trained.kept, int(trained.kept["patch"])
-    if kind == "simple":
-        return simple_score(model, kept, patch)
-    if kind == "features":
-        return feature_score(kept, patch)
-    if kind == "autoencoder":
-        return residual_score("AE", model, patch)
-    return lambda image, _: {kind: model(image)[0]}
+    """Every score of every patch, as it is and, once it is known what is usual there, read at its position."""
+    score = patch_scores.score_of(trained.part.kind, trained.model, trained.kept)
+    return patch_scores.score_maps(score, sample, patch_scores.named(trained.kept, "usual"))
 
 
 def _descend(
     model: nn.Module, study: Study, scans: Scans, work: Path, part: Part, report: Report
 ) -> list[dict[str, float]]:
     """Train a network by its loss."""
-    settings, objective = study.train, reconstruction_loss
-    tables = [clean_bands(each) for each in (scans.train, scans.calibration)]
+    settings, objective = study.train, lessons.reconstruction_loss
+    tables = [lessons.clean_bands(each) for each in (scans.train, scans.calibration)]
     if isinstance(model, PatchInspector):
         if model.autoencoder is not None:
             told = MODELS.load(work / _needs(part)[0].name).model
             model.autoencoder.load_state_dict(told.state_dict())
-        settings, objective = study.classify, inspection_loss
-        tables = [defects_among_clean(each, study.clean) for each in (scans.annotated, scans.validation)]
+        settings, objective = study.classify, lessons.inspection_loss
+        tables = [
+            lessons.defects_among_clean(each, study.clean) for each in (scans.annotated, scans.validation)
+        ]
     fitted = fit(
         model, objective, *tables, settings=settings, seed=part.seed, folder=work / part.name,
         report=lambda row: report(int(row["epoch"]) + 1, settings.epochs, f"loss {row['train']:.4g}"), progress=False,
