@@ -64,13 +64,14 @@ class EfficientNetLite0(nn.Module):
     ) -> Float[Tensor, "image channel row column"]:
         """Features of images with values from 0 to 1."""
         x = (images[:, None] - self.mean) / self.deviation
+        x = x.contiguous(memory_format=torch.channels_last)  # faster by a third on a CPU
         x, found = F.relu6(self.stem(x), inplace=True), []
         for place, block in enumerate(self.blocks):
             x = block(x)
             if place in self.wanted:
                 found.append(x)
         size = x.shape[2], x.shape[3]
-        return torch.cat([F.adaptive_avg_pool2d(each, size) for each in found], dim=1)
+        return torch.cat([F.adaptive_avg_pool2d(each, size) for each in found], dim=1).contiguous()
 
 
 class _Convolution(nn.Conv2d):
@@ -134,7 +135,7 @@ def load_efficientnet_lite0(blocks: Sequence[int] = (2, 4), *, path: Path | None
             _fold(block.expand, weights, f"{name}_expand_conv", f"{name}_bn0")
         _fold(block.depthwise, weights, f"{name}_depthwise_conv", f"{name}_bn1")
         _fold(block.project, weights, f"{name}_project_conv", f"{name}_bn2")
-    return network.eval().requires_grad_(False)
+    return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
 
 def _installed() -> Path:

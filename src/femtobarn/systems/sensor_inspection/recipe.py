@@ -49,8 +49,8 @@ _NETWORKS = PatchNetworks(
     background=(2, 5, 4),
 )  # fmt: skip
 _SMALL = Study(
-    networks=_NETWORKS, bank=2000, clean=4, train=Training(epochs=8, batch=5, lr=2e-3),
-    classify=Training(epochs=24, batch=16, lr=2e-3),
+    networks=_NETWORKS, bank=2000, clean=4, train=Training(epochs=6, batch=5, lr=2e-3),
+    classify=Training(epochs=16, batch=16, lr=2e-3),
 )  # fmt: skip
 _SHORT = Training(epochs=2, batch=8, lr=2e-3)
 PRESETS = {

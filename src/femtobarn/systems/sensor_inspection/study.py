@@ -49,7 +49,7 @@ class Study:
     """Images that the spread common to all places counts for."""
     share: float = 0.15
     """Of clean images that a person looks at."""
-    others: tuple[tuple[float, float], ...] = ((5.0, 0.0), (10.0, 0.0), (2.0, 0.1))
+    others: tuple[tuple[float, float], ...] = ((5.0, 0.0), (10.0, 0.1))
     """Jitter in pixels and change of the reflectivity of other photographs, on which what needs no training is fitted
     and tested again."""
     train: Training = _AUTOENCODER
