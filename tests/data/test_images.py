@@ -71,7 +71,7 @@ def test_files_that_are_no_image(tmp_path: Path) -> None:
     gif = tmp_path / "gif.png"
     Image.fromarray(GREY).save(gif, format="GIF")
     deep = tmp_path / "deep.png"
-    Image.fromarray(GREY.astype(np.int32)).save(deep)
+    Image.fromarray(GREY.astype(np.uint16)).save(deep)
     other = tmp_path / "letter.doc"
     other.write_text("Dear reader")
     for path, words in (

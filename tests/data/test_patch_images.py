@@ -94,7 +94,7 @@ def test_an_image_of_another_size_is_refused(tmp_path: Path) -> None:
     assert ImageSource(path, 10, (20, 30)).read(["image"], 0, 1)["image"].shape == (1, 20, 30)
     with pytest.raises(InputError, match="expected 40 x 30 pixels in whole patches, got 20 x 30"):
         ImageSource(path, 10, (40, 30)).read(["image"], 0, 1)
-    with pytest.raises(InputError, match="a patch of 50 pixels or more"):
+    with pytest.raises(InputError, match="at least a patch of 50 pixels"):
         ImageSource(path, 50, (50, 50)).read(["image"], 0, 1)
     np.save(tmp_path / "name.npy", np.zeros((20, 30), np.uint8))
     with pytest.raises(InputError, match="ends in the position"):

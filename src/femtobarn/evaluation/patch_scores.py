@@ -69,12 +69,13 @@ def fit_simple(sample: PatchImages, components: int) -> tuple[PatchPca, dict[str
     pca, usual = PatchPca.fit(sample.patches(np.sort(every)), components), PositionGaussian()
     for index, position in enumerate(sample.position.tolist()):
         usual.add(cell_statistics(sample.image(index), _CELL)[0], position)
-    return pca, usual.tensors()
+    return pca, {f"cells/{key}": each for key, each in usual.tensors().items()}
 
 
 def simple_score(pca: nn.Module, kept: Kept, patch: int) -> Score:
     """ "contrast", the standard deviation of a patch; "cell statistics"; what principal components leave."""
-    usual, residual = PositionGaussian.from_tensors(kept), residual_score("PCA", pca, patch)
+    usual = PositionGaussian.from_tensors(named(kept, "cells"))
+    residual = residual_score("PCA", pca, patch)
 
     def score(image: Tensor, position: int) -> dict[str, Tensor]:
         cells = usual.score(cell_statistics(image, _CELL)[0], position)
@@ -114,12 +115,13 @@ def fit_features(sample: PatchImages, *, bank: int, seed: int) -> dict[str, Tens
         some = torch.randperm(features[0].numel(), generator=generator)[: -(-_OF_BANK * bank // len(sample))]
         rows.append(features.flatten(1).T[some])
     found = FeatureBank(torch.cat(rows), bank, generator=generator)
-    return usual.tensors() | {"bank": found.bank, "scale": found.scale}
+    places = {f"places/{key}": each for key, each in usual.tensors().items()}
+    return places | {"bank": found.bank, "scale": found.scale}
 
 
 def feature_score(kept: Kept, patch: int) -> Score:
     """ "Lite0 Gaussian", against the same place of the same position; "Lite0 bank", against any place of any."""
-    network, usual = load_efficientnet_lite0(), PositionGaussian.from_tensors(kept)
+    network, usual = load_efficientnet_lite0(), PositionGaussian.from_tensors(named(kept, "places"))
     bank = FeatureBank.from_tensors(kept["bank"], kept["scale"])
 
     def score(image: Tensor, position: int) -> dict[str, Tensor]:

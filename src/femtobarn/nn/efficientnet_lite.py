@@ -135,7 +135,8 @@ def load_efficientnet_lite0(blocks: Sequence[int] = (2, 4), *, path: Path | None
             _fold(block.expand, weights, f"{name}_expand_conv", f"{name}_bn0")
         _fold(block.depthwise, weights, f"{name}_depthwise_conv", f"{name}_bn1")
         _fold(block.project, weights, f"{name}_project_conv", f"{name}_bn2")
-    return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network.eval().requires_grad_(False)
 
 
 def _installed() -> Path:
