@@ -314,3 +314,21 @@ def test_the_trained_autoencoder_is_near_its_linear_twin(tmp_path: Path) -> None
         maps = patch_scores.score_maps(score, test)[name]
         areas[name] = clustered_auc(maps.ravel(), test.defect.ravel(), unit)[0]
     assert areas["AE residual"] == pytest.approx(areas["PCA residual"], abs=0.05)
+
+
+@pytest.mark.slow
+def test_the_classifier_finds_strong_defects_and_nothing_beside_the_sensor(tmp_path: Path) -> None:
+    """Acceptance 6'' and 7: area of patches, and clean patches beside the sensor above the threshold of 15 %."""
+    settings = recipe.PRESETS["demo"]
+    scans = data.load(settings.data, seed=77, workers=1, progress=False)
+    trained = study.train_one(
+        settings.study, scans, settings.data, tmp_path, Part("classifier", 1), lambda *_: None
+    )
+    test = scans.test
+    maps = study.maps(trained, test)["classifier"]
+    rows = np.isin(test.level, ("", "strong"))
+    unit = np.repeat(np.arange(rows.sum()), 408)
+    assert clustered_auc(maps[rows].ravel(), test.defect[rows].ravel(), unit)[0] > 0.9
+    beside = test.background & test.clean[:, None, None]
+    assert beside.sum() > 1000
+    assert (maps[beside] > trained.kept["threshold"]["classifier"]).mean() <= 0.01

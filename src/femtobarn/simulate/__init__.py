@@ -8,6 +8,8 @@
 `clic_stack`        the calorimeter of a CLIC detector as layers for Geant4
 `detector`          what a detector makes of particles: tracks, towers, energy flow
 `tracker`           hits of charged particles in a silicon tracker, with cells and truth
+`sensor_images`     photographs of silicon sensors in mm, with scratches, dust and stains
+`sensor_scans`      scans of many sensors at the same positions
 `guns`              single particles, and those of soft collisions
 `toy_jets`          jets from formulas: a cascade in the Lund plane
 `jet_pairs`         jets before and after the detector

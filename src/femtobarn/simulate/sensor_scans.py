@@ -25,7 +25,7 @@ class ScanPlan:
     patch: int = 40
     """Side of a patch in pixels."""
     positions: int = 6
-    """Scan positions, from one end of a whole scan to the other."""
+    """Scan positions, from one edge of the sensor to the other; the first and the last show what lies beside it."""
     clean: int = 8
     """Sensors without a defect."""
     strong: int = 0
@@ -107,7 +107,7 @@ class _Seeded:
 def _photographs(seeded: _Seeded, items: range, _: np.random.SeedSequence) -> dict[str, np.ndarray]:
     plan, wanted = seeded.plan, [seeded.plan.photographs()[item] for item in items]
     every = scan_positions(plan.camera)
-    centres = every[np.linspace(0, len(every) - 1, plan.positions + 2).round().astype(int)[1:-1]]
+    centres = every[np.linspace(0, len(every) - 1, plan.positions).round().astype(int)]
     made: dict[str, list[Any]] = {key: [] for key in ("images", "defect", "background")}
     for sensor, position, kind, level in wanted:
         change = np.random.default_rng([seeded.seed, sensor]).uniform(-1, 1) * plan.camera.reflectivity

@@ -24,7 +24,7 @@ class Data:
     patch: int = 40
     """Side of a patch in pixels; 160 on the images of 2720 x 3840 pixels."""
     positions: int = 6
-    """Scan positions of the simulated sensors, from one end of a scan to the other."""
+    """Scan positions of the simulated sensors, from one edge to the other."""
     sensors: Sensors = field(default_factory=Sensors)
     kinds: tuple[str, ...] = ("scratch", "dust", "stain")
     """Simulated defects, one on an image; there are "fibre" and "missing metal", too."""
