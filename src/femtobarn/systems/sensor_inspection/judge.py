@@ -35,7 +35,9 @@ def results(
 ) -> list[Result]:
     """All tables and figures."""
     own = [each for each in trained if not each.part.jitter]
-    wrong = [each.part._replace(shuffled=True) for each in own if each.part.kind in PLAIN]
+    wrong = [
+        each.part._replace(shuffled=True) for each in own if each.part.kind in PLAIN and not settings.folder
+    ]
     parts = [*(each.part for each in trained), *wrong]
     missing = [part for part in parts if not _file(run, part).exists()]
     work = functools.partial(_apply, run, settings, scans)
