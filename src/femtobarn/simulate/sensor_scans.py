@@ -4,12 +4,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float
 
 from femtobarn.data.patch_images import PatchImages
 from femtobarn.errors import InputError
-from femtobarn.nn.patches import cut_patches
 from femtobarn.simulate.chunks import Chunks, run_chunks
 from femtobarn.simulate.sensor_images import Camera, photograph, scan_positions
 
@@ -126,4 +124,6 @@ def _photographs(seeded: _Seeded, items: range, _: np.random.SeedSequence) -> di
 
 
 def _share(mask: Bool[np.ndarray, "height width"], patch: int) -> Float[np.ndarray, "row column"]:
-    return cut_patches(torch.from_numpy(mask)[None].float(), patch)[0].mean(dim=(2, 3)).numpy()
+    """Share of each patch."""
+    rows, columns = mask.shape
+    return mask.reshape(rows // patch, patch, columns // patch, patch).mean(axis=(1, 3))
