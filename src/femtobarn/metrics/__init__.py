@@ -21,6 +21,7 @@ from femtobarn.metrics.decorrelation import (
     two_sided,
 )
 from femtobarn.metrics.estimate import Estimate
+from femtobarn.metrics.false_alarm import FalseAlarms, false_alarm_rate
 from femtobarn.metrics.fpnd import RealActivations, fpnd, load_fpnd
 from femtobarn.metrics.frechet import FeatureMoments, feature_moments, fpd, fpd_robust, frechet_distance
 from femtobarn.metrics.invariance import invariance_score
@@ -62,6 +63,7 @@ __all__ = [
     "CoverageMmd",
     "Dependence",
     "Estimate",
+    "FalseAlarms",
     "FeatureMoments",
     "Fraction",
     "KernelMoments",
@@ -94,6 +96,7 @@ __all__ = [
     "clustered_auc",
     "coverage_mmd",
     "distance_correlation",
+    "false_alarm_rate",
     "feature_moments",
     "fit_scaling",
     "fpd",

@@ -32,6 +32,13 @@ from femtobarn.nn.patch_classifier import BackgroundNet, PatchClassifier
 from femtobarn.nn.patch_inspector import PatchInspector
 from femtobarn.nn.patches import cut_patches, join_patches
 from femtobarn.nn.position_gaussian import PositionGaussian
+from femtobarn.nn.recurrent_autoencoder import (
+    ConvolutionalAutoencoder,
+    DenseAutoencoder,
+    RecurrentAutoencoder,
+    ZeroAutoencoder,
+    window_errors,
+)
 from femtobarn.nn.relaxed_one_hot import (
     RelaxedMixture,
     monte_carlo_kl,
@@ -53,6 +60,7 @@ from femtobarn.nn.text_heads import (
     mean_of_tokens,
 )
 from femtobarn.nn.text_reader import TextReader, TextStates
+from femtobarn.nn.strain_classifier import StrainClassifier
 from femtobarn.nn.time_features import TimeFeatures
 from femtobarn.nn.trigger_vae import TriggerVae, score_in_fixed_point, trigger_score
 from femtobarn.nn.turned_images import randomly_turned, turned
@@ -71,7 +79,9 @@ __all__ = [
     "CircularUpsample3d",
     "ContextResBlock",
     "ConvolutionHead",
+    "ConvolutionalAutoencoder",
     "DeepSet",
+    "DenseAutoencoder",
     "DiTBlock",
     "DirichletVae",
     "DualAutoencoder",
@@ -102,6 +112,7 @@ __all__ = [
     "PixelPReLU",
     "PositionGaussian",
     "RecurrentHead",
+    "RecurrentAutoencoder",
     "RegionTeacher",
     "RelaxedMixture",
     "ResidualBlock3d",
@@ -117,9 +128,11 @@ __all__ = [
     "TextLayer",
     "TextReader",
     "TextStates",
+    "StrainClassifier",
     "TimeFeatures",
     "TriggerVae",
     "UNet3d",
+    "ZeroAutoencoder",
     "anomaly_teacher",
     "cell_statistics",
     "cut_patches",
@@ -150,5 +163,6 @@ __all__ = [
     "trigger_score",
     "turned",
     "unit_velocity",
+    "window_errors",
     "without_batch_norm",
 ]

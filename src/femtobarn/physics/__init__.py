@@ -2,9 +2,11 @@
 
 # Modules, none of which is imported before it is asked for: some need torch, a compiler or an extra.
 __all__ = [
+    "antenna",
     "boosts",
     "calorimeter_cells",
     "clustering",
+    "coherence",
     "differentiable",
     "energy_correlators",
     "energy_flow",
@@ -12,6 +14,7 @@ __all__ = [
     "event_images",
     "jet_pairs",
     "jets",
+    "matched_filter",
     "n_subjettiness",
     "neighbours",
     "resampling",
@@ -22,4 +25,6 @@ __all__ = [
     "vectors",
     "voxels",
     "wafer",
+    "waveforms",
+    "whitening",
 ]

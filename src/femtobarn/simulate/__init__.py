@@ -14,6 +14,7 @@
 `toy_jets`          jets from formulas: a cascade in the Lund plane
 `jet_pairs`         jets before and after the detector
 `collisions`        particles, pile-up, and jets of known origin by Pythia 8 and FastJet
+`strain`            whitened strain of two interferometers: noise, signals, glitches
 `chunks`            bulk simulation in several processes, kept in the cache
 =================== ===================================================================================
 """
