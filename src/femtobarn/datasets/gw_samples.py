@@ -6,12 +6,12 @@ from typing import Literal, get_args
 
 import h5py
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 
 from femtobarn.data.atomic import write_whole
 from femtobarn.data.hdf5 import opened_hdf5
 from femtobarn.data.opening import as_float32
-from femtobarn.data.source import Arrays, check_columns
+from femtobarn.data.source import Arrays, check_columns, stream
 from femtobarn.errors import InputError
 
 NAME = "gw_samples"
@@ -80,6 +80,26 @@ def open_samples(path: str | Path, group: str) -> _Events:
     if group not in get_args(Group):
         raise InputError(f"expected the group {' or '.join(get_args(Group))}, got {group!r}")
     return _Events(Path(path), group)
+
+
+def read_samples(
+    path: str | Path, group: str, *, start: int, stop: int
+) -> Float32[np.ndarray, "event 2 sample"]:
+    """A part of the samples of all events of a group; no more of the file is in memory at once than 500 events.
+
+    Raises:
+        InputError: As `open_samples`, or events that are shorter.
+    """
+    pieces = [
+        piece["strain"][:, :, start:stop]
+        for piece in stream(open_samples(path, group), _Events.columns, rows=500)
+    ]
+    found = np.concatenate(pieces) if pieces else np.zeros((0, 2, stop - start), np.float32)
+    if found.shape[2] != stop - start:
+        raise InputError(
+            f"{path}: expected events of {stop} samples or more in {group}, got {start + found.shape[2]}"
+        )
+    return found
 
 
 def write_samples(path: str | Path, **groups: Float[np.ndarray, "event 2 sample"]) -> None:

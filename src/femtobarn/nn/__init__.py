@@ -61,6 +61,7 @@ from femtobarn.nn.text_heads import (
 )
 from femtobarn.nn.text_reader import TextReader, TextStates
 from femtobarn.nn.strain_classifier import StrainClassifier
+from femtobarn.nn.strain_networks import StrainAutoencoder, StrainClassifier
 from femtobarn.nn.time_features import TimeFeatures
 from femtobarn.nn.trigger_vae import TriggerVae, score_in_fixed_point, trigger_score
 from femtobarn.nn.turned_images import randomly_turned, turned
@@ -128,6 +129,7 @@ __all__ = [
     "TextLayer",
     "TextReader",
     "TextStates",
+    "StrainAutoencoder",
     "StrainClassifier",
     "TimeFeatures",
     "TriggerVae",

@@ -100,6 +100,14 @@ class Events(NamedTuple):
         return np.linalg.norm(self.snr, axis=1)
 
 
+def in_bins(name: str, events: Events, bins: Sequence[tuple[float, float]]) -> dict[str, Events]:
+    """Events by the ratio of their network, such as "BBH 5-10"; all of them by their name if it is not known (0)."""
+    ratio = events.network_snr
+    if not ratio.any():
+        return {name: events}
+    return {f"{name} {a:g}-{b:g}": events.take(np.flatnonzero((ratio >= a) & (ratio < b))) for a, b in bins}
+
+
 def design_density(frequency: Float[np.ndarray, "_"]) -> Float64[np.ndarray, "_"]:
     """One-sided power spectral density of Advanced LIGO as designed, 1/Hz; that of 10 Hz below, of 1900 Hz above.
 

@@ -1,0 +1,150 @@
+"""What is trained: autoencoders on windows of noise, and classifiers that are told a class of signals."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from femtobarn.engine import Batch, TensorTable, Training, fit
+from femtobarn.errors import InputError, nearest
+from femtobarn.evaluation.strain_scores import Levels, Network, Scorer
+from femtobarn.nn.recurrent_autoencoder import window_errors
+from femtobarn.nn.strain_networks import WIDTHS, StrainAutoencoder, StrainClassifier
+from femtobarn.parts import Report
+from femtobarn.simulate.strain import Events
+from femtobarn.study import Models, Trained
+from femtobarn.systems.gw_anomaly.data import Problem
+
+CLASSIFIER = "CNN told"
+
+
+@dataclass(frozen=True)
+class Study:
+    """Which networks are trained, and for how long."""
+
+    networks: tuple[str, ...] = ("LSTM", "GRU", "CNN", "dense")
+    """Autoencoders: LSTM, GRU, deep LSTM, LSTM of both detectors, CNN, dense. All but that of both detectors see H1 and
+    L1 one by one."""
+    seeds: tuple[int, ...] = (1, 2, 3)
+    """Seeds of the initial weights, of the windows and of the batches."""
+    published: bool = False
+    """Layers as wide as published; else such that a laptop trains them in a minute."""
+    window: int = 100
+    """Samples of a window of all autoencoders but the CNN; published."""
+    long_window: int = 256
+    """Of the CNN; published are 1024 at twice the rate."""
+    windows: int = 10_000
+    """Windows that an autoencoder is trained on; a quarter as many choose its epoch."""
+    train: Training = field(default_factory=lambda: Training(epochs=3, batch=128, lr=2e-3))
+    classifier: Training = field(default_factory=lambda: Training(epochs=8, batch=64, lr=2e-3))
+    """Training of the classifiers."""
+
+    def __post_init__(self) -> None:
+        for name in self.networks:
+            if name not in WIDTHS:
+                raise InputError(f"there is no network {name!r}: {nearest(name, WIDTHS)}")
+        if not self.seeds or self.windows < 40 or min(self.window, self.long_window) < 10:
+            raise InputError(f"expected a seed, 40 windows and 10 samples in a window or more, got {self}")
+
+
+class Part(NamedTuple):
+    """One training."""
+
+    network: str
+    told: str
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Its folder, such as ``LSTM-seed1``."""
+        return "-".join(f"{self.network} {self.told} seed{self.seed}".split())
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Its place in tables."""
+        return {"score": f"{self.network} {self.told}".strip()}
+
+    @property
+    def is_autoencoder(self) -> bool:
+        """Whether it has seen noise only."""
+        return self.network != CLASSIFIER
+
+
+def network(part: Part, study: Study, samples: int) -> StrainAutoencoder | StrainClassifier:
+    """The untrained network of a part; its weights depend on the seed alone."""
+    torch.manual_seed(part.seed)
+    if not part.is_autoencoder:
+        return StrainClassifier(samples, published=study.published)
+    window = study.long_window if part.network == "CNN" else study.window
+    return StrainAutoencoder(part.network, window=window, published=study.published)
+
+
+MODELS = Models(Part, lambda _: Study, lambda part, study, kept: network(part, study, kept["samples"]))
+
+
+def parts(study: Study, problem: Problem) -> list[Part]:
+    """All trainings, those of the first seed first."""
+    kinds = [(name, "") for name in study.networks] + [(CLASSIFIER, kind) for kind in problem.taught]
+    return [Part(*kind, seed) for seed in study.seeds for kind in kinds]
+
+
+def train_one(
+    study: Study, problem: Problem, levels: Levels, work: Path, part: Part, report: Report
+) -> Trained[Part]:
+    """Train one network; the epoch kept has the smallest loss on validation events. Levels of noise go with it."""
+    samples = problem.noise.train.strain.shape[2]
+    model = network(part, study, samples)
+    told = part.is_autoencoder
+    settings = study.train if told else study.classifier
+    tables = [
+        _windows(model, getattr(problem.noise, name), study.windows // few, part.seed)
+        if isinstance(model, StrainAutoencoder)
+        else _labelled(problem, part.told, name)
+        for name, few in (("train", 1), ("validation", 4))
+    ]
+    fitted = fit(
+        model,
+        _restored if told else _told_apart,
+        *tables,
+        settings=settings,
+        seed=part.seed,
+        folder=work / part.name,
+        report=lambda row: report(int(row["epoch"]) + 1, settings.epochs, f"loss {row['validation']:.3g}"),
+        progress=False,
+    )
+    variance = float(tables[1].columns["window"].double().var()) if told else 1.0
+    kept = {"samples": samples, "levels": levels._asdict(), "variance": variance}
+    return Trained(part, model.eval(), fitted.history, fitted.validation, kept)
+
+
+def scorer(trained: list[Trained[Part]], study: Study, *, rate: float) -> Scorer:
+    """All scores, with these networks."""
+    found = [Network(each.part.labels, each.part.seed, each.model) for each in trained]
+    return Scorer(Levels(**trained[0].kept["levels"]), rate, study.window, found)
+
+
+def _windows(model: StrainAutoencoder, noise: Events, count: int, seed: int) -> TensorTable:
+    cut = model.windows(noise.strain)
+    flat = cut.reshape(-1, *cut.shape[3:])
+    rows = np.random.default_rng((seed, 7)).permutation(len(flat))[:count]
+    return TensorTable({"window": torch.from_numpy(flat[np.sort(rows)])})
+
+
+def _labelled(problem: Problem, kind: str, part: str) -> TensorTable:
+    noise: Events = getattr(problem.noise, part)
+    signal = problem.signals(kind, part, len(noise))
+    label = np.repeat(np.array([0, 1], np.float32), [len(noise), len(signal)])
+    both = np.concatenate((noise.strain, signal.strain))
+    return TensorTable({"strain": torch.from_numpy(both), "label": torch.from_numpy(label)})
+
+
+def _restored(model: nn.Module, batch: Batch) -> Tensor:
+    return window_errors(model, batch["window"]).mean()
+
+
+def _told_apart(model: nn.Module, batch: Batch) -> Tensor:
+    return F.binary_cross_entropy_with_logits(model(batch["strain"]), batch["label"])
