@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from femtobarn.datasets.gwosc import EVENTS, StrainFile
-from femtobarn.evaluation.scores import Scored, score_table
+from femtobarn.evaluation.scores import score_table
 from femtobarn.evaluation.strain_scores import CLASSICAL, POWER, Scorer, Strains, per_year
 from femtobarn.evaluation.strain_search import Cuts, Preparation, Stretch, cut_events, prepared, slid
 from femtobarn.metrics.false_alarm import YEAR, false_alarm_rate
@@ -176,18 +176,11 @@ def _injected(
                 kind, ratio, piece.taps, settings, generator=generator, density=piece.densities
             )
             made.append(strain[generator.integers(len(strain), size=len(ratio))] + signal.astype(np.float32))
-        samples[f"{kind} 5-10"] = np.concatenate(made)
+        samples[f"{kind} 5-10 in real noise"] = np.concatenate(made)
     found = scorer.scored(samples | {"simulated": simulated})
-    real = [
-        Scored(each.labels | {"noise": "real"}, each.seed, {n: each.scores[n] for n in samples})
-        for each in found
-    ]
+    real = [each._replace(scores={name: each.scores[name] for name in samples}) for each in found]
     table = score_table(
-        real,
-        background=NOISE,
-        trivial=[{"score": POWER, "noise": "real"}],
-        fractions=(_FRACTION,),
-        efficiency=0.5,
+        real, background=NOISE, trivial=[{"score": POWER}], fractions=(_FRACTION,), efficiency=0.5
     )
     for group in grouped(found, lambda each: each.labels["score"]).values():
         values: list[Value] = []

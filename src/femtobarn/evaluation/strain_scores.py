@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -122,6 +122,10 @@ class Scorer:
             values = {name: each.terms(strain).sum(axis=1) for name, strain in strains.items()}
             found.append(Scored(each.labels, each.seed, values))
         return found
+
+    def of_seed(self, seed: int) -> "Scorer":
+        """The same with the networks of one seed alone."""
+        return replace(self, networks=[each for each in self.networks if each.seed == seed])
 
     def slid(self, noise: Strains, *, slides: int) -> list[Scored]:
         """Every score of noise in which the second detector is shifted by 1, 2 ... events, one sample a shift.

@@ -80,7 +80,7 @@ class StrainAutoencoder(nn.Module):
         cut = windowed(strain, self.input_shape[0])
         return np.moveaxis(cut, 1, -1)[:, None] if self.together else cut[..., None]
 
-    def terms(self, strain: Strains, *, at_once: int = 2000) -> Terms:
+    def terms(self, strain: Strains, *, at_once: int = 500) -> Terms:
         """Largest error of the windows of each series, so many windows at once through the network."""
         series = self.windows(strain)
         flat = torch.from_numpy(np.ascontiguousarray(series.reshape(-1, *series.shape[3:])))

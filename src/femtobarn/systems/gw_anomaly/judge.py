@@ -63,7 +63,7 @@ def results(
     _draw(run, wanted, table, settings)
     table += paired_gains(wanted, background=NOISE, label="score", one=COHERENT, other=MANY)
     table += glitch_table(found, list(glitches), background=NOISE, fraction=settings.fraction)
-    slides = scorer.slid(problem.noise.test.strain, slides=settings.slides)
+    slides = scorer.of_seed(study.seeds[0]).slid(problem.noise.test.strain, slides=settings.slides)
     table += hourly_table(wanted, slides, background=NOISE, duration=data.strain.duration)
     networks = [each for each in trained if each.part.is_autoencoder]
     left = grouped(networks, lambda each: each.part.network).items()

@@ -98,8 +98,8 @@ def evaluate(
     folder = gwosc.published_folder() if config.data.real and config.data.path is None else None
     if folder is not None:
         table += real_strain_tables(
-            run, gwosc.published_pairs(folder), scorer, config.data.strain, config.data.preparation,
-            simulated=data.noise.test.strain, kinds=data.taught, drawn=judge.DRAWN,
+            run, gwosc.published_pairs(folder), scorer.of_seed(config.study.seeds[0]), config.data.strain,
+            config.data.preparation, simulated=data.noise.test.strain[:1000], kinds=data.taught, drawn=judge.DRAWN,
         )  # fmt: skip
     return table
 
