@@ -27,6 +27,8 @@ from femtobarn.datasets import (
     diphotons,
     disaster_messages,
     edm4hep,
+    gw_samples,
+    gwosc,
     hgcal,
     higgs,
     jet_tensors,
@@ -206,6 +208,16 @@ def of_edm4hep() -> dict[str, Any]:
     )  # fmt: skip
 
 
+def strain_second(path: Path) -> None:
+    strain = DRAW.normal(scale=1e-21, size=ROWS * 16)
+    gwosc.write_strain(path, strain, detector="H1", start=1126259446, rate=16)
+
+
+def strain_events(path: Path) -> None:
+    strain = DRAW.normal(size=(ROWS, 2, 20)).astype(np.float32)
+    gw_samples.write_samples(path, noise_samples=strain)
+
+
 def flat(*parts: Any) -> Arrays:
     """The arrays of named tuples within each other, by place."""
     found: Arrays = {}
@@ -310,6 +322,16 @@ FORMATS: dict[str, dict[str, Format]] = {
             ".root",
             tree("events", of_edm4hep),
             lambda p: flat(edm4hep.generator_particles(p), edm4hep.reconstructed(p)),
+        )
+    },
+    "gw_samples": {
+        "HDF5": Format(".h5", strain_events, lambda p: every(gw_samples.open_samples(p, "noise_samples")))
+    },
+    "gwosc": {
+        "HDF5": Format(
+            ".hdf5",
+            strain_second,
+            lambda p: {k: np.asarray(v) for k, v in gwosc.read_strain(p)._asdict().items()},
         )
     },
     "hgcal": {

@@ -102,7 +102,7 @@ def read_samples(
     return found
 
 
-def write_samples(path: str | Path, **groups: Float[np.ndarray, "event 2 sample"]) -> None:
+def write_samples(path: str | Path, **groups: Float[np.ndarray, "_ 2 sample"]) -> None:
     """Write groups of events (``noise_samples=...``) in the published layout.
 
     Raises:

@@ -1,7 +1,7 @@
 """Scores in pairs on the same events, and their efficiencies against a number that signals have."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -52,6 +52,7 @@ def draw_efficiencies(
     published: float | None = None,
     bold: str = "",
     name: str = "efficiency",
+    xscale: Literal["linear", "log"] = "log",
     **figure: Any,
 ) -> None:
     """Signal efficiencies of `score_table` against a number that each signal has, such as a mass, a line each score.
@@ -64,6 +65,7 @@ def draw_efficiencies(
         published: Drawn as a dotted line.
         bold: Score that is drawn with a thick line.
         name: Of the figure.
+        xscale: Of the axis.
         figure: More arguments of `drawing`.
     """
     points = [each for each in table if each.name.startswith("signal at") and each.labels["signal"] in x]
@@ -78,4 +80,4 @@ def draw_efficiencies(
             d.drawn[label] = {xlabel: at, "efficiency": value, "error": error}
         if published is not None:
             d.ax.axhline(published, color="0.5", linestyle=":")
-        d.ax.set(xlabel=xlabel, ylabel="efficiency", xscale="log", ylim=(-0.02, 1.05))
+        d.ax.set(xlabel=xlabel, ylabel="efficiency", xscale=xscale, ylim=(-0.02, 1.05))

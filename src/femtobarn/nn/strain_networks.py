@@ -75,7 +75,7 @@ class StrainAutoencoder(nn.Module):
         """The windows restored."""
         return self.net(windows)
 
-    def windows(self, strain: Strains) -> Float32[np.ndarray, "event series window sample channel"]:
+    def windows(self, strain: Strains) -> Float32[np.ndarray, "event series window length channel"]:
         """Windows of each detector, or of both as channels of one series; a shorter rest is dropped."""
         cut = windowed(strain, self.input_shape[0])
         return np.moveaxis(cut, 1, -1)[:, None] if self.together else cut[..., None]

@@ -8,7 +8,7 @@ sees, (1 + z) times those of the source.
 from collections.abc import Mapping
 
 import numpy as np
-from jaxtyping import Complex128, Float
+from jaxtyping import Complex128, Float, Real
 
 from femtobarn.errors import InputError
 
@@ -16,7 +16,7 @@ SOLAR_TIME = 4.925490947641267e-6  #: G Msun / c^3, s (nominal solar mass parame
 MEGAPARSEC_TIME = 1.0292712503e14  #: Mpc / c, s
 EULER = 0.5772156649015329
 
-Column = Float[np.ndarray, "_"]
+Column = Real[np.ndarray, "_"]
 Frequencies = Float[np.ndarray, "frequency"]
 Waves = Complex128[np.ndarray, "event frequency"]
 

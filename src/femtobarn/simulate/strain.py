@@ -70,8 +70,6 @@ class Strain:
                 f"expected an event that fits into the stretch less the filter ({kept:g} s) and a time in it, got "
                 f"{self.duration:g} s and {self.event_time:g} s"
             )
-        if self.spectrum not in ("estimated", "known"):
-            raise InputError(f"expected a spectrum that is estimated or known, got {self.spectrum!r}")
 
     @property
     def samples(self) -> int:

@@ -81,13 +81,15 @@ def results(
 
 def _draw(run: Run, found: Sequence[Scored], table: Sequence[Result], settings: Evaluation) -> None:
     shown = [each for each in found if each.labels["score"] in DRAWN or "told" in each.labels["score"]]
-    draw_scores(run, shown, background=NOISE, shown=len(shown))
+    weak = [name for name in found[0].scores if not name.endswith(tuple(f"{a:g}-{b:g}" for a, b in BINS[1:]))]
+    some = [each._replace(scores={name: each.scores[name] for name in weak}) for each in shown]
+    draw_scores(run, some, background=NOISE, shown=len(shown))  # of strong signals nothing is left to reject
     names = {each.labels["score"] for each in shown}
     for kind in dict.fromkeys(name.rpartition(" ")[0] for name in found[0].scores if " " in name):
         centres = {f"{kind} {a:g}-{b:g}": (a + b) / 2 for a, b in BINS}
         draw_efficiencies(
             run, [each for each in table if each.labels["score"] in names], centres,
-            xlabel="signal-to-noise ratio of the network", title=f"Efficiency: {kind}", bold=COHERENT,
+            xlabel="signal-to-noise ratio of the network", xscale="linear", title=f"Efficiency: {kind}", bold=COHERENT,
             name=f"efficiency-{kind}", caption=f"Share of {kind} signals above the threshold that "
             f"{100 * settings.fraction:g} % of noise events pass, in bins of the optimal signal-to-noise ratio of both "
             "detectors. Bars: of both samples, and between seeds. "
