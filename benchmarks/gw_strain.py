@@ -2,10 +2,10 @@
 
     python benchmarks/gw_strain.py
 
-2000 noise events and 300 of each class, made, whitened with the spectrum of their own stretch and cut; the peer makes
-noise event by event: 8 s of coloured noise, a spectrum, a filter, and the cut of 2.5 s, with the same functions. Then excess
-power, coherent energy and, of the same events, an LSTM autoencoder of the published size (torch, one thread). Wall time, cases
-taking turns. Results go to `results/gw_strain.json`.
+2000 noise events and 300 of each class, made, whitened with the spectrum of their own stretch and cut; the peer
+makes noise event by event: 8 s of coloured noise, a spectrum, a filter, and the cut of 2.5 s, with the same functions.
+Then excess power, coherent energy and, of the same events, an LSTM autoencoder of the published size (torch, one
+thread). Wall time, cases taking turns. Results go to `results/gw_strain.json`.
 """
 
 import functools

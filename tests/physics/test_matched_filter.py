@@ -27,7 +27,9 @@ def test_the_optimal_ratio_is_the_integral() -> None:
         return float(4e40 * abs(here[0, 1]) ** 2 / (1e40 * design_density(np.array([f]))[0]))
 
     expected = np.sqrt(sum(quad(integrand, a, a + 20, limit=200)[0] for a in range(20, 500, 20)))
-    assert optimal_snr(wave, DENSITY, step=1 / SECONDS, band=BAND) == pytest.approx(expected, rel=0.01)
+    assert optimal_snr(wave[None], DENSITY, step=1 / SECONDS, band=BAND)[0] == pytest.approx(
+        expected, rel=0.01
+    )
 
 
 def test_a_signal_without_noise_is_found_at_its_time_and_size() -> None:
@@ -37,7 +39,7 @@ def test_a_signal_without_noise_is_found_at_its_time_and_size() -> None:
     snr = matched_filter(strain, wave, DENSITY, rate=RATE, band=BAND)
     best = int(np.abs(snr).argmax())
     assert best / RATE == pytest.approx(late, abs=1 / RATE)
-    expected = optimal_snr(wave, DENSITY, step=1 / SECONDS, band=BAND)
+    expected = optimal_snr(wave[None], DENSITY, step=1 / SECONDS, band=BAND)[0]
     assert np.abs(snr[best]) == pytest.approx(float(expected), rel=1e-6)
     assert np.angle(snr[best]) == pytest.approx(0.7, abs=0.01)
 

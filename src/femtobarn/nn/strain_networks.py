@@ -80,10 +80,17 @@ class StrainAutoencoder(nn.Module):
         cut = windowed(strain, self.input_shape[0])
         return np.moveaxis(cut, 1, -1)[:, None] if self.together else cut[..., None]
 
+    def drawn(
+        self, strain: Strains, count: int, *, generator: np.random.Generator
+    ) -> Float[Tensor, "window sample channel"]:
+        """So many windows of all events, drawn without replacement, or all if there are no more."""
+        flat = _flat(self.windows(strain))
+        return flat[np.sort(generator.permutation(len(flat))[:count])]
+
     def terms(self, strain: Strains, *, at_once: int = 500) -> Terms:
         """Largest error of the windows of each series, so many windows at once through the network."""
         series = self.windows(strain)
-        flat = torch.from_numpy(np.ascontiguousarray(series.reshape(-1, *series.shape[3:])))
+        flat = _flat(series)
         with torch.inference_mode():
             errors = torch.cat([window_errors(self, piece) for piece in torch.split(flat, at_once)])
         return errors.double().numpy().reshape(series.shape[:3]).max(axis=2)
@@ -142,6 +149,10 @@ class StrainClassifier(nn.Module):
         with torch.inference_mode():
             logits = [self(piece) for piece in torch.split(torch.from_numpy(strain), at_once)]
         return torch.cat(logits).double().numpy()[:, None]
+
+
+def _flat(series: Float32[np.ndarray, "event series window length channel"]) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(series.reshape(-1, *series.shape[3:])))
 
 
 def _dense(widths: Sequence[int]) -> list[nn.Module]:

@@ -5,16 +5,14 @@ from jaxtyping import Complex, Complex128, Float, Float64
 
 from femtobarn.errors import InputError
 
-Spectrum = Complex[np.ndarray, "*event frequency"]
-
 
 def optimal_snr(
-    spectrum: Spectrum,
+    spectrum: Complex[np.ndarray, "event frequency"],
     density: Float[np.ndarray, "frequency"],
     *,
     step: float,
     band: tuple[float, float],
-) -> Float64[np.ndarray, "*event"]:
+) -> Float64[np.ndarray, "event"]:
     """Signal-to-noise ratio of the matched filter without noise: root of 4 int |h|^2 / S df over the band.
 
     Args:

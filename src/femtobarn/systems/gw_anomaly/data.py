@@ -35,11 +35,11 @@ class Data:
     """Noise events to train on, as many signals for classifiers that are told a class."""
     validation: int = 400
     """The same to choose the epoch by."""
-    test: int = 1500
+    test: int = 1200
     """Noise events for the results."""
     signals: int = 600
     """Test events of each class that is looked for; a quarter as many of BNS."""
-    glitches: int = 300
+    glitches: int = 200
     """Test events of each kind of glitch in one detector."""
 
     def __post_init__(self) -> None:
@@ -108,13 +108,15 @@ def _of_file(path: Path, settings: Data, seed: int) -> Problem:
     )
     total, test = settings.train + settings.validation + settings.test, settings.signals
     if len(noise) < total or len(injected) < 4 * test // 3:
+        wanted, got = (
+            f"{total} noise events and {4 * test // 3} injections",
+            f"{len(noise)} and {len(injected)}",
+        )
         raise InputError(
-            f"{path}: expected {total} noise events and {4 * test // 3} injections, got {len(noise)} and "
-            f"{len(injected)}: choose data.train, data.validation, data.test and data.signals for this file"
+            f"{path}: expected {wanted}, got {got}: choose data.train, .validation, .test and .signals"
         )
     shares = [(getattr(settings, part) + 0.5) / total for part in ("validation", "test")]
-    provenance = Provenance.of_files(NAME, [path])
-    some = noise.take(np.arange(total))
+    provenance, some = Provenance.of_files(NAME, [path]), noise.take(np.arange(total))
     split = cut(some, provenance, validation=shares[0], test=shares[1], seed=seed)
     unit = split.train.strain.std(axis=(0, 2), dtype=np.float64).astype(np.float32)[:, None]
     parts = [_events(each.strain / unit) for each in (split.train, split.validation, split.test)]

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from femtobarn.errors import InputError
-from femtobarn.evaluation.comparisons import draw_efficiencies, paired_gains
-from femtobarn.evaluation.scores import Scored, draw_scores, score_table
+from femtobarn.evaluation.comparisons import paired_gains
+from femtobarn.evaluation.scores import score_table
+from femtobarn.evaluation.strain_figures import draw_strain_scores
 from femtobarn.evaluation.strain_scores import (
     COHERENT,
     CORRELATION,
@@ -17,9 +18,7 @@ from femtobarn.evaluation.strain_scores import (
     hourly_table,
     noise_left_table,
     strain_costs,
-    verdict,
 )
-from femtobarn.nn.strain_networks import WIDTHS
 from femtobarn.runs import Result, Run
 from femtobarn.study import Trained, by_name, draw_training, grouped
 from femtobarn.systems.gw_anomaly.data import BINS, NOISE, Data, Problem
@@ -34,7 +33,7 @@ class Evaluation:
 
     fraction: float = 0.01
     """Share of noise events that may pass a threshold."""
-    slides: int = 10
+    slides: int = 12
     """Shifts of L1 against H1, by one event each, from which rates of false alarms are told."""
     calls: int = 100
     """Single events behind a latency; 0 leaves it out."""
@@ -60,7 +59,8 @@ def results(
     table = score_table(
         wanted, background=NOISE, trivial=[{"score": POWER}], fractions=(settings.fraction,), efficiency=0.5
     )
-    _draw(run, wanted, table, settings)
+    shown = [each for each in wanted if each.labels["score"] in DRAWN or "told" in each.labels["score"]]
+    draw_strain_scores(run, shown, table, background=NOISE, bins=BINS, fraction=settings.fraction)
     table += paired_gains(wanted, background=NOISE, label="score", one=COHERENT, other=MANY)
     table += glitch_table(found, list(glitches), background=NOISE, fraction=settings.fraction)
     slides = scorer.of_seed(study.seeds[0]).slid(problem.noise.test.strain, slides=settings.slides)
@@ -77,21 +77,3 @@ def results(
         caption="Mean squared error of windows of noise (variance 1), or the cross-entropy of classifiers; first seed.",
     )  # fmt: skip
     return by_name(table + strain_costs(scorer, problem.noise.test.strain[:1], calls=settings.calls))
-
-
-def _draw(run: Run, found: Sequence[Scored], table: Sequence[Result], settings: Evaluation) -> None:
-    shown = [each for each in found if each.labels["score"] in DRAWN or "told" in each.labels["score"]]
-    weak = [name for name in found[0].scores if not name.endswith(tuple(f"{a:g}-{b:g}" for a, b in BINS[1:]))]
-    some = [each._replace(scores={name: each.scores[name] for name in weak}) for each in shown]
-    draw_scores(run, some, background=NOISE, shown=len(shown))  # of strong signals nothing is left to reject
-    names = {each.labels["score"] for each in shown}
-    for kind in dict.fromkeys(name.rpartition(" ")[0] for name in found[0].scores if " " in name):
-        centres = {f"{kind} {a:g}-{b:g}": (a + b) / 2 for a, b in BINS}
-        draw_efficiencies(
-            run, [each for each in table if each.labels["score"] in names], centres,
-            xlabel="signal-to-noise ratio of the network", xscale="linear", title=f"Efficiency: {kind}", bold=COHERENT,
-            name=f"efficiency-{kind}", caption=f"Share of {kind} signals above the threshold that "
-            f"{100 * settings.fraction:g} % of noise events pass, in bins of the optimal signal-to-noise ratio of both "
-            "detectors. Bars: of both samples, and between seeds. "
-            + verdict([each for each in table if each.name == "gain in AUC"], list(WIDTHS)),
-        )  # fmt: skip

@@ -15,7 +15,6 @@ from femtobarn.evaluation.strain_scores import Levels, Network, Scorer
 from femtobarn.nn.recurrent_autoencoder import window_errors
 from femtobarn.nn.strain_networks import WIDTHS, StrainAutoencoder, StrainClassifier
 from femtobarn.parts import Report
-from femtobarn.simulate.strain import Events
 from femtobarn.study import Models, Trained
 from femtobarn.systems.gw_anomaly.data import Problem
 
@@ -37,10 +36,10 @@ class Study:
     """Samples of a window of all autoencoders but the CNN; published."""
     long_window: int = 256
     """Of the CNN; published are 1024 at twice the rate."""
-    windows: int = 10_000
+    windows: int = 8000
     """Windows that an autoencoder is trained on; a quarter as many choose its epoch."""
     train: Training = field(default_factory=lambda: Training(epochs=3, batch=128, lr=2e-3))
-    classifier: Training = field(default_factory=lambda: Training(epochs=8, batch=64, lr=2e-3))
+    classifier: Training = field(default_factory=lambda: Training(epochs=6, batch=64, lr=2e-3))
     """Training of the classifiers."""
 
     def __post_init__(self) -> None:
@@ -98,17 +97,14 @@ def train_one(
     """Train one network; the epoch kept has the smallest loss on validation events. Levels of noise go with it."""
     samples = problem.noise.train.strain.shape[2]
     model = network(part, study, samples)
-    told = part.is_autoencoder
-    settings = study.train if told else study.classifier
+    settings = study.train if part.is_autoencoder else study.classifier
     tables = [
-        _windows(model, getattr(problem.noise, name), study.windows // few, part.seed)
-        if isinstance(model, StrainAutoencoder)
-        else _labelled(problem, part.told, name)
+        _table(study.windows // few, model, problem, part, name)
         for name, few in (("train", 1), ("validation", 4))
     ]
     fitted = fit(
         model,
-        _restored if told else _told_apart,
+        _loss,
         *tables,
         settings=settings,
         seed=part.seed,
@@ -116,7 +112,7 @@ def train_one(
         report=lambda row: report(int(row["epoch"]) + 1, settings.epochs, f"loss {row['validation']:.3g}"),
         progress=False,
     )
-    variance = float(tables[1].columns["window"].double().var()) if told else 1.0
+    variance = float(tables[1].columns["window"].double().var()) if part.is_autoencoder else 1.0
     kept = {"samples": samples, "levels": levels._asdict(), "variance": variance}
     return Trained(part, model.eval(), fitted.history, fitted.validation, kept)
 
@@ -127,24 +123,18 @@ def scorer(trained: list[Trained[Part]], study: Study, *, rate: float) -> Scorer
     return Scorer(Levels(**trained[0].kept["levels"]), rate, study.window, found)
 
 
-def _windows(model: StrainAutoencoder, noise: Events, count: int, seed: int) -> TensorTable:
-    cut = model.windows(noise.strain)
-    flat = cut.reshape(-1, *cut.shape[3:])
-    rows = np.random.default_rng((seed, 7)).permutation(len(flat))[:count]
-    return TensorTable({"window": torch.from_numpy(flat[np.sort(rows)])})
+def _table(count: int, model: nn.Module, problem: Problem, part: Part, name: str) -> TensorTable:
+    """Windows of noise for an autoencoder, or noise and as many signals with labels."""
+    noise = getattr(problem.noise, name).strain
+    if isinstance(model, StrainAutoencoder):
+        draw = np.random.default_rng((part.seed, 7))
+        return TensorTable({"window": model.drawn(noise, count, generator=draw)})
+    both = np.concatenate((noise, problem.signals(part.told, name, len(noise)).strain))
+    label = (torch.arange(len(both)) >= len(noise)).float()
+    return TensorTable({"strain": torch.from_numpy(both), "label": label})
 
 
-def _labelled(problem: Problem, kind: str, part: str) -> TensorTable:
-    noise: Events = getattr(problem.noise, part)
-    signal = problem.signals(kind, part, len(noise))
-    label = np.repeat(np.array([0, 1], np.float32), [len(noise), len(signal)])
-    both = np.concatenate((noise.strain, signal.strain))
-    return TensorTable({"strain": torch.from_numpy(both), "label": torch.from_numpy(label)})
-
-
-def _restored(model: nn.Module, batch: Batch) -> Tensor:
+def _loss(model: nn.Module, batch: Batch) -> Tensor:
+    if "label" in batch:
+        return F.binary_cross_entropy_with_logits(model(batch["strain"]), batch["label"])
     return window_errors(model, batch["window"]).mean()
-
-
-def _told_apart(model: nn.Module, batch: Batch) -> Tensor:
-    return F.binary_cross_entropy_with_logits(model(batch["strain"]), batch["label"])
