@@ -32,8 +32,8 @@ def score_strain_files(
 
     H1 and L1 that begin at the same time are a pair, with all scores. A file without its partner has the excess power
     and the score of the network alone, the others are NaN. "false alarms a year" is that of coherent energy and
-    correlation in the same files, slid by pieces; where nothing slid is as large it is an upper limit, the value in the
-    attribute "fewest false alarms a year".
+    correlation in the same files, slid by pieces, with whatever events are in them; where nothing slid is as large it
+    is that of one, the value in the attribute "fewest false alarms a year".
 
     Args:
         files: Of GWOSC.
@@ -97,11 +97,11 @@ def _scores(names: Sequence[str], cuts: Cuts, scorer: Scorer, duration: float) -
 def _false_alarms(
     strain: Strains, score: np.ndarray, scorer: Scorer, duration: float
 ) -> tuple[np.ndarray, float]:
-    """Rate of slid pieces that score as much; those next to each other overlap and are not slid together."""
+    """Rate of slid pieces that score as much; of two that overlap both count, for the time of one."""
     apart = range(2, min(len(strain) - 1, _SLIDES + 2))
     if not apart:
         return np.full(len(score), np.nan), 0.0
     slides = np.concatenate([scorer.classical(slid(strain, k))[VETOED] for k in apart])
-    fewest = YEAR / (len(slides) * duration)
+    fewest = YEAR / (len(slides) * duration / 2)
     above = len(slides) - np.searchsorted(np.sort(slides), score, side="left")
     return np.maximum(above, 1) * fewest, fewest
