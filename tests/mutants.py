@@ -61,7 +61,7 @@ def of_hdf5(whole: Path, folder: Path) -> Iterator[Mutant]:
             path = folder / f"{what} {name.replace('/', '-')}{whole.suffix}"
             shutil.copy(whole, path)
             with h5py.File(path, "r+") as file:
-                array, attributes = file[name][()], dict(file[name].attrs)
+                array, attributes = np.atleast_1d(file[name][()]), dict(file[name].attrs)
                 del file[name]
                 change(file, name, array, folder)
                 item = file.get(name) if isinstance(file.get(name, getlink=True), h5py.HardLink) else None

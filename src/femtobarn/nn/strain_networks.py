@@ -82,7 +82,7 @@ class StrainAutoencoder(nn.Module):
 
     def drawn(
         self, strain: Strains, count: int, *, generator: np.random.Generator
-    ) -> Float[Tensor, "window sample channel"]:
+    ) -> Float[Tensor, "_ length channel"]:
         """So many windows of all events, drawn without replacement, or all if there are no more."""
         flat = _flat(self.windows(strain))
         return flat[np.sort(generator.permutation(len(flat))[:count])]
