@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from femtobarn.evaluation.comparisons import draw_efficiencies
 from femtobarn.evaluation.scores import Scored, draw_scores
 from femtobarn.evaluation.strain_scores import COHERENT, verdict
-from femtobarn.nn.strain_networks import WIDTHS
+from femtobarn.nn.strain_networks import TRAINABLE
 from femtobarn.runs import Result, Run
 
 
@@ -35,7 +35,7 @@ def draw_strain_scores(
     some = [each._replace(scores={name: each.scores[name] for name in weak}) for each in scored]
     draw_scores(run, some, background=background, shown=len(scored))
     names = {each.labels["score"] for each in scored}
-    found = verdict([each for each in table if each.name == "gain in AUC"], list(WIDTHS))
+    found = verdict([each for each in table if each.name == "gain in AUC"], TRAINABLE)
     for kind in [name.rpartition(" ")[0] for name in weak if " " in name]:
         draw_efficiencies(
             run, [each for each in table if each.labels["score"] in names],

@@ -34,6 +34,7 @@ WIDTHS: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "dense": ((), ()),
     "zero": ((), ()),
 }
+TRAINABLE = tuple(name for name in WIDTHS if name != "zero")
 Strains = Float32[np.ndarray, "event detector sample"]
 Terms = Float64[np.ndarray, "event term"]
 

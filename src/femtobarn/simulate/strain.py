@@ -141,14 +141,14 @@ def events(
 ) -> Events:
     """Events of one kind in the noise of two detectors.
 
-    ========== ==========================================================================================
-    noise       nothing is added
-    BBH         IMRPhenomA, masses uniform from 10 to 80 solar masses, no spin
-    BNS         TaylorF2, masses uniform from 1 to 3 solar masses
-    sine-Gaussian  50 to 300 Hz, Q from 3 to 30, both uniform in the logarithm, elliptical polarisation
-    glitch      a sine-Gaussian of the same kind in one detector alone, at any time of the event
-    blip        one or two swings within some 10 ms (Q from 1 to 2, 60 to 200 Hz) in one detector, at any time
-    ========== ==========================================================================================
+    ============= ======================================================================================
+    noise         nothing is added
+    BBH           IMRPhenomA, masses uniform from 10 to 80 solar masses, no spin
+    BNS           TaylorF2, masses uniform from 1 to 3 solar masses
+    sine-Gaussian 50 to 300 Hz, Q from 3 to 30, both uniform in the logarithm, elliptical polarisation
+    glitch        a sine-Gaussian of the same kind in one detector alone, at any time of the event
+    blip          one or two swings within some 10 ms (Q 1 to 2, 60 to 200 Hz) in one detector, at any time
+    ============= ======================================================================================
 
     Directions, axes and polarisations of sources are isotropic. The ratio of the network is uniform in `snr`.
 

@@ -15,7 +15,7 @@ from femtobarn.evaluation.strain_predictions import score_strain_files
 from femtobarn.evaluation.strain_scores import COHERENT, MANY, POWER, noise_levels
 from femtobarn.evaluation.strain_search import Preparation
 from femtobarn.hardware.onnx_export import export_onnx
-from femtobarn.nn.strain_networks import WIDTHS
+from femtobarn.nn.strain_networks import TRAINABLE
 from femtobarn.runs import Result, Run, read_published
 from femtobarn.settings import from_dict
 from femtobarn.simulate.strain import Strain
@@ -59,7 +59,7 @@ PRESETS = {
             train=12_000, validation=4_000, test=4_000, signals=2_500,
         ),
         study=Study(
-            networks=tuple(WIDTHS)[:-1], published=True, long_window=1024, windows=10**9,
+            networks=TRAINABLE, published=True, long_window=1024, windows=10**9,
             train=Training(epochs=150, batch=128, lr=1e-3, schedule="constant", clip=None, patience=5),
             classifier=Training(epochs=300, batch=1, lr=1e-3, schedule="constant", clip=None, patience=10),
         ),

@@ -13,7 +13,7 @@ from femtobarn.engine import Batch, TensorTable, Training, fit
 from femtobarn.errors import InputError, nearest
 from femtobarn.evaluation.strain_scores import Levels, Network, Scorer
 from femtobarn.nn.recurrent_autoencoder import window_errors
-from femtobarn.nn.strain_networks import WIDTHS, StrainAutoencoder, StrainClassifier
+from femtobarn.nn.strain_networks import TRAINABLE, StrainAutoencoder, StrainClassifier
 from femtobarn.parts import Report
 from femtobarn.study import Models, Trained
 from femtobarn.systems.gw_anomaly.data import Problem
@@ -44,8 +44,8 @@ class Study:
 
     def __post_init__(self) -> None:
         for name in self.networks:
-            if name not in WIDTHS:
-                raise InputError(f"there is no network {name!r}: {nearest(name, WIDTHS)}")
+            if name not in TRAINABLE:
+                raise InputError(f"there is no network {name!r}: {nearest(name, TRAINABLE)}")
         if not self.seeds or self.windows < 40 or min(self.window, self.long_window) < 10:
             raise InputError(f"expected a seed, 40 windows and 10 samples in a window or more, got {self}")
 
