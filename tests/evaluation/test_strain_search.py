@@ -152,7 +152,7 @@ def test_glitches_are_counted_at_the_threshold_of_noise() -> None:
 def test_what_principal_components_leave_stands_beside_the_networks() -> None:
     rows = noise_left_table(
         {"LSTM": [(1.0, 0.0), (0.9, 0.0)]},
-        (NOISE[:30], NOISE[30:]),
+        (NOISE[:40], NOISE[40:]),
         window=100,
         components=(5, 60),
         seeds=(1, 2),

@@ -225,7 +225,7 @@ def principal_components_left(
 
 def noise_left_table(
     left: Mapping[str, Sequence[Value]],
-    noise: tuple[Strains, Strains],
+    noise: tuple[Strains, Float32[np.ndarray, "_ 2 sample"]],
     *,
     window: int,
     components: Sequence[int],
