@@ -50,6 +50,7 @@ from femtobarn.nn.set_attention import IPAB, ISAB, MAB, PMA, SAB
 from femtobarn.nn.set_vae import SetLayer, SetVae
 from femtobarn.nn.set_vae_loss import SetVaeLoss, set_vae_scores
 from femtobarn.nn.spline_flow import SplineCoupling, SplineFlow
+from femtobarn.nn.strain_networks import StrainAutoencoder, StrainClassifier
 from femtobarn.nn.text_encoder import TextEncoder, TextLayer, load_text_encoder
 from femtobarn.nn.text_heads import (
     ConvolutionHead,
@@ -60,8 +61,6 @@ from femtobarn.nn.text_heads import (
     mean_of_tokens,
 )
 from femtobarn.nn.text_reader import TextReader, TextStates
-from femtobarn.nn.strain_classifier import StrainClassifier
-from femtobarn.nn.strain_networks import StrainAutoencoder, StrainClassifier
 from femtobarn.nn.time_features import TimeFeatures
 from femtobarn.nn.trigger_vae import TriggerVae, score_in_fixed_point, trigger_score
 from femtobarn.nn.turned_images import randomly_turned, turned
@@ -112,8 +111,8 @@ __all__ = [
     "PatchPca",
     "PixelPReLU",
     "PositionGaussian",
-    "RecurrentHead",
     "RecurrentAutoencoder",
+    "RecurrentHead",
     "RegionTeacher",
     "RelaxedMixture",
     "ResidualBlock3d",
@@ -124,13 +123,13 @@ __all__ = [
     "SpatialConditioning",
     "SplineCoupling",
     "SplineFlow",
+    "StrainAutoencoder",
+    "StrainClassifier",
     "TextClassifier",
     "TextEncoder",
     "TextLayer",
     "TextReader",
     "TextStates",
-    "StrainAutoencoder",
-    "StrainClassifier",
     "TimeFeatures",
     "TriggerVae",
     "UNet3d",
