@@ -121,7 +121,9 @@ def test_a_pair_of_files_has_all_scores_and_a_rate(finished: Run, tmp_path: Path
     assert set(CLASSICAL) | {"gps", "LSTM", "false alarms a year"} <= set(found)
     assert all(np.isfinite(found[name]).all() for name in (*CLASSICAL, "LSTM", "gps"))
     middle = found["gps"] - 1126259446
-    assert len(middle) == 11 + 4, "pieces of the 16 s before the gap and of the 7 s after it"
+    assert len(middle) == 11 + 3, (
+        "of the 16 s before the gap and of the 6 s after it: seconds are good or bad whole"
+    )
     assert middle.min() >= 2
     assert not ((middle + 2.5 > 18) & (middle < 23)).any(), "nothing within half the filter of the gap"
     least = found["fewest false alarms a year"]
