@@ -15,17 +15,20 @@ def event_tiles(
     side: int,
     count: int,
     *,
+    anywhere: float = 0.0,
     generator: np.random.Generator,
 ) -> Int[np.ndarray, "tile 3"]:
-    """Map, first row and first column of tiles that each hold an event of any channel.
+    """Map, first row and first column of tiles that hold an event of any channel, and of some drawn anywhere.
 
-    An event pixel is drawn, then where in the tile it lies: tiles drawn anywhere would mostly be empty, and a loss that
-    divides by the events learns nothing from these. Judge on whole maps.
+    An event pixel is drawn, then where in the tile it lies: tiles drawn anywhere are mostly empty, and a loss that
+    divides by the events learns nothing from a batch of these. With events in all of them a network learns that there
+    is always one, and predicts too many on whole maps; a share anywhere mends it.
 
     Args:
         target: Above 0 where there is an event.
         side: Pixels of a tile, at most those of the map.
         count: Number of tiles; the same may come twice.
+        anywhere: Share of the tiles that are drawn anywhere.
         generator: Of the draws.
 
     Raises:
@@ -38,8 +41,13 @@ def event_tiles(
     if not len(events):
         raise InputError("expected some events to cut tiles around, got none: lower the threshold")
     chosen = events[generator.integers(len(events), size=count)]
-    first = chosen[:, 1:] - generator.integers(0, side, (count, 2))
-    return np.column_stack((chosen[:, 0], first.clip(0, np.array(target.shape[-2:]) - side)))
+    last = np.array(target.shape[-2:]) - side
+    first = (chosen[:, 1:] - generator.integers(0, side, (count, 2))).clip(0, last)
+    around = np.column_stack((chosen[:, 0], first))
+    free = np.column_stack(
+        (generator.integers(len(target), size=count), generator.integers(0, last + 1, (count, 2)))
+    )
+    return np.where(generator.random((count, 1)) < anywhere, free, around)
 
 
 def tile_maker(

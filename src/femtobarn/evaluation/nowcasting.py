@@ -52,7 +52,9 @@ class Issues:
         if "guess" in columns:
             shape = (0, len(self.leads), *self.rain.rate.shape[1:])
             found["guess"] = (
-                np.stack([self._moved(time) for time in times]) if len(times) else np.empty(shape, np.float32)
+                np.stack([self._moved(time) for time in times.tolist()])
+                if len(times)
+                else np.empty(shape, np.float32)
             )
         return {name: found[name] for name in columns}
 

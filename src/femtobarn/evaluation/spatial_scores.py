@@ -84,7 +84,7 @@ def best_threshold(p: Float[np.ndarray, "pixel"], y: Float[np.ndarray, "pixel"])
     return float(_THRESHOLDS[np.argmax(hits / np.maximum(said + y.sum() - hits, 1))]) if y.any() else 0.5
 
 
-def best_blur(final: Forecast, tuned: Forecast, validation: Nowcasts, *, radii: Sequence[int]) -> Forecast:
+def best_blur(final: Forecast, tuned: Forecast, *, validation: Nowcasts, radii: Sequence[int]) -> Forecast:
     """A yes-or-no forecast as probabilities: means over windows, of the half-width with the least Brier score.
 
     Args:

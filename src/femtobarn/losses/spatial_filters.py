@@ -108,7 +108,10 @@ def fourier_band(
 ) -> Float[Tensor, "*map row column"]:
     """The map's share of a band, not clipped: it has negative lobes, and its bands add up to it only roughly."""
     rows, columns = x.shape[-2:]
-    first = [0 if axis in circular else size for axis, size in zip(_AXES, (rows, columns), strict=True)]
+    inside = band.window == "blackman"  # zeros on both sides; a mirror image follows on the map
+    first = [
+        size * (inside and axis not in circular) for axis, size in zip(_AXES, (rows, columns), strict=True)
+    ]
     coefficients = fourier_coefficients(x, band, circular=circular)
     whole = torch.fft.ifft2(coefficients).real
     return whole[..., first[0] : first[0] + rows, first[1] : first[1] + columns]
@@ -119,11 +122,9 @@ def fourier_coefficients(
 ) -> Tensor:
     """Complex coefficients of the padded map after the filter, (..., row, column), in the order of `torch.fft`."""
     _check_axes(circular)
-    wide = (
-        _window(_padded(x, band, circular), circular)
-        if band.window == "blackman"
-        else _padded(x, band, circular)
-    )
+    wide = _padded(x, band, circular)
+    if band.window == "blackman":
+        wide = _window(wide, circular)
     frequency = [torch.fft.fftfreq(n, band.pitch, dtype=x.dtype, device=x.device) for n in wide.shape[-2:]]
     k = torch.hypot(frequency[0][:, None], frequency[1])
     gain = torch.ones_like(k)
@@ -166,12 +167,11 @@ def _extended(x: Tensor, radius: int, circular: Sequence[int], value: float) -> 
 
 
 def _padded(x: Tensor, band: FourierBand, circular: Sequence[int]) -> Tensor:
-    """Three times the size along axes that do not close on themselves: by zeros, or by mirror images."""
+    """Axes that do not close on themselves three times as long by zeros, or twice by the mirror image."""
     for axis in _AXES:
-        if axis in circular:
-            continue
-        beside = torch.zeros_like(x) if band.window == "blackman" else x.flip(axis)
-        x = torch.cat((beside, x, beside), dim=axis)
+        if axis not in circular:
+            zero = torch.zeros_like(x)
+            x = torch.cat((zero, x, zero) if band.window == "blackman" else (x, x.flip(axis)), dim=axis)
     return x
 
 

@@ -150,7 +150,9 @@ class SpatialScore:
         return value if self.score in _ERRORS else 1 - value
 
 
-def spatial_score(name: str, *, pitch: float = 1.0, circular: Sequence[int] = ()) -> SpatialScore:
+def spatial_score(
+    name: str, *, pitch: float = 1.0, window: str = "blackman", circular: Sequence[int] = ()
+) -> SpatialScore:
     """The score of a compact name of the authors' code.
 
     Such as ``fss_neigh4`` for a half-width of 4 pixels, ``brier_0.0500d_0.2000d`` for a Fourier band and
@@ -160,6 +162,7 @@ def spatial_score(name: str, *, pitch: float = 1.0, circular: Sequence[int] = ()
     Args:
         name: As said.
         pitch: Of the pixels, in the unit of the numbers.
+        window: Of a Fourier band, see `FourierBand`.
         circular: Axes that close on themselves.
 
     Raises:
@@ -178,6 +181,6 @@ def spatial_score(name: str, *, pitch: float = 1.0, circular: Sequence[int] = ()
     if radius is not None:
         band: Filter = Neighbourhood(int(radius))
     else:
-        kind = HaarBand if wavelets == "1" else FourierBand
-        band = kind(2 * float(low), 2 * float(high), pitch)
+        edges = 2 * float(low), 2 * float(high)
+        band = HaarBand(*edges, pitch) if wavelets == "1" else FourierBand(*edges, pitch, window)
     return SpatialScore(_THEIRS.get(score, score), band, circular=tuple(circular))

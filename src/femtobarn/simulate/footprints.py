@@ -5,11 +5,13 @@ towers tell roughly where energy is, that of a second hadron included. From form
 a material are those of `simulate.showers`.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Float32
 
+from femtobarn.data.source import check_columns
 from femtobarn.errors import InputError
 
 CELL = 10.0  #: mm, as in the digital hadron calorimeter of CALICE
@@ -76,6 +78,28 @@ def expected(
     """Energy by the momentum of the track alone: the mean footprint around its cell."""
     spread = np.fft.irfft2(np.fft.rfft2(track) * np.fft.rfft2(mean), s=track.shape[1:])
     return spread.clip(min=0).astype(np.float32)
+
+
+def known_maps(
+    columns: Mapping[str, np.ndarray], mean: Float[np.ndarray, "row column"]
+) -> tuple[Float32[np.ndarray, "event 2 row column"], Float32[np.ndarray, "event 1 row column"]]:
+    """What a network sees of events: tracks and towers, and what the tracks alone make expect, all in GeV.
+
+    Args:
+        columns: "track" and "towers", as in `Footprints`.
+        mean: See `mean_footprint`.
+
+    Raises:
+        InputError: One is missing, has another size than the mean footprint, or is negative or not finite.
+    """
+    check_columns(("track", "towers"), tuple(columns), "the events")
+    for name in ("track", "towers"):
+        if columns[name].shape[1:] != mean.shape:
+            raise InputError(f"expected images {mean.shape} as {name}, got {columns[name].shape[1:]}")
+        if not (np.isfinite(columns[name]) & (columns[name] >= 0)).all():
+            raise InputError(f"expected energies of 0 GeV or more as {name}, got negative or unknown ones")
+    past = np.stack([columns[name].astype(np.float32) for name in ("track", "towers")], axis=1)
+    return past, expected(past[:, 0], mean)[:, None]
 
 
 def _showers(

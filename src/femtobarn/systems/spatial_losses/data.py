@@ -11,7 +11,7 @@ from femtobarn.datasets import mrms
 from femtobarn.errors import InputError
 from femtobarn.evaluation.nowcasting import Issues, Nowcasts, nowcasts
 from femtobarn.runs import Provenance
-from femtobarn.simulate.footprints import CELL, THRESHOLD, Footprints, expected, footprints, mean_footprint
+from femtobarn.simulate.footprints import CELL, THRESHOLD, Footprints, footprints, known_maps, mean_footprint
 from femtobarn.study import Split, check_shares, cut
 
 PERSISTENCE, MOTION, FOOTPRINT = "persistence", "motion", "mean footprint"
@@ -81,7 +81,7 @@ class Problem(Split[Nowcasts]):
         return {PERSISTENCE: last.astype(np.float32), MOTION: moved}
 
 
-def load(settings: Data, *, seed: int) -> Problem:
+def load_maps(settings: Data, *, seed: int) -> Problem:
     """The maps of a run.
 
     Raises:
@@ -120,7 +120,7 @@ def _showers(settings: Data, seed: int) -> Problem:
     )
     mean = mean_footprint(Footprints(*split.train.past.swapaxes(0, 1))).astype(np.float32)
     train, validation, test = (
-        Nowcasts(each.past[:, :2], expected(each.past[:, 0], mean)[:, None], each.target, each.known)
+        Nowcasts(*known_maps(Footprints(*each.past.swapaxes(0, 1))._asdict(), mean), each.target, each.known)
         for each in (split.train, split.validation, split.test)
     )
     return Problem(train, validation, test, provenance, ("touched cells",), THRESHOLD, CELL, "mm", mean)

@@ -8,7 +8,6 @@ import numpy as np
 
 from femtobarn.errors import InputError
 from femtobarn.evaluation import spatial_scores as scoring
-from femtobarn.evaluation.nowcasting import Nowcasts
 from femtobarn.evaluation.spatial_scores import Forecast
 from femtobarn.nn import event_probabilities
 from femtobarn.runs import Result, Run
@@ -39,7 +38,7 @@ def results(
     run: Run, problem: Problem, trained: Sequence[Trained[Part]], settings: Evaluation, *, seed: int
 ) -> list[Result]:
     """All tables and figures."""
-    judged, tuning = [], []
+    samples, judged, tuning = (problem.test, problem.validation), [], []
     judge = functools.partial(
         scoring.judge_leads, leads=problem.leads, test=problem.test, validation=problem.validation,
         radii=settings.radii, block=settings.block,
@@ -50,12 +49,12 @@ def results(
         judged += [each for each, _ in judge(*maps, labels={"method": name, "sees": ""}, seed=None)]
     for one in trained:
         part = one.part
-        maps = probable(one, problem.test), probable(one, problem.validation)
-        for each, kept in judge(*maps, labels=part.labels, seed=part.seed):
+        final, tuned = (event_probabilities(one.model, each.past, each.guess) for each in samples)
+        for each, kept in judge(final, tuned, labels=part.labels, seed=part.seed):
             judged.append(each)
             tuning.append((one, part.labels | {"lead": each.target}, kept))
         if part.seed == part.first and part.inputs == BOTH:
-            shown[part.labels["method"].removeprefix("U-net, ")] = maps[0]
+            shown[part.labels["method"].removeprefix("U-net, ")] = final
     blocks = len(judged[0].sums.squared)
     labels = list({one.part[:2]: one.part.labels for one in trained}.values())
     rows = scoring.spatial_table(
@@ -69,20 +68,13 @@ def results(
     return by_name([*rows, *_tuning_rows(tuning)])
 
 
-def probable(one: Trained[Part], maps: Nowcasts) -> Forecast:
-    """What a network says."""
-    return event_probabilities(one.model, maps.past, maps.guess)
-
-
 def baselines(problem: Problem, settings: Evaluation) -> dict[str, tuple[Forecast, Forecast]]:
     """Methods without training on the test and the validation maps; the best one also blurred."""
     final, tuned = problem.baselines(problem.test), problem.baselines(problem.validation)
     name = list(final)[-1]
-    maps = [
-        scoring.best_blur(each[name], tuned[name], problem.validation, radii=settings.blurs)
-        for each in (final, tuned)
-    ]
-    return {key: (final[key], tuned[key]) for key in final} | {f"{name}, blurred": (maps[0], maps[1])}
+    blur = functools.partial(scoring.best_blur, validation=problem.validation, radii=settings.blurs)
+    soft = blur(final[name], tuned[name]), blur(tuned[name], tuned[name])
+    return {key: (final[key], tuned[key]) for key in final} | {f"{name}, blurred": soft}
 
 
 def _compared(first: dict[str, str], second: dict[str, str]) -> bool:

@@ -15,11 +15,10 @@ from femtobarn.evaluation.nowcasting import open_issues
 from femtobarn.nn import event_probabilities
 from femtobarn.runs import Result, Run, read_published
 from femtobarn.settings import from_dict
-from femtobarn.simulate.footprints import expected
+from femtobarn.simulate.footprints import known_maps
 from femtobarn.study import Headline, Trained, write_predictions
-from femtobarn.systems.spatial_losses import data as maps
 from femtobarn.systems.spatial_losses import judge, study
-from femtobarn.systems.spatial_losses.data import Data, Problem
+from femtobarn.systems.spatial_losses.data import MOTION, PERSISTENCE, Data, Problem, load_maps
 from femtobarn.systems.spatial_losses.judge import Evaluation
 from femtobarn.systems.spatial_losses.study import BOTH, MODELS, Part, Study
 
@@ -74,13 +73,13 @@ _PLACE = {"lead": "20 min", "window": "9 px"}
 HEADLINE = Headline(
     "FSS",
     tuple({"method": f"U-net, {loss}", "sees": BOTH} | _PLACE for loss in ("FSS 9 px", "brier")),
-    tuple({"method": name} | _PLACE for name in (maps.PERSISTENCE, maps.MOTION)),
+    tuple({"method": name} | _PLACE for name in (PERSISTENCE, MOTION)),
 )
 
 
 def load(config: Config, *, progress: bool = True) -> Problem:  # noqa: ARG001, part of the protocol
     """The maps of the run."""
-    return maps.load(config.data, seed=config.seed)
+    return load_maps(config.data, seed=config.seed)
 
 
 def train(config: Config, data: Problem, run: Run, *, progress: bool = True) -> list[Trained[Part]]:
@@ -115,10 +114,9 @@ def predict(
 
     def answer(piece: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         if settings.problem == "showers":
-            past = np.stack([piece[name].astype(np.float32) for name in ("track", "towers")], axis=1)
-            piece = {"past": past, "guess": expected(past[:, 0], kept["mean"].numpy())[:, None]}
-        told = {name: piece[name] for name in ("minutes",) if name in piece}
-        return told | {"probability": event_probabilities(trained.model, piece["past"], piece["guess"])}
+            piece = dict(zip(("past", "guess"), known_maps(piece, kept["mean"].numpy()), strict=True))
+        found = {"probability": event_probabilities(trained.model, piece["past"], piece["guess"])}
+        return {name: piece[name] for name in ("minutes",) if name in piece} | found
 
     return write_predictions(
         files, output, opened, answer, model=trained.part.name, what="maps", rows=4, progress=progress,

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -14,7 +14,7 @@ from femtobarn.data.tiles import event_tiles, tile_maker
 from femtobarn.engine import Batch, MadeTable, Objective, Training, fit_rates
 from femtobarn.errors import InputError
 from femtobarn.evaluation.nowcasting import Nowcasts
-from femtobarn.losses import FourierBand, SpatialScore, spatial_score
+from femtobarn.losses import SpatialScore, spatial_score
 from femtobarn.nn import CorrectedMap
 from femtobarn.parts import Report
 from femtobarn.study import Models, Trained
@@ -38,8 +38,10 @@ class Study:
     """Channels of the U-net, finest scale first."""
     tile: int = 64
     """Pixels a side of what is trained on."""
-    tiles: int = 400
-    """Tiles of an epoch, drawn among those with an event."""
+    tiles: int = 320
+    """Tiles of an epoch."""
+    anywhere: float = 0.5
+    """Share of the tiles that are drawn anywhere; the others hold an event."""
     checks: int = 64
     """Tiles of the validation maps by which the epoch and the learning rate are chosen."""
     rates: tuple[float, ...] = (3e-3, 1e-2)
@@ -61,13 +63,6 @@ class Study:
         """All trainings, those of the first seed first."""
         each = itertools.product(self.seeds, self.inputs, self.losses)
         return [Part(loss, inputs, seed, self.seeds[0]) for seed, inputs, loss in each]
-
-    def score(self, part: "Part", problem: Problem) -> SpatialScore:
-        """The score that a network is trained for."""
-        score = spatial_score(part.loss, pitch=problem.pitch)
-        if isinstance(score.filter, FourierBand):
-            return replace(score, filter=replace(score.filter, window=self.window))
-        return score
 
 
 class Part(NamedTuple):
@@ -97,37 +92,35 @@ def build(part: Part, settings: Study, kept: Mapping[str, Any]) -> CorrectedMap:
     return CorrectedMap(kept["past"], kept["leads"], **about)
 
 
-def _needs(part: Part) -> tuple[Part, ...]:
-    return () if part.seed == part.first else (part._replace(seed=part.first),)
-
-
-MODELS = Models(Part, lambda _: Study, build, needs=_needs)
+#: The first seed chooses the learning rate, so it comes first.
+MODELS = Models(Part, lambda _: Study, build, needs=lambda part: {part._replace(seed=part.first)} - {part})
 
 
 def train_one(study: Study, problem: Problem, work: Path, part: Part, report: Report) -> Trained[Part]:
     """Train one network; epoch and learning rate are those with the least of its own loss on validation tiles."""
-    score = study.score(part, problem)
+    score = spatial_score(part.loss, pitch=problem.pitch, window=study.window)
     kept: dict[str, Any] = {"past": problem.train.past.shape[1], "leads": len(problem.leads)}
-    kept |= {"threshold": problem.threshold, "pitch": problem.pitch}
+    kept |= {name: getattr(problem, name) for name in ("threshold", "pitch")}
     kept |= {} if problem.mean is None else {"mean": torch.from_numpy(problem.mean)}
     first = part._replace(seed=part.first)
     rates = study.rates if part == first else (MODELS.load(work / first.name).kept["rate"],)
     model, fitted, rate = fit_rates(
         lambda: build(part, study, kept), lesson(score),
-        tiles(problem.train, score, side=study.tile, count=study.tiles, seed=part.seed),
-        tiles(problem.validation, score, side=study.tile, count=study.checks, seed=0),
+        tiles(study, problem.train, score, count=study.tiles, seed=part.seed),
+        tiles(study, problem.validation, score, count=study.checks, seed=0),
         rates=rates, settings=study.train, seed=part.seed, folder=work / part.name, report=report,
     )  # fmt: skip
     return Trained(part, model.eval(), fitted.history, fitted.validation, kept | {"rate": rate})
 
 
-def tiles(maps: Nowcasts, score: SpatialScore, *, side: int, count: int, seed: int) -> MadeTable:
-    """Tiles with an event in one of the leads, drawn at random; targets after the filter of the score."""
-    side = min(side, *maps.target.shape[-2:])
+def tiles(study: Study, maps: Nowcasts, score: SpatialScore, *, count: int, seed: int) -> MadeTable:
+    """Tiles drawn at random; targets after the filter of the score."""
+    side = min(study.tile, *maps.target.shape[-2:])
     columns = {name: torch.from_numpy(getattr(maps, name)) for name in ("past", "guess", "target", "known")}
     pairs = zip(columns["target"], columns["known"], strict=True)
     columns["target"] = torch.stack([score.filtered(target, known) for target, known in pairs])
-    places = event_tiles(maps.target, side, count, generator=np.random.default_rng([seed, 5]))
+    draw = np.random.default_rng([seed, 5])
+    places = event_tiles(maps.target, side, count, anywhere=study.anywhere, generator=draw)
     return MadeTable(tile_maker(columns, places, side), count)
 
 
