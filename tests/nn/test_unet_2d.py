@@ -8,6 +8,7 @@ import pytest
 import torch
 from scipy import ndimage
 
+from femtobarn.errors import InputError
 from femtobarn.nn import CorrectedMap, UNet2d, event_probabilities
 
 
@@ -111,3 +112,10 @@ def test_probabilities_do_not_depend_on_the_other_images() -> None:
 def test_a_threshold_of_zero_is_refused() -> None:
     with pytest.raises(ValueError, match="a threshold above 0"):
         CorrectedMap(1, 1, threshold=0.0)
+
+
+def test_an_image_that_is_halved_to_nothing_is_refused() -> None:
+    model = UNet2d(1, 1, channels=(2, 2, 2, 2)).eval()
+    assert model(images(1, 1, 8, 9)).shape == (1, 1, 8, 9)
+    with pytest.raises(InputError, match="8 pixels a side"):
+        model(images(1, 1, 7, 64))

@@ -210,7 +210,7 @@ def test_a_spectral_loss_is_taught_the_filtered_target() -> None:
 
 def test_the_second_seed_takes_the_rate_of_the_first(tmp_path: Path) -> None:
     problem = data.load_maps(recipe.PRESETS["tiny"].data, seed=1)
-    settings = replace(recipe.PRESETS["tiny"].study, rates=(1e-5, 3e-2), tiles=16, checks=16)
+    settings = replace(recipe.PRESETS["tiny"].study, rates=(1e-5, 3e-2), tiles=16, checks=16, channels=(4,))
     first, second = Part("brier_neigh0", BOTH, 1, 1), Part("brier_neigh0", BOTH, 2, 1)
     assert list(MODELS.needs(second)) == [first]
     assert list(MODELS.needs(first)) == []
@@ -263,11 +263,13 @@ def test_a_loss_is_best_at_what_it_is(real: Path, tmp_path: Path) -> None:
 
 
 def test_the_published_network_starts_on_a_file_of_rain(tmp_path: Path) -> None:
-    mrms.write_rain(tmp_path / "rain.nc", mrms.stand_in(12, (256, 448), seed=2, pitch=0.01))
+    mrms.write_rain(tmp_path / "rain.nc", mrms.stand_in(12, (128, 512), seed=2, pitch=0.01))
     paper = recipe.PRESETS["paper"]
     settings = replace(paper.data, files=(tmp_path / "rain.nc",), leads=(4, 10), gap=8, threshold=1.0)
     problem = data.load_maps(settings, seed=1)
-    few = replace(paper.study, tile=64, tiles=2, checks=2, train=replace(paper.study.train, epochs=1))
+    few = replace(
+        paper.study, tile=64, tiles=8, checks=4, train=replace(paper.study.train, epochs=1, batch=4)
+    )
     one = study.train_one(few, problem, tmp_path / "work", Part("fss_neigh4", BOTH, 1, 1), lambda *_: None)
     assert len(one.history) == 1
     assert one.model.network.last.in_channels == 16

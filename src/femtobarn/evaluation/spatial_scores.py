@@ -5,13 +5,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
+from matplotlib.ticker import NullLocator
 from scipy import ndimage
 
 from femtobarn.errors import InputError
 from femtobarn.evaluation.nowcasting import Nowcasts
 from femtobarn.metrics.isotonic import isotonic_curve
 from femtobarn.metrics.spatial import SpatialSums, reliability, spatial_scores, spatial_sums
-from femtobarn.plots import MARKERS
+from femtobarn.plots import MARKERS, plain
 from femtobarn.runs import Result, Run
 from femtobarn.study import Value, drawing, draws_of_units, grouped, row
 
@@ -166,6 +167,8 @@ def draw_scales(run: Run, table: Sequence[Result], *, column: str, pitch: float,
                 d.ax.errorbar(side, y, error, marker=MARKERS[index % len(MARKERS)], label=name, **look)
                 d.drawn[name] = {f"side [{unit}]": side, "FSS": y, "error": error}
             d.ax.set(xlabel=f"side of the window [{unit}]", ylabel="fractions skill score", xscale="log")
+            d.ax.set_xticks(side, [f"{each:g}" for each in side])
+            d.ax.xaxis.set_minor_locator(NullLocator())
 
 
 def draw_reliability(run: Run, judged: Sequence[JudgedMaps], *, least: int = 200) -> None:
@@ -200,7 +203,7 @@ def draw_maps(
     ) as d:  # fmt: skip
         for ax, (name, image) in zip(d.axes.flat, maps.items(), strict=False):
             ax.imshow(image, cmap="Greys", vmin=0, vmax=1)
-            ax.set_title(name, fontsize=7)
+            ax.set_title(plain(name), fontsize=7, loc="right")
         for ax in d.axes.flat[len(maps) :]:
             ax.set_visible(False)
         d.table = {name: image.ravel() for name, image in maps.items()}

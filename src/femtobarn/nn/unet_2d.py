@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from femtobarn.errors import InputError
 from femtobarn.nn.circular_conv import CircularConv2d
 
 
@@ -37,7 +38,14 @@ class UNet2d(nn.Module):
     def forward(
         self, x: Float[Tensor, "image channel row column"]
     ) -> Float[Tensor, "image output row column"]:
-        """A map for each output."""
+        """A map for each output.
+
+        Raises:
+            InputError: A side would be halved to nothing.
+        """
+        least = 2 ** (len(self.down) - 1)
+        if min(x.shape[-2:]) < least:
+            raise InputError(f"expected images of {least} pixels a side or more, got {tuple(x.shape[-2:])}")
         skips = []
         for place, pair in enumerate(self.down):
             x = pair(x if place == 0 else F.max_pool2d(x, 2))

@@ -20,7 +20,7 @@ from femtobarn.systems.spatial_losses.study import BOTH, Part
 class Evaluation:
     """What is measured on the test maps."""
 
-    radii: tuple[int, ...] = (0, 1, 2, 4, 8)
+    radii: tuple[int, ...] = (0, 2, 4, 8)
     """Half-widths of the windows of the fractions skill score, in pixels."""
     blurs: tuple[int, ...] = (1, 2, 4, 8)
     """Half-widths by which the best baseline is blurred; the validation maps choose by their Brier score."""

@@ -38,11 +38,11 @@ class Study:
     """Channels of the U-net, finest scale first."""
     tile: int = 64
     """Pixels a side of what is trained on."""
-    tiles: int = 320
+    tiles: int = 128
     """Tiles of an epoch."""
     anywhere: float = 0.5
     """Share of the tiles that are drawn anywhere; the others hold an event."""
-    checks: int = 64
+    checks: int = 48
     """Tiles of the validation maps by which the epoch and the learning rate are chosen."""
     rates: tuple[float, ...] = (3e-3, 1e-2)
     """Learning rates; each loss takes the one by which its own validation loss falls most with the first seed."""
