@@ -77,28 +77,18 @@ def test_a_nearer_forecast_gains_and_the_same_one_does_not() -> None:
     table = spatial_table(
         every, np.arange(24) % 4, over=[{"method": "far"}], pairs=[(near, far)], bootstrap=20
     )
-    gains = {
-        (r.labels["method"], r.labels["over"], r.labels["lead"], r.labels.get("window")): r
-        for r in table
-        if r.name == "gain in FSS"
-    }
+    gains = {tuple(r.labels.values()): r for r in table if r.name == "gain in FSS, 9 px"}
     for lead in ("10 min", "20 min"):
-        assert gains["near", "far", lead, "9 px"].value > 0.3
-        assert gains["near", "far", lead, "9 px"].seeds == (1, 2)
-        assert gains["near", "far", lead, "1 px"].value == pytest.approx(
-            gains["near", "as far", lead, "1 px"].value
-        )
-        same = gains["as far", "far", lead, "9 px"]
+        assert gains["near", "far", lead].value > 0.3
+        assert gains["near", "far", lead].seeds == (1, 2)
+        assert gains["near", "far", lead].value == pytest.approx(gains["near", "as far", lead].value)
+        same = gains["as far", "far", lead]
         assert same.value == 0
         assert same.error == 0, "paired"
-    fss = {
-        (r.labels["method"], r.labels["window"]): r
-        for r in table
-        if r.name == "FSS" and r.labels["lead"] == "10 min"
-    }
-    assert fss["near", "9 px"].value > fss["near", "1 px"].value
-    assert fss["far", "9 px"].error is not None
-    assert fss["far", "9 px"].seeds == ()
+    found = {(r.labels["method"], r.name): r for r in table if r.labels["lead"] == "10 min"}
+    assert found["near", "FSS, 9 px"].value > found["near", "FSS, 1 px"].value
+    assert found["far", "FSS, 9 px"].error is not None
+    assert found["far", "FSS, 9 px"].seeds == ()
 
 
 def test_a_pair_for_each_seed() -> None:

@@ -66,7 +66,8 @@ def test_it_begins_with_the_blurred_guess() -> None:
     """Windows in equal shares, at the edge what there is of them: SciPy on the formula of the docstring."""
     model = CorrectedMap(2, 3, threshold=10.0, windows=(0, 1, 3)).train()
     past, guess = 30 * images(2, 2, 16, 12), 30 * images(2, 3, 16, 12, seed=2)
-    probability = ((1 + guess) / 11) ** 2 / (1 + ((1 + guess) / 11) ** 2)
+    odds = ((1 + guess) / 11) ** 8
+    probability = odds / (1 + odds)
     ones = np.ones((16, 12))
     expected = np.empty(guess.shape)
     for place in np.ndindex(2, 3):

@@ -103,9 +103,9 @@ def test_every_table_has_persistence_and_motion(finished: Run) -> None:
         "calibration error",
     ):
         assert by_name[name] >= {PERSISTENCE, MOTION, f"{MOTION}, blurred", "U-net, brier"}, name
-    for name in ("gain in FSS", "gain in CSI"):
+    for name in ("gain in FSS, 9 px", "gain in CSI"):
         assert by_name[name] >= {PERSISTENCE, MOTION, f"{MOTION}, blurred", f"U-net, brier, {BOTH}"}, name
-    leads = {result.labels["lead"] for result in finished.results() if result.name == "FSS"}
+    leads = {result.labels["lead"] for result in finished.results() if result.name == "FSS, 9 px"}
     assert leads == {"10 min", "20 min"}
 
 
@@ -230,7 +230,7 @@ def test_showers_are_judged_and_predicted_alike(tmp_path: Path, capsys: pytest.C
     )
     run = recipes.start(system, config, preset="tiny", root=tmp_path / "runs")
     results = recipes.carry_out(system, run, progress=False)
-    methods = {r.labels["method"] for r in results if r.name == "FSS"}
+    methods = {r.labels["method"] for r in results if r.name == "FSS, 9 px"}
     assert methods == {"mean footprint", "mean footprint, blurred", "U-net, brier", "U-net, FSS 5 px"}
     made = data.footprints(5, generator=np.random.default_rng(7))
     with h5py.File(tmp_path / "tracks.h5", "w") as file:

@@ -16,6 +16,7 @@ from femtobarn.plots import MARKERS, plain
 from femtobarn.runs import Result, Run
 from femtobarn.study import Value, drawing, draws_of_units, grouped, row
 
+_GAINS = ("FSS 4", "CSI")  # scores of which gains are shown
 _THRESHOLDS = np.linspace(0.05, 0.95, 19)
 
 Maps = Float[np.ndarray, "map row column"]
@@ -119,9 +120,9 @@ def spatial_table(
 ) -> list[Result]:
     """Every score of every method for every target, and gains.
 
-    Rows "FSS", by window; the other scores of `spatial_scores`; "gain in FSS" and "gain in CSI" over methods without
-    training, and of one training over another of the same seed. The errors are those of a bootstrap of whole places,
-    all times together, joined with the spread over seeds.
+    Rows "FSS, 9 px" and so on, by the side of the window; the other scores of `spatial_scores`; "gain in FSS, 9 px" and
+    "gain in CSI" over methods without training, and of one training over another of the same seed. The errors are those
+    of a bootstrap of whole places, all times together, joined with the spread over seeds.
 
     Args:
         judged: Of the same blocks, in the same order, for each target.
@@ -152,7 +153,7 @@ def spatial_table(
 
 def draw_scales(run: Run, table: Sequence[Result], *, column: str, pitch: float, unit: str) -> None:
     """Fractions skill score against the width of the window, a figure for each target."""
-    found = [each for each in table if each.name == "FSS"]
+    found = [each for each in table if each.name.startswith("FSS, ")]
     for target, rows in grouped(found, lambda each: each.labels[column]).items():
         with drawing(
             run, f"scales-{target.replace(' ', '-')}", title=f"Scales, {target}", section="Scales", by="method",
@@ -160,8 +161,8 @@ def draw_scales(run: Run, table: Sequence[Result], *, column: str, pitch: float,
             "with the standard deviation over seeds.", size=(6.4, 4.2),
             legend={"loc": "upper left", "bbox_to_anchor": (1.01, 1), "fontsize": 7},
         ) as d:  # fmt: skip
+            side = pitch * np.array(sorted({int(each.name.split()[1]) for each in rows}))
             for index, (name, each) in enumerate(grouped(rows, _method(column)).items()):
-                side = np.array([pitch * int(r.labels["window"].split()[0]) for r in each])
                 y, error = np.array([(r.value, r.error or 0.0) for r in each]).T
                 look: dict[str, Any] = {"color": "0.4", "linestyle": "--"} if "," not in name else {}
                 d.ax.errorbar(side, y, error, marker=MARKERS[index % len(MARKERS)], label=name, **look)
@@ -216,9 +217,10 @@ def _rows(group: Sequence[tuple[JudgedMaps, Scores]], more: dict[str, str]) -> l
     table = []
     for name in group[0][1]:
         values = [_value(scores[name]) for _, scores in group]
-        quantity, window = _window(name)
-        labels = first.labels | more | window
-        table.append(row(quantity, values, labels, seeds=seeds, n=first.events, sample="bootstrap of places"))
+        labels = first.labels | more
+        table.append(
+            row(_quantity(name), values, labels, seeds=seeds, n=first.events, sample="bootstrap of places")
+        )
     return table
 
 
@@ -233,15 +235,15 @@ def _gains(
             f"expected a pair for each seed, got {len(ours)} and {len(theirs)} of {first.name}, {other.name}"
         )
     table = []
-    for name in [name for name in ours[0][1] if name.startswith("FSS") or name == "CSI"]:
+    for name in [name for name in ours[0][1] if name in _GAINS]:
         gains = np.array([a[1][name] - b[1][name] for a, b in zip(ours, theirs, strict=True)])
         error = _value(gains.mean(axis=0))[1]
-        quantity, window = _window(name)
-        labels = first.labels | {"over": other.name} | more | window
+        labels = first.labels | {"over": other.name} | more
         seeds = [each.seed for each, _ in ours if each.seed is not None]
+        values = [(float(each[0]), error) for each in gains]
         table.append(
             row(
-                f"gain in {quantity}", [(float(each[0]), error) for each in gains], labels, seeds=seeds, n=first.events,
+                f"gain in {_quantity(name)}", values, labels, seeds=seeds, n=first.events,
                 sample="paired bootstrap of places", of_mean=True,
             )
         )  # fmt: skip
@@ -258,11 +260,10 @@ def _value(drawn: np.ndarray) -> Value:
     return float(drawn[0]), float(finite.std(ddof=1)) if len(finite) > 1 else 0.0
 
 
-def _window(name: str) -> tuple[str, dict[str, str]]:
-    """A score of `spatial_scores`, and its window as a label."""
-    if not name.startswith("FSS "):
-        return name, {}
-    return "FSS", {"window": f"{2 * int(name.removeprefix('FSS ')) + 1} px"}
+def _quantity(score: str) -> str:
+    """A score of `spatial_scores` as tables call it: the fractions skill score by the side of its window."""
+    kind, _, radius = score.partition(" ")
+    return f"FSS, {2 * int(radius) + 1} px" if kind == "FSS" else score
 
 
 def _name(labels: Mapping[str, str]) -> str:

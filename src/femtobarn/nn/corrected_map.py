@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from femtobarn.nn.unet_2d import UNet2d
 
-_START = 2.0  # steepness of the first guess: twice the threshold has a probability of 0.8
+_START = 8.0  # steepness of the first guess: nearly yes or no, and light rain is no event
 _QUICK = 5.0  # by which the shares of the windows are learned faster than weights
 _LEAST = 1e-4  # probability of the first guess
 
@@ -19,7 +19,7 @@ class CorrectedMap(nn.Module):
     """Logits of "at least the threshold": those of a first guess, plus what a U-net makes of all that is known.
 
     The guess is a field in the unit of the threshold, such as rain moved on by the wind or the mean footprint of a
-    shower. Its probability is the sigmoid of 2 ln((1 + x / scale) / (1 + threshold / scale)), averaged over windows of
+    shower. Its probability is the sigmoid of 8 ln((1 + x / scale) / (1 + threshold / scale)), averaged over windows of
     several sizes in shares that are learned for each output: what is wrong by a few pixels is right in a window. The
     U-net begins with zero, so that training starts from the blurred guess and not from nothing. Without the guess the
     last map of the past takes its place.

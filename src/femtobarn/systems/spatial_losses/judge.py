@@ -65,7 +65,7 @@ def results(
     scoring.draw_scales(run, rows, column="lead", pitch=problem.pitch, unit=problem.unit)
     scoring.draw_reliability(run, judged)
     _draw(run, problem, trained, shown)
-    return by_name([*rows, *_tuning_rows(tuning)])
+    return by_name([*rows, *_tuning_rows(tuning)], first=("FSS, 9 px", "gain in FSS, 9 px"))
 
 
 def baselines(problem: Problem, settings: Evaluation) -> dict[str, tuple[Forecast, Forecast]]:

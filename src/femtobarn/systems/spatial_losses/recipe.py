@@ -69,11 +69,10 @@ PRESETS = {
     ),
 }  # fmt: skip
 PUBLISHED = read_published(__package__)
-_PLACE = {"lead": "20 min", "window": "9 px"}
 HEADLINE = Headline(
-    "FSS",
-    tuple({"method": f"U-net, {loss}", "sees": BOTH} | _PLACE for loss in ("FSS 9 px", "brier")),
-    tuple({"method": name} | _PLACE for name in (PERSISTENCE, MOTION)),
+    "FSS, 9 px",
+    tuple({"method": f"U-net, {loss}", "sees": BOTH, "lead": "20 min"} for loss in ("FSS 9 px", "brier")),
+    tuple({"method": name, "lead": "20 min"} for name in (PERSISTENCE, MOTION, f"{MOTION}, blurred")),
 )
 
 
