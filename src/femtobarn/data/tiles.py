@@ -22,7 +22,7 @@ def event_tiles(
 
     An event pixel is drawn, then where in the tile it lies: tiles drawn anywhere are mostly empty, and a loss that
     divides by the events learns nothing from a batch of these. With events in all of them a network learns that there
-    is always one, and predicts too many on whole maps; a share anywhere mends it.
+    is always one, and predicts too many on whole maps; a share anywhere works against it.
 
     Args:
         target: Above 0 where there is an event.
