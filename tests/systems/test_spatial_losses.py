@@ -246,20 +246,23 @@ def test_showers_are_judged_and_predicted_alike(tmp_path: Path, capsys: pytest.C
 
 @pytest.mark.slow
 def test_a_loss_is_best_at_what_it_is(real: Path, tmp_path: Path) -> None:
-    """Two seeds, 20 minutes: FSS-training beats Brier in FSS, CSI-training both others in soft CSI, by .03."""
+    """20 minutes ahead: FSS-training beats Brier in FSS, CSI-training both in soft CSI, by .03 over two seeds."""
     del real
     problem = data.load_maps(Data(), seed=1)
-    settings = replace(recipe.PRESETS["demo"].study, rates=(5e-3,))
-    for seed in (1, 2):
-        found = {}
-        for loss in ("brier_neigh0", "fss_neigh4", "csi_neigh0"):
-            one = study.train_one(settings, problem, tmp_path, Part(loss, BOTH, seed, seed), lambda *_: None)
-            test = problem.test
-            told = event_probabilities(one.model, test.past, test.guess)[:, 1]
-            found[loss] = spatial_scores(spatial_sums(told, test.target[:, 1], test.known[:, 1], radii=(4,)))
-        assert found["fss_neigh4"]["FSS 4"] > found["brier_neigh0"]["FSS 4"] + 0.03
-        others = max(found[name]["CSI"] for name in ("brier_neigh0", "fss_neigh4"))
-        assert found["csi_neigh0"]["CSI"] > others + 0.03
+    settings = replace(recipe.PRESETS["demo"].study, rates=(1e-2,))
+    target, known = problem.test.target[:, 1], problem.test.known[:, 1]
+    losses, names = ("brier_neigh0", "fss_neigh4", "csi_neigh0"), ("FSS 4", "CSI")
+    found = np.empty((2, 3, 2))
+    for seed, place in np.ndindex(2, 3):
+        part = Part(losses[place], BOTH, seed + 1, seed + 1)
+        model = study.train_one(settings, problem, tmp_path, part, lambda *_: None).model
+        told = event_probabilities(model, problem.test.past, problem.test.guess)[:, 1]
+        scores = spatial_scores(spatial_sums(told, target, known, radii=(4,)))
+        found[seed, place] = [scores[name] for name in names]
+    (brier, fss, csi) = np.moveaxis(found, 1, 0)
+    assert (fss - brier)[:, 0].mean() > 0.03
+    assert (fss > brier)[:, 0].all()
+    assert (csi - np.maximum(brier, fss))[:, 1].mean() > 0.03
 
 
 def test_the_published_network_starts_on_a_file_of_rain(tmp_path: Path) -> None:
