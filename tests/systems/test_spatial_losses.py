@@ -93,7 +93,8 @@ def test_every_table_has_persistence_and_motion(finished: Run) -> None:
         if "lead" in result.labels:
             by_name.setdefault(result.name, set()).update(result.labels.values())
     for name in (
-        "FSS",
+        "FSS, 1 px",
+        "FSS, 9 px",
         "CSI",
         "CSI at threshold",
         "bias",

@@ -78,7 +78,7 @@ def read_rain(path: str | Path, *, coarse: int = 1) -> Rain:
     with opened_hdf5(path) as file:
         shape = file.shape(_RATE)
         sizes = {name: file.shape(name) for name in ("time", "latitude", "longitude")}
-        if len(shape) != 3 or shape != tuple(size[0] for size in sizes.values()) or min(shape) < 2:
+        if len(shape) != 3 or [*sizes.values()] != [(size,) for size in shape] or min(shape) < 2:
             raise InputError(
                 f"{path}: expected {_RATE} (time, latitude, longitude) of two each or more, got {shape} for {sizes}"
             )

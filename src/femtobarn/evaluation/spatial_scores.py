@@ -20,7 +20,7 @@ _GAINS = ("FSS 4", "CSI")  # scores of which gains are shown
 _THRESHOLDS = np.linspace(0.05, 0.95, 19)
 
 Maps = Float[np.ndarray, "map row column"]
-Forecast = Float[np.ndarray, "issue lead row column"]
+Forecast = Float[np.ndarray, "_ lead _ _"]  #: (issue, lead, row, column)
 Scores = Mapping[str, np.ndarray]  # by name: all blocks, then each bootstrap sample
 
 

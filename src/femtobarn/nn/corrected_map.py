@@ -73,7 +73,8 @@ class CorrectedMap(nn.Module):
             F.avg_pool2d(probability, 2 * r + 1, stride=1, padding=r, count_include_pad=False)
             for r in self.windows
         ]
-        mean = sum(share[:, i, None, None] * blurred for i, blurred in enumerate(each))
+        weighted = [share[:, i, None, None] * blurred for i, blurred in enumerate(each)]
+        mean = sum(weighted, torch.zeros_like(probability))
         return torch.logit(mean, eps=_LEAST)
 
 
