@@ -8,7 +8,7 @@ from sklearn import metrics as sklearn
 
 from femtobarn.errors import InputError
 from femtobarn.losses import spatial
-from femtobarn.metrics import reliability, spatial_scores, spatial_sums
+from femtobarn.metrics import reliability_curve, spatial_scores, spatial_sums
 
 DRAW = np.random.default_rng(1)
 
@@ -81,7 +81,7 @@ def test_right_probabilities_are_calibrated_and_wrong_ones_are_not() -> None:
     right, wrong = (spatial_sums(each, y) for each in (p, np.sqrt(p)))
     assert spatial_scores(right)["calibration error"] < 0.01
     assert spatial_scores(wrong)["calibration error"] == pytest.approx((np.sqrt(p) - p).mean(), rel=0.05)
-    predicted, frequency, pixels = reliability(right)
+    predicted, frequency, pixels = reliability_curve(right)
     assert pixels.sum() == p.size
     pull = (frequency - predicted) / np.sqrt(np.maximum(predicted * (1 - predicted), 1e-3) / pixels)
     assert np.abs(pull).max() < 5

@@ -11,7 +11,7 @@ from scipy import ndimage
 from femtobarn.errors import InputError
 from femtobarn.evaluation.nowcasting import Nowcasts
 from femtobarn.metrics.isotonic import isotonic_curve
-from femtobarn.metrics.spatial import SpatialSums, reliability, spatial_scores, spatial_sums
+from femtobarn.metrics.spatial import SpatialSums, reliability_curve, spatial_scores, spatial_sums
 from femtobarn.plots import MARKERS, plain
 from femtobarn.runs import Result, Run
 from femtobarn.study import Value, drawing, draws_of_units, grouped, row
@@ -183,7 +183,7 @@ def draw_reliability(run: Run, judged: Sequence[JudgedMaps], *, least: int = 200
             "the line it is right; below, events are promised that do not come. Bins with enough pixels, first seed.",
         ) as d:  # fmt: skip
             for index, (name, each) in enumerate(reversed(first.items())):
-                curve = reliability(each.sums)
+                curve = reliability_curve(each.sums)
                 p, y, pixels = (column[curve[2] >= least] for column in curve)
                 d.ax.plot(p, y, marker=MARKERS[index % len(MARKERS)], markersize=3, label=name)
                 d.drawn[name] = {"probability": p, "frequency": y, "pixels": pixels}

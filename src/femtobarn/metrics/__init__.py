@@ -42,7 +42,7 @@ from femtobarn.metrics.roc import (
 from femtobarn.metrics.scaling import max_scale, robust_scale
 from femtobarn.metrics.separability import Separability, separability
 from femtobarn.metrics.separation import separation, separation_power
-from femtobarn.metrics.spatial import SpatialSums, reliability, spatial_scores, spatial_sums
+from femtobarn.metrics.spatial import SpatialSums, reliability_curve, spatial_scores, spatial_sums
 from femtobarn.metrics.structural_similarity import structural_similarity
 from femtobarn.metrics.subsample import Subsample
 from femtobarn.metrics.tracking import TrackingPerformance, trackml_score
@@ -122,6 +122,7 @@ __all__ = [
     "pure_rate",
     "recall_threshold",
     "reliability",
+    "reliability_curve",
     "residual",
     "robust_scale",
     "roc_curve",

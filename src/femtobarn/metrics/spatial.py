@@ -113,7 +113,7 @@ def spatial_scores(sums: SpatialSums) -> dict[str, float]:
     return {name: float(value) for name, value in found.items()}
 
 
-def reliability(sums: SpatialSums) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def reliability_curve(sums: SpatialSums) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean probability, frequency of the event and pixels of each bin that has any."""
     pixels, p, y = sums.bins.sum(axis=0)
     there = pixels > 0
