@@ -69,10 +69,11 @@ PRESETS = {
     ),
 }  # fmt: skip
 PUBLISHED = read_published(__package__)
+_LEAD = {"lead": "20 min"}
 HEADLINE = Headline(
     "FSS, 9 px",
-    tuple({"method": f"U-net, {loss}", "sees": BOTH, "lead": "20 min"} for loss in ("FSS 9 px", "brier")),
-    tuple({"method": name, "lead": "20 min"} for name in (PERSISTENCE, MOTION, f"{MOTION}, blurred")),
+    tuple({"method": f"U-net, {loss}", "sees": BOTH} | _LEAD for loss in ("FSS 9 px", "brier")),
+    tuple({"method": name, "sees": ""} | _LEAD for name in (PERSISTENCE, MOTION, f"{MOTION}, blurred")),
 )
 
 
