@@ -35,7 +35,7 @@ def test_the_best_rate_is_kept_whatever_the_order(tmp_path: Path) -> None:
             report=lambda *each: said.append(each),
         )  # fmt: skip
         assert rate == 1e-1
-        assert float(squared(model, table(2).columns)) == pytest.approx(fitted.validation, rel=1e-4)
+        assert float(squared(model, table(2).columns).detach()) == pytest.approx(fitted.validation, rel=1e-4)
         found.append(fitted.history)
     assert found[0] == found[1], "each rate begins with the same weights"
     assert [done for done, _, _ in said] == [1, 2, 3, 4] * 2
