@@ -36,6 +36,7 @@ from femtobarn.datasets import (
     jetnet,
     jsc,
     mnist,
+    mrms,
     muon_tgc,
     parnassus,
     svhn,
@@ -140,6 +141,10 @@ def table_of_hls4ml() -> Arrays:
 
 def tracks() -> Arrays:
     return {"X": (DRAW.random((ROWS, 7, 50)) < 0.05).astype(np.float32), "Y": DRAW.uniform(29, 429, ROWS)}
+
+
+def rain(path: Path) -> None:
+    mrms.write_rain(path, mrms.stand_in(ROWS, (20, 16), seed=3))
 
 
 def wafers() -> Arrays:
@@ -379,6 +384,7 @@ FORMATS: dict[str, dict[str, Format]] = {
         )
         for kind, ending in (("IDX", ".idx"), ("packed", ".gz"))
     },
+    "mrms": {"NetCDF": Format(".h5", rain, lambda p: mrms.read_rain(p)._asdict())},
     "muon_tgc": {"HDF5": Format(".h5", hdf5(tracks), lambda p: every(muon_tgc.open_tracks(p)))},
     "parnassus": {
         "ROOT": Format(

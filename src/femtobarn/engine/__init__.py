@@ -4,6 +4,7 @@ from femtobarn.engine.checkpoints import check_course, load_tensors, save_tensor
 from femtobarn.engine.descent import Descent
 from femtobarn.engine.fit import fit
 from femtobarn.engine.fit_front import Sweep, fit_front
+from femtobarn.engine.fit_rates import fit_rates
 from femtobarn.engine.training import (
     Batch,
     Fit,
@@ -27,6 +28,7 @@ __all__ = [
     "check_course",
     "fit",
     "fit_front",
+    "fit_rates",
     "load_tensors",
     "save_tensors",
 ]

@@ -23,12 +23,18 @@ from femtobarn.losses.learned_emd import (
 from femtobarn.losses.particle_sets import particle_cost, set_error
 from femtobarn.losses.sinkhorn import sinkhorn, sinkhorn_cost
 from femtobarn.losses.sliced_wasserstein import sliced_wasserstein
+from femtobarn.losses.spatial_filters import FourierBand, HaarBand, Neighbourhood, fourier_band, haar_band
+from femtobarn.losses.spatial_score import SpatialScore, spatial_score
 from femtobarn.losses.telescope import telescope_mse, weighted_mse
 
 __all__ = [
     "EmdAccuracy",
     "EmdNet",
+    "FourierBand",
+    "HaarBand",
     "JetTerms",
+    "Neighbourhood",
+    "SpatialScore",
     "Transport",
     "binary_focal",
     "chamfer",
@@ -38,6 +44,8 @@ __all__ = [
     "emd_accuracy",
     "emd_points",
     "emd_potentials",
+    "fourier_band",
+    "haar_band",
     "inverse_dice",
     "jet_mass_pt",
     "jet_terms",
@@ -54,6 +62,7 @@ __all__ = [
     "sinkhorn_cost",
     "sliced_wasserstein",
     "soft_loss",
+    "spatial_score",
     "telescope_mse",
     "train_emd_net",
     "weighted_mse",

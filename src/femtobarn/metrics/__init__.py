@@ -25,6 +25,7 @@ from femtobarn.metrics.false_alarm import FalseAlarms, false_alarm_rate
 from femtobarn.metrics.fpnd import RealActivations, fpnd, load_fpnd
 from femtobarn.metrics.frechet import FeatureMoments, feature_moments, fpd, fpd_robust, frechet_distance
 from femtobarn.metrics.invariance import invariance_score
+from femtobarn.metrics.isotonic import isotonic_curve
 from femtobarn.metrics.kernel import KernelMoments, kpd
 from femtobarn.metrics.prdc import Prdc, prdc
 from femtobarn.metrics.precision_recall import average_precision, precision_at_share, recall_threshold
@@ -41,6 +42,7 @@ from femtobarn.metrics.roc import (
 from femtobarn.metrics.scaling import max_scale, robust_scale
 from femtobarn.metrics.separability import Separability, separability
 from femtobarn.metrics.separation import separation, separation_power
+from femtobarn.metrics.spatial import SpatialSums, reliability_curve, spatial_scores, spatial_sums
 from femtobarn.metrics.structural_similarity import structural_similarity
 from femtobarn.metrics.subsample import Subsample
 from femtobarn.metrics.tracking import TrackingPerformance, trackml_score
@@ -77,6 +79,7 @@ __all__ = [
     "Schedule",
     "Separability",
     "SignalEfficiency",
+    "SpatialSums",
     "Subsample",
     "TiedScoresError",
     "TrackingPerformance",
@@ -106,6 +109,7 @@ __all__ = [
     "fpnd",
     "frechet_distance",
     "invariance_score",
+    "isotonic_curve",
     "kpd",
     "kpd_jetnet",
     "load_fpnd",
@@ -118,6 +122,7 @@ __all__ = [
     "pure_rate",
     "recall_threshold",
     "reliability",
+    "reliability_curve",
     "residual",
     "robust_scale",
     "roc_curve",
@@ -125,6 +130,8 @@ __all__ = [
     "separation",
     "separation_power",
     "signal_efficiency",
+    "spatial_scores",
+    "spatial_sums",
     "structural_similarity",
     "threshold_if_any",
     "trackml_score",

@@ -2,6 +2,7 @@
 
 from femtobarn.nn.cell_statistics import cell_statistics
 from femtobarn.nn.circular_conv import CircularConv2d, CircularConv3d, CircularUpsample3d
+from femtobarn.nn.corrected_map import CorrectedMap, event_probabilities
 from femtobarn.nn.deep_set import DeepSet
 from femtobarn.nn.denoising import ddim, denoised, denoising_loss
 from femtobarn.nn.dirichlet_vae import DirichletVae
@@ -64,6 +65,7 @@ from femtobarn.nn.text_reader import TextReader, TextStates
 from femtobarn.nn.time_features import TimeFeatures
 from femtobarn.nn.trigger_vae import TriggerVae, score_in_fixed_point, trigger_score
 from femtobarn.nn.turned_images import randomly_turned, turned
+from femtobarn.nn.unet_2d import UNet2d
 from femtobarn.nn.unet_3d import ContextResBlock, LinearAttention3d, UNet3d
 from femtobarn.nn.without_batch_norm import without_batch_norm
 
@@ -80,6 +82,7 @@ __all__ = [
     "ContextResBlock",
     "ConvolutionHead",
     "ConvolutionalAutoencoder",
+    "CorrectedMap",
     "DeepSet",
     "DenseAutoencoder",
     "DiTBlock",
@@ -132,6 +135,7 @@ __all__ = [
     "TextStates",
     "TimeFeatures",
     "TriggerVae",
+    "UNet2d",
     "UNet3d",
     "ZeroAutoencoder",
     "anomaly_teacher",
@@ -141,6 +145,7 @@ __all__ = [
     "denoised",
     "denoising_loss",
     "digit_classifier",
+    "event_probabilities",
     "fixed_point_students",
     "follow",
     "furthest_points",

@@ -2,6 +2,7 @@
 
 # Modules, none of which is imported before it is asked for: some need torch, a compiler or an extra.
 __all__ = [
+    "advection",
     "antenna",
     "boosts",
     "calorimeter_cells",
