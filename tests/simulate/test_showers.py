@@ -227,7 +227,7 @@ def test_a_shower_that_starts_behind_leaves_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("energies", "pdg", "message"),
-    [([1.0, -1.0], 11, "positive energies"), ([np.nan], 22, "positive energies"), ([1.0], 13, "got 13")],
+    [([1.0, -1.0], 11, "positive energies"), ([np.nan], 22, "positive energies"), ([1.0], 15, "got 15")],
 )
 def test_what_cannot_shower_is_refused(energies: list[float], pdg: int, message: str) -> None:
     with pytest.raises(InputError, match=message):

@@ -2,15 +2,16 @@
 
 ================= =====================================================================================
 `sample`          showers of the CaloChallenge's data sets in any number
-`gflash`          parametrised showers of electrons, photons and pions in any calorimeter
+`gflash`          parametrised showers of electrons, photons, hadrons and muons in any calorimeter
 `geant4`          the same by Geant4
 `calorimeter`     a calorimeter as a row of sections
 `cylinders`       those of the CaloChallenge
-`stacks`          HGCAL-like and CLIC-like ones
+`stacks`          HGCAL-like and CLIC-like ones, an endcap
 `materials`       what a shower sees of matter
 `voxelise`        spots summed in voxels
 `electromagnetic` GFLASH's formulas
-`hadronic`        the two components of pion showers
+`hadronic`        the two components of hadron showers
+`tracks`          tracks before showers, and of muons
 `spots`           energy spots and sampling fluctuations
 ================= =====================================================================================
 """
@@ -35,7 +36,7 @@ from femtobarn.simulate.showers.materials import (
 )
 from femtobarn.simulate.showers.sample import incident_energies, shower_chunks, shower_sample, showers
 from femtobarn.simulate.showers.spots import Spots
-from femtobarn.simulate.showers.stacks import clic_like, hgcal_like
+from femtobarn.simulate.showers.stacks import clic_like, endcap_like, hgcal_like
 from femtobarn.simulate.showers.voxelise import voxelise
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "Spots",
     "block",
     "clic_like",
+    "endcap_like",
     "geant4",
     "gflash",
     "hgcal_like",

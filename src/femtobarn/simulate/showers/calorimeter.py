@@ -34,6 +34,9 @@ class Section:
     sampling: float | None = None
     """What deposits in the active material are divided by to give the measured energy; see `visible`."""
 
+    thin: bool = False
+    """Whether a track's signal fluctuates as single losses in silicon do; else as that of a shower of its energy."""
+
     def __post_init__(self) -> None:
         if not self.thickness > 0:
             raise InputError(f"expected a section of positive thickness, got {self.thickness} mm")

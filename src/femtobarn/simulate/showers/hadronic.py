@@ -1,8 +1,8 @@
-"""Showers of charged pions: a track, then electromagnetic showers of neutral pions in a hadronic one.
+"""Showers of hadrons: a track if they are charged, then showers of neutral pions in a hadronic one.
 
 The two components and the form of the hadronic profile are those of Bock, Hansl-Kozanecka and Shah, NIM 186
-(1981) 533; fluctuations and radii are set to what Geant4 gives (``docs/showers.py``). Depths are in interaction
-lengths, energies in GeV.
+(1981) 533; fluctuations and radii are set to what Geant4 gives for charged pions (``docs/showers.py``). Depths are in
+interaction lengths, energies in GeV.
 """
 
 from typing import NamedTuple
@@ -16,6 +16,7 @@ from femtobarn.simulate.detector.tracking import PION_MASS
 from femtobarn.simulate.showers.calorimeter import Calorimeter
 from femtobarn.simulate.showers.electromagnetic import drawn_profile, electromagnetic, photon_start
 from femtobarn.simulate.showers.spots import Slices, Spots, joined, scatter
+from femtobarn.simulate.showers.tracks import scatter_track, track
 
 _SCALE, _EXPONENT = 1.0, 0.82  # mean EM fraction 1 - (E / scale)^(k - 1): Groom, NIM A 572 (2007) 633
 _FRACTION_WIDTH = 0.4  # of the EM fraction over its mean, at 10 GeV
@@ -42,17 +43,23 @@ def em_fraction(energies: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
     return np.maximum(1 - np.maximum(energies / _SCALE, 1e-9) ** (_EXPONENT - 1), 0.0)
 
 
-def pions(
-    energies: Float[np.ndarray, " shower"], calorimeter: Calorimeter, keys: UInt64[np.ndarray, " shower"]
+def hadrons(
+    energies: Float[np.ndarray, " shower"],
+    calorimeter: Calorimeter,
+    keys: UInt64[np.ndarray, " shower"],
+    *,
+    charged: bool = True,
 ) -> Spots:
-    """Spots of showers of charged pions."""
+    """Spots of showers of charged pions; those of neutral hadrons are the same without the track before."""
     start = -np.log(_uniform(keys, 0))
-    lost, signal = _track(energies, start, calorimeter)
+    lost, signal = track(energies, start, calorimeter)
+    if not charged:
+        lost, signal = np.zeros_like(lost), np.zeros_like(signal)
     left = energies - lost
     fraction = _drawn_fraction(left, _uniform(keys, 1))
     pion = Pion(start, np.where(left > _LEAST, left, 0.0), fraction)
     parts = [
-        _scatter_track(signal, calorimeter, draws.derived(keys, 11)),
+        scatter_track(signal, calorimeter, draws.derived(keys, 11)),
         _neutral_pions(pion, calorimeter, draws.derived(keys, 12)),
         _hadrons(pion, calorimeter, draws.derived(keys, 13)),
     ]
@@ -71,29 +78,6 @@ def _drawn_fraction(
     width = _FRACTION_WIDTH * mean * (np.maximum(energies, 1.0) / 10) ** -0.1
     both = np.maximum(mean * (1 - mean) / width**2 - 1, 0.5)
     return np.where(energies > _SCALE, betaincinv(mean * both, (1 - mean) * both, u), 0.0)
-
-
-def _track(
-    energies: Float[np.ndarray, " shower"], start: Float[np.ndarray, " shower"], calorimeter: Calorimeter
-) -> tuple[Float[np.ndarray, " shower"], Float[np.ndarray, "shower section"]]:
-    """Energy lost by ionisation before the first interaction, or until nothing is left, and its signal."""
-    edges = calorimeter.interaction_depth
-    unit = calorimeter.each(lambda section: section.medium.interaction_length)
-    path = np.clip(start[:, None] - edges[:-1], 0.0, np.diff(edges)) * unit
-    loss = path * calorimeter.each(lambda section: section.medium.mip) / 1e3
-    before = np.cumsum(loss, axis=1) - loss
-    kept = np.clip(np.divide(energies[:, None] - before, loss, out=np.zeros_like(loss), where=loss > 0), 0, 1)
-    signal = path * kept * calorimeter.each(lambda section: section.mip) / 1e3
-    return (loss * kept).sum(axis=1), signal
-
-
-def _scatter_track(
-    signal: Float[np.ndarray, "shower section"], calorimeter: Calorimeter, keys: UInt64[np.ndarray, " shower"]
-) -> Spots:
-    """The track lies on the axis; `scatter` expects energies before the response."""
-    response = calorimeter.each(lambda section: section.response)
-    one = np.ones_like(signal)
-    return scatter(Slices(signal / response, one, 0.5 * one, 0.5 * one, one), calorimeter, keys)
 
 
 def _neutral_pions(pion: Pion, calorimeter: Calorimeter, keys: UInt64[np.ndarray, " shower"]) -> Spots:
