@@ -3,6 +3,14 @@
 from femtobarn.losses.best_share import mean_of_best
 from femtobarn.losses.binary_focal import binary_focal
 from femtobarn.losses.chamfer import chamfer, point_chamfer
+from femtobarn.losses.condensation import (
+    Condensation,
+    condensation,
+    condensation_2022,
+    energy_loss,
+    object_weight,
+    payload,
+)
 from femtobarn.losses.distance_correlation import distance_correlation
 from femtobarn.losses.distillation import distillation_loss, soft_loss
 from femtobarn.losses.emd import Transport, emd, emd_potentials
@@ -28,6 +36,7 @@ from femtobarn.losses.spatial_score import SpatialScore, spatial_score
 from femtobarn.losses.telescope import telescope_mse, weighted_mse
 
 __all__ = [
+    "Condensation",
     "EmdAccuracy",
     "EmdNet",
     "FourierBand",
@@ -38,12 +47,15 @@ __all__ = [
     "Transport",
     "binary_focal",
     "chamfer",
+    "condensation",
+    "condensation_2022",
     "distance_correlation",
     "distillation_loss",
     "emd",
     "emd_accuracy",
     "emd_points",
     "emd_potentials",
+    "energy_loss",
     "fourier_band",
     "haar_band",
     "inverse_dice",
@@ -53,8 +65,10 @@ __all__ = [
     "learned_emd",
     "load_emd_net",
     "mean_of_best",
+    "object_weight",
     "pairs_all",
     "particle_cost",
+    "payload",
     "point_chamfer",
     "save_emd_net",
     "set_error",
