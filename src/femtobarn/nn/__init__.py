@@ -3,6 +3,7 @@
 from femtobarn.nn.cell_statistics import cell_statistics
 from femtobarn.nn.circular_conv import CircularConv2d, CircularConv3d, CircularUpsample3d
 from femtobarn.nn.corrected_map import CorrectedMap, event_probabilities
+from femtobarn.nn.condensation_net import CondensationNet, Condensed
 from femtobarn.nn.deep_set import DeepSet
 from femtobarn.nn.denoising import ddim, denoised, denoising_loss
 from femtobarn.nn.dirichlet_vae import DirichletVae
@@ -20,6 +21,7 @@ from femtobarn.nn.feature_bank import FeatureBank, furthest_points
 from femtobarn.nn.flow_matching import follow, matching_loss, unit_velocity
 from femtobarn.nn.fpga_benchmarks import MuonTracker, digit_classifier, jet_classifier
 from femtobarn.nn.googlenet_3d import GoogLeNet3d
+from femtobarn.nn.gravnet import DistanceMessages, GravNet, Neighbours
 from femtobarn.nn.image_autoencoder import ImageAutoencoder, PixelPReLU
 from femtobarn.nn.lorentz_net import LorentzBlock, LorentzNet, psi
 from femtobarn.nn.masked_batch_norm import MaskedBatchNorm
@@ -40,6 +42,7 @@ from femtobarn.nn.recurrent_autoencoder import (
     ZeroAutoencoder,
     window_errors,
 )
+from femtobarn.nn.ragged_neighbours import nearest_in_events
 from femtobarn.nn.relaxed_one_hot import (
     RelaxedMixture,
     monte_carlo_kl,
@@ -79,6 +82,8 @@ __all__ = [
     "CircularConv2d",
     "CircularConv3d",
     "CircularUpsample3d",
+    "CondensationNet",
+    "Condensed",
     "ContextResBlock",
     "ConvolutionHead",
     "ConvolutionalAutoencoder",
@@ -87,6 +92,7 @@ __all__ = [
     "DenseAutoencoder",
     "DiTBlock",
     "DirichletVae",
+    "DistanceMessages",
     "DualAutoencoder",
     "EdgeConvolution",
     "EfficientNetLite0",
@@ -95,6 +101,7 @@ __all__ = [
     "FeatureBank",
     "FirstTokenHead",
     "GoogLeNet3d",
+    "GravNet",
     "ImageAutoencoder",
     "ImageTeacher",
     "LinearAttention3d",
@@ -107,6 +114,7 @@ __all__ = [
     "ModulatedMlpBlock",
     "Modulation",
     "MuonTracker",
+    "Neighbours",
     "ParticleNet",
     "PatchAutoencoder",
     "PatchClassifier",
@@ -159,6 +167,7 @@ __all__ = [
     "minkowski",
     "monte_carlo_kl",
     "nearest",
+    "nearest_in_events",
     "psi",
     "randomly_turned",
     "region_target",
