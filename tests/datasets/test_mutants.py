@@ -30,6 +30,7 @@ from femtobarn.datasets import (
     gw_samples,
     gwosc,
     hgcal,
+    hgcalml,
     higgs,
     jet_tensors,
     jetclass,
@@ -47,6 +48,7 @@ from femtobarn.datasets import (
 from femtobarn.errors import InputError
 from femtobarn.physics.substructure import OBSERVABLES
 from femtobarn.physics.voxels import geometry
+from femtobarn.simulate.endcap import Endcap, endcap_hits, gun
 from femtobarn.simulate.tracker import soft_collisions, tracker
 from jet_pair_files import write_omnifold, write_parnassus, write_tensors
 from mutants import Arrays, Mutant, bytewise, of_hdf5, special
@@ -74,6 +76,20 @@ def hdf5(arrays: Callable[[], Arrays]) -> Callable[[Path], None]:
                 file[name] = array
 
     return write
+
+
+def endcap_file(path: Path) -> None:
+    endcap = Endcap(field=0.0, etas=12, phis=24)
+    incoming = gun(3, endcap, generator=DRAW, number=(1, 2), energy=(1.0, 2.0))
+    hits = endcap_hits(incoming, endcap, generator=DRAW)
+    hgcalml.write_hits(path, hgcalml.of_endcap(hits, endcap))
+
+
+def hits_of_hgcalml(path: Path) -> Arrays:
+    """Hit by hit: a changed number may make a hit that of another object."""
+    events = hgcalml.open_hits(path)
+    energy = np.append(events.energy, 0.0)[events.owner]
+    return {"offset": events.offset, "hits": events.hits, "owner": events.owner, "energy": energy}
 
 
 def outputs(path: Path) -> None:
@@ -349,6 +365,7 @@ FORMATS: dict[str, dict[str, Format]] = {
             ".h5", lambda p: hgcal.write_wafers(p, wafers()), lambda p: every(hgcal.open_wafers(p))
         ),
     },
+    "hgcalml": {"HDF5": Format(".h5", endcap_file, hits_of_hgcalml)},
     "diphotons": {"text": Format(".csv", outputs, lambda p: every(diphotons.open_outputs(p, p)))},
     "disaster_messages": {
         "CSV": Format(".csv", quoted_messages, lambda p: columns_of(disaster_messages.read_messages(p)))
