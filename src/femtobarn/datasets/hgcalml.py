@@ -5,8 +5,8 @@ The training files of arXiv:2204.01681 are not public. `open_hits` reads arrays 
 stored as an HDF5 file. `of_endcap` makes the same of the simulated endcap.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -46,7 +46,8 @@ _CM = 10.0  # mm
 _TAKEN = (0, 5, 6, 7, 8, 9)  # of the features: energy, x, y, z, time, size
 
 
-class HitEvents(NamedTuple):
+@dataclass(frozen=True)
+class HitEvents:
     """Hits of many events and the objects they belong to, one event after the other.
 
     Objects are counted over all events; `of_object[i]` to `of_object[i + 1]` are those of event i.
@@ -75,7 +76,8 @@ class HitEvents(NamedTuple):
         of_object = np.concatenate(([0], np.cumsum(np.diff(self.of_object)[events])))
         shift = np.repeat(of_object[:-1] - self.of_object[events], np.diff(offset))
         owner = np.where(self.owner[rows] >= 0, self.owner[rows] + shift, -1)
-        return HitEvents(offset, self.hits[rows], owner, of_object, *(column[objects] for column in self[4:]))
+        each = (column[objects] for column in (self.energy, self.deposited, self.pdg))
+        return HitEvents(offset, self.hits[rows], owner, of_object, *each)
 
     def event(self, number: int) -> "HitEvents":
         """One event."""
@@ -93,7 +95,7 @@ def joined_events(parts: list[HitEvents]) -> HitEvents:
             [np.where(p.owner >= 0, p.owner + o, -1) for p, o in zip(parts, objects, strict=False)]
         ),
         np.concatenate([*(p.of_object[:-1] + o for p, o in zip(parts, objects, strict=False)), objects[-1:]]),
-        *(np.concatenate([part[i] for part in parts]) for i in (4, 5, 6)),
+        *(np.concatenate([getattr(p, name) for p in parts]) for name in ("energy", "deposited", "pdg")),
     )
 
 

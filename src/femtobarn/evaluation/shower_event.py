@@ -1,5 +1,7 @@
 """One shower in space, as a drawing that the report page lets a reader turn."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Float, Float64
 from matplotlib import colormaps
@@ -33,27 +35,49 @@ def shower_drawing(
     energy = shower[order].astype(np.float64)
     depth = voxels.layer[order] / max(len(voxels.layers) - 1, 1)
     at = np.column_stack((voxels.x[order] / radius, voxels.y[order] / radius, _LENGTH * (2 * depth - 1)))
-    parts = [_line(corner) for corner in _cage()]
+    size = colour = np.empty(0)
     if len(order):
         share = np.log(energy / energy.min()) / max(np.log(energy.max() / energy.min()), 1e-9)
-        sizes = 1.2 + 6.5 * np.cbrt(energy / energy.max())
-        behind = np.argsort(_projected(at)[:, 2])  # the nearest come last, on top
-        colours = colormaps["viridis"](0.95 * share)
-        parts += [_circle(at[i], float(sizes[i]), to_hex(colours[i])) for i in behind]
+        size = 1.2 + 6.5 * np.cbrt(energy / energy.max())
+        colour = np.array([to_hex(each) for each in colormaps["viridis"](0.95 * share)])
     words = f"beam from the left; radius drawn {radius:g} mm; {float(shower.sum()) / 1e3:.3g} GeV deposited"
-    svg = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}px" height="{_HEIGHT}px" '
-        f'viewBox="0 0 {_WIDTH} {_HEIGHT}" data-turn="{_TURN[0]} {_TURN[1]} {_UNIT}">'
-        f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#ffffff"/><g>{"".join(parts)}</g>'
-        f'<text x="8" y="{_HEIGHT - 10}" font-size="12" fill="#444444">{words}</text></svg>'
-    )
+    svg = turnable(at, size, colour, lines=_cage(), words=words)
     columns = {
         "x": voxels.x[order],
         "y": voxels.y[order],
         "layer": np.array([layer.number for layer in voxels.layers])[voxels.layer[order]],
         "energy": energy,
     }
-    return svg.encode(), columns
+    return svg, columns
+
+
+def turnable(
+    at: Float64[np.ndarray, "point 3"],
+    size: Float64[np.ndarray, " point"],
+    colour: np.ndarray,
+    *,
+    lines: Sequence[Float64[np.ndarray, "_ 3"]],
+    words: str,
+) -> bytes:
+    """An SVG drawing of points and lines in space that the report page turns when it is dragged.
+
+    Args:
+        at: Places within about 1 of the middle: right, up, along the beam.
+        size: Radii of the circles, pixels.
+        colour: Of the circles, as "#rrggbb".
+        lines: Drawn behind the points.
+        words: Below the drawing.
+    """
+    parts = [_line(corners) for corners in lines]
+    behind = np.argsort(_projected(at)[:, 2])  # the nearest come last, on top
+    parts += [_circle(at[i], float(size[i]), str(colour[i])) for i in behind]
+    svg = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}px" height="{_HEIGHT}px" '
+        f'viewBox="0 0 {_WIDTH} {_HEIGHT}" data-turn="{_TURN[0]} {_TURN[1]} {_UNIT}">'
+        f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#ffffff"/><g>{"".join(parts)}</g>'
+        f'<text x="8" y="{_HEIGHT - 10}" font-size="12" fill="#444444">{words}</text></svg>'
+    )
+    return svg.encode()
 
 
 def radius_of(shower: Float[np.ndarray, " voxel"], voxels: VoxelGeometry) -> float:

@@ -7,6 +7,8 @@ __all__ = [
     "boosts",
     "calorimeter_cells",
     "clue",
+    "clue_showers",
+    "cluster_energy",
     "clustering",
     "coherence",
     "condense",

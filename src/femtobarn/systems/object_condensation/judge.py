@@ -1,0 +1,124 @@
+"""Every method on the same test events: tables, gains, cost, and one event in space."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from femtobarn.datasets.hgcalml import HitEvents, joined_events
+from femtobarn.evaluation.endcap_event import endcap_drawing
+from femtobarn.evaluation.endcap_figures import draw_cost, draw_efficiency, draw_pairs, draw_photons
+from femtobarn.evaluation.endcap_showers import compared
+from femtobarn.evaluation.endcap_tables import Outcome, gain_row, pair_rows, sample_rows, size_rows
+from femtobarn.runs import Result, Run
+from femtobarn.study import Trained, draw_training, grouped
+from femtobarn.systems.object_condensation.data import DENSE, NONE, PAIRS, Samples
+from femtobarn.systems.object_condensation.study import CLUE_3D, CLUE_LAYERS, NET, Part, finder
+
+_COUNTS = (1, 2, 4, 8)  # slices side by side whose time is measured
+
+
+def results(run: Run, samples: Samples, trained: Sequence[Trained[Part]], *, seed: int) -> list[Result]:
+    """All tables and figures."""
+    found = []
+    for each in trained:
+        find, weights = finder(each.part, each.model, each.kept), each.kept["weights"].numpy()
+        showers = {name: compared(events, find, weights) for name, events in samples.test.items()}
+        found.append(Outcome(each.part.labels, each.part.seed, showers))
+    groups = list(grouped(found, lambda each: tuple(each.labels.values())).values())
+    names = [name for name in samples.test if name != PAIRS]
+    rows = [row for group in groups for name in names for row in sample_rows(name, group, seed=seed)]
+    rows += [each for name in names for each in size_rows(name, samples.test[name])]
+    rows += _gains(groups, names, seed)
+    rows += _cost(samples.test[names[-1]], trained)
+    last = trained[-1].part.trained
+    kept = [
+        group for group in groups if group[0].labels["method"] == NET or group[0].labels["tuned on"] == last
+    ]
+    lines = {
+        ", ".join(g[0].labels.values()) if g[0].labels["method"] == NET else g[0].labels["method"]: g
+        for g in kept
+    }
+    draw_efficiency(run, lines, names)
+    draw_photons(run, lines, names[-1])
+    if PAIRS in samples.test:
+        bins = ((1.0, 2.0), (2.0, 3.0))
+        rows += [row for group in groups for row in pair_rows(PAIRS, group, samples.apart, bins)]
+        draw_pairs(run, lines, PAIRS, samples.apart)
+    draw_cost(run, rows)
+    draw_training(
+        run,
+        trained,
+        column="distance",
+        ylabel="1 - F1 score",
+        caption="On the validation events, at IoU 0.3.",
+    )
+    _draw_event(run, names[0], samples.test[names[0]].event(0), trained)
+    return rows
+
+
+def _gains(groups: Sequence[Sequence[Outcome]], names: Sequence[str], seed: int) -> list[Result]:
+    """The network over CLUE, tuned on the same events, and with pile-up in its training over none."""
+    by = {tuple(group[0].labels.values()): group for group in groups}
+    made = []
+    for name in names:
+        for (method, tuned), ours in by.items():
+            if method != NET:
+                continue
+            for other in (CLUE_3D, CLUE_LAYERS):
+                if theirs := by.get((other, tuned)):
+                    labels = {"tuned on": tuned}
+                    made.append(gain_row(f"over {other}", ours, theirs, name, seed=seed, **labels))
+            if tuned == DENSE and (theirs := by.get((NET, NONE))):
+                made.append(
+                    gain_row("of pile-up in training", ours, theirs, name, seed=seed, **{"tuned on": tuned})
+                )
+    return made
+
+
+def _cost(events: HitEvents, trained: Sequence[Trained[Part]]) -> list[Result]:
+    """Seconds of each method on more and more slices side by side, and the power with which they grow."""
+    made = []
+    chosen = {each.part.method: each for each in trained if each.part.method in (NET, CLUE_3D, CLUE_LAYERS)}
+    for method, each in chosen.items():
+        find, points = finder(each.part, each.model, each.kept), []
+        for count in (n for n in _COUNTS if n <= len(events)):
+            whole = _ring(events, count)
+            start = time.perf_counter()
+            find(whole)
+            points.append((len(whole.hits), time.perf_counter() - start))
+            labels = {"method": method, "hits": str(len(whole.hits))}
+            made.append(Result("time of an event", points[-1][1], unit="s", labels=labels, split="test"))
+        slope = float(np.polyfit(*np.log(np.array(points[1:])).T, 1)[0])
+        labels = {"method": method, "of the time in": "s"}
+        made.append(Result("power of hits", slope, labels=labels, split="test"))
+    return made
+
+
+def _ring(events: HitEvents, count: int) -> HitEvents:
+    """Some slices side by side in azimuth as one event."""
+    parts = []
+    for number in range(count):
+        part = events.event(number)
+        x, y = part.hits[:, 1].astype(float), part.hits[:, 2].astype(float)
+        angle = 2 * np.pi * number / 12 - np.arctan2(y.mean(), x.mean())
+        hits = part.hits.copy()
+        hits[:, 1], hits[:, 2] = np.cos(angle) * x - np.sin(angle) * y, np.sin(angle) * x + np.cos(angle) * y
+        parts.append(replace(part, hits=hits))
+    whole = joined_events(parts)
+    return replace(whole, offset=whole.offset[[0, -1]], of_object=whole.of_object[[0, -1]])
+
+
+def _draw_event(run: Run, name: str, event: HitEvents, trained: Sequence[Trained[Part]]) -> None:
+    """One event as it is and as the best network tuned on such events sees it."""
+    networks = [each for each in trained if each.part.method == NET and each.part.trained in (name, DENSE)]
+    best = min(networks, key=lambda each: (each.part.trained != name, each.validation))
+    found = finder(best.part, best.model, best.kept)(event)
+    for title, shown in (("true", event.owner), ("found", found)):
+        picture, drawn = endcap_drawing(event.hits, shown)
+        run.save_figure(
+            f"event-{title}", picture, title=f"One event: {title} showers", section="Event", data=drawn,
+            caption=f"A test event, {name}: hits coloured by shower, grey for none; colours of both drawings are not "
+            "the same. Drag to turn.",
+        )  # fmt: skip

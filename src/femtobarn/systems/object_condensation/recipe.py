@@ -1,0 +1,148 @@
+"""Settings, presets and the steps of a run: load, train, evaluate, predict."""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from femtobarn.data.source import InMemory
+from femtobarn.datasets.hgcalml import open_hits
+from femtobarn.errors import InputError
+from femtobarn.generator_loop import Course
+from femtobarn.physics.clue_showers import large_only
+from femtobarn.physics.cluster_energy import cluster_energy, cluster_features
+from femtobarn.runs import Result, Run, read_published
+from femtobarn.simulate.endcap import Endcap
+from femtobarn.study import Trained, by_name, headline, write_predictions
+from femtobarn.systems.object_condensation import data as events
+from femtobarn.systems.object_condensation import judge, study
+from femtobarn.systems.object_condensation.data import Data, Samples
+from femtobarn.systems.object_condensation.study import CLUE_3D, MODELS, NET, TRUTH, Net, Part, Study
+
+
+@dataclass(frozen=True)
+class Config:
+    """All settings of a run."""
+
+    data: Data = field(default_factory=Data)
+    study: Study = field(default_factory=Study)
+    seed: int = 1
+    """Seed of the events."""
+    workers: int = 2
+    """Processes that train side by side."""
+
+    def __post_init__(self) -> None:
+        if self.workers < 1:
+            raise InputError(f"workers must be at least 1: got {self.workers}")
+
+
+_COMPACT = Net(
+    width=32, blocks=1, neighbours=16, dimensions=4, propagated=16, messages=(16, 16), lr=5e-3,
+    course=Course(epochs=3, batch=1, ema=0.95, schedule="cosine", warmup=0.05),
+    dense=Course(epochs=3, batch=1, ema=0.95, schedule="cosine", warmup=0.05),
+)  # fmt: skip
+_SMALL = replace(
+    _COMPACT,
+    width=8,
+    neighbours=6,
+    propagated=4,
+    messages=(4,),
+    course=Course(epochs=2, batch=2, ema=0.5),
+    dense=None,
+)
+PRESETS = {
+    "tiny": Config(
+        data=Data(
+            engine="averages", pool=120, etas=48, slice=20.0, particles=(2, 5), train=(12, 4), validation=(4, 2),
+            dense=(5.0, 20.0), pileup=(0.0, 20.0), test=6, pairs=20,
+        ),
+        study=Study(seeds=(1,), net=_SMALL, t_beta=(0.1, 0.3), t_d=(0.5,), distance=(20.0, 40.0), density=(0.5,)),
+        workers=1,
+    ),
+    "demo": Config(study=Study(net=_COMPACT)),
+    "paper": Config(data=Data(files=(Path("pu200_plus_60_phase_cut_30.h5"),))),
+}  # fmt: skip
+PUBLISHED = read_published(__package__)
+HEADLINE = headline(
+    "efficiency",
+    "method",
+    (NET,),
+    (CLUE_3D, study.CLUE_LAYERS),
+    **{"sample": "pile-up 200", "tuned on": "pile-up", "IoU": "0.3"},
+)
+
+
+def load(config: Config, *, progress: bool) -> Samples:
+    """The events of the run."""
+    return events.load(config.data, seed=config.seed, workers=config.workers, progress=progress)
+
+
+def train(config: Config, data: Samples, run: Run, *, progress: bool) -> list[Trained[Part]]:
+    """Every method on every kind of training events."""
+    return MODELS.train(
+        run,
+        config.study.parts(data),
+        functools.partial(study.train_one, config.study, data, run.folder / "work"),
+        settings=lambda _: config.study,
+        workers=config.workers,
+        progress=progress,
+    )
+
+
+def evaluate(
+    config: Config,
+    data: Samples,
+    trained: Sequence[Trained[Part]],
+    run: Run,
+    *,
+    progress: bool,  # noqa: ARG001
+) -> list[Result]:
+    """Every method on the same test events."""
+    return by_name(judge.results(run, data, trained, seed=config.seed))
+
+
+def predict(
+    run: Run, files: Sequence[Path], output: Path, *, model: str | None = None, progress: bool = True
+) -> Path:
+    """Showers of the hits of HDF5 files in HGCalML's feature arrays: a row for each hit.
+
+    ``event`` in its file, ``shower`` within the event, -1 for none, and ``shower_energy`` in GeV, NaN for none. Hits
+    outside of the endcap that the network knows belong to no shower; the attribute ``outside`` counts them.
+    """
+    chosen = MODELS.choose(run, model, among=_rank)
+    outside = {"outside": 0}
+    return write_predictions(
+        files, output, functools.partial(_labelled, chosen, outside), dict, model=chosen.part.name, what="hits",
+        units={"shower_energy": "GeV"}, attributes=outside, progress=progress,
+    )  # fmt: skip
+
+
+def _rank(part: Part) -> int:
+    """Networks first, those that have seen pile-up before the others; never the truth."""
+    return 0 if part.method == TRUTH else 1 + 2 * (part.method == NET) + (part.trained == events.DENSE)
+
+
+def _labelled(trained: Trained[Part], outside: dict[str, int], path: Path) -> InMemory:
+    found, endcap = open_hits(path), Endcap()
+    find, weights = study.finder(trained.part, trained.model, trained.kept), trained.kept["weights"].numpy()
+    shower, energy = np.full(len(found.hits), -1), np.full(len(found.hits), np.nan)
+    for number in range(len(found)):
+        rows = np.arange(found.offset[number], found.offset[number + 1])
+        _, x, y, z, _, _ = found.hits[rows].T.astype(float)
+        eta = np.arcsinh(z / np.maximum(np.hypot(x, y), 1e-3))
+        inside = (z >= endcap.face) & (z <= endcap.z[-1] + 1) & (eta > endcap.eta[0]) & (eta < endcap.eta[1])
+        outside["outside"] += int((~inside).sum())
+        rows = rows[inside]
+        if not len(rows):
+            continue
+        event = found.event(number)
+        kept = event._replace(
+            offset=np.array([0, len(rows)]), hits=event.hits[inside], owner=event.owner[inside]
+        )
+        label = large_only(find(kept))
+        shower[rows] = label
+        energy[rows] = np.append(cluster_energy(cluster_features(kept.hits, label), weights), np.nan)[label]
+    event_of = np.repeat(np.arange(len(found)), np.diff(found.offset))
+    return InMemory({"event": event_of, "shower": shower, "shower_energy": energy})

@@ -1,0 +1,201 @@
+"""The endcap study: methods side by side, files in and out, what a user's hits may be, and the published form."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+
+from femtobarn import recipe as recipes
+from femtobarn.cli import execute
+from femtobarn.datasets import hgcalml
+from femtobarn.datasets.hgcalml import HitEvents, joined_events, of_endcap
+from femtobarn.errors import InputError
+from femtobarn.evaluation.endcap_showers import compared
+from femtobarn.nn import CondensationNet
+from femtobarn.runs import Run
+from femtobarn.simulate.endcap import Endcap, endcap_hits, gun
+from femtobarn.systems.object_condensation import data, recipe, study
+from femtobarn.systems.object_condensation.study import CLUE_3D, CLUE_LAYERS, NET, TRUTH, Part
+
+TINY = recipe.PRESETS["tiny"]
+TinyRun = Callable[[str], Run]
+
+
+def _events(count: int, seed: int = 5) -> HitEvents:
+    endcap, draw = Endcap(etas=48, phis=192), np.random.default_rng(seed)
+    incoming = gun(count, endcap, generator=draw, number=(2, 4), energy=(2.0, 20.0))
+    return of_endcap(endcap_hits(incoming, endcap, generator=draw), endcap)
+
+
+def users_file(folder: Path) -> Path:
+    """An event, an empty one, one of a single hit, and one whose first hit lies before the endcap."""
+    one, two = _events(2).event(0), _events(2).event(1)
+    nothing = replace(one.take(np.array([], int)), offset=np.array([0, 0]), of_object=np.array([0, 0]))
+    single = replace(nothing, offset=np.array([0, 1]), hits=one.hits[:1], owner=np.array([-1]))
+    away = two.hits.copy()
+    away[0, 3] = 100.0
+    path = folder / "hits.h5"
+    hgcalml.write_hits(path, joined_events([one, nothing, single, replace(two, hits=away)]))
+    with h5py.File(path, "a") as file:
+        for name in ("t_idx", "t_energy", "t_rec_energy", "t_pid"):
+            del file[name]
+    return path
+
+
+@pytest.fixture
+def finished(tiny_run: TinyRun) -> Run:
+    return tiny_run("object-condensation")
+
+
+def test_all_methods_stand_beside_the_truth(finished: Run) -> None:
+    results = finished.results()
+    methods = {r.labels["method"] for r in results if r.name == "efficiency"}
+    assert methods == {NET, CLUE_3D, CLUE_LAYERS, TRUTH}
+    samples = {r.labels["sample"] for r in results if r.name == "efficiency"}
+    assert samples == {"no pile-up", "pile-up 20"}
+    for result in results:
+        if result.labels.get("method") == TRUTH and result.name in ("efficiency", "fake rate"):
+            assert result.value == (1 if result.name == "efficiency" else 0)
+    gains = {r.labels["gain"] for r in results if r.name == "gain in efficiency"}
+    assert gains == {"over CLUE 3-D", "over CLUE by layers", "of pile-up in training"}
+    figures = {figure.name for figure in finished.figures()}
+    assert figures >= {"efficiency", "crowd", "pairs", "cost", "training", "event-true", "event-found"}
+
+
+def test_settings_are_chosen_on_validation_events_alone(finished: Run) -> None:
+    """As many values tried for each method, each among those that were to be tried."""
+    trained = [study.MODELS.load(folder) for folder in finished.trained()]
+    for each in trained:
+        if each.part.method == NET:
+            assert each.kept["t_beta"] in TINY.study.t_beta
+            assert each.kept["t_d"] in TINY.study.t_d
+        elif each.part.method != TRUTH:
+            assert each.kept["distance"] in TINY.study.distance
+        assert 0 <= each.validation <= 1
+        assert each.kept["weights"].shape == (8,)
+    full = study.Study()
+    assert len(full.t_beta) * len(full.t_d) == len(full.distance) * len(full.density)
+
+
+def test_showers_of_a_users_hits(finished: Run, tmp_path: Path) -> None:
+    path, output = users_file(tmp_path), tmp_path / "showers.h5"
+    assert execute(["predict", str(finished.folder), str(path), "-o", str(output)]) == 0
+    with h5py.File(output) as file:
+        event, shower, energy = (file[name][:] for name in ("event", "shower", "shower_energy"))
+        assert file.attrs["outside"] == 1
+    hits = hgcalml.open_hits(path)
+    np.testing.assert_array_equal(event, np.repeat(np.arange(4), np.diff(hits.offset)))
+    assert shower[hits.offset[3]] == -1, "a hit before the endcap is of no shower"
+    assert shower[hits.offset[2]] == -1, "a single hit is no shower"
+    np.testing.assert_array_equal(np.isnan(energy), shower < 0)
+    for number in (0, 3):
+        for label in np.unique(shower[(event == number) & (shower >= 0)]):
+            own = (event == number) & (shower == label)
+            assert own.sum() >= 3
+            assert np.unique(energy[own]).size == 1
+
+
+def test_classical_methods_predict_too(finished: Run, tmp_path: Path) -> None:
+    path, output = users_file(tmp_path), tmp_path / "showers.h5"
+    name = Part(CLUE_3D, "pile-up", 1).name
+    recipe.predict(finished, [path], output, model=name, progress=False)
+    with h5py.File(output) as file:
+        assert file.attrs["model"] == name
+        assert (file["shower"][:] >= 0).mean() > 0.5
+
+
+def test_a_time_that_is_no_number_is_refused(
+    finished: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = users_file(tmp_path)
+    with h5py.File(path, "a") as file:
+        file["features"][7, 8] = np.nan
+    assert execute(["predict", str(finished.folder), str(path), "-o", str(tmp_path / "o.h5")]) == 2
+    assert "hit 7: time is nan" in capsys.readouterr().err
+
+
+def test_users_files_with_truth_are_trained_on(tmp_path: Path) -> None:
+    """The settings of the publication start on files of their form; network and course are cut to seconds."""
+    hgcalml.write_hits(path := tmp_path / "pu200.h5", _events(12))
+    paper = recipe.PRESETS["paper"]
+    small = replace(paper.study, seeds=(1,), net=TINY.study.net, t_beta=(0.1,), t_d=(0.5,))
+    config = replace(paper, data=replace(paper.data, files=(path,)), study=small, workers=1)
+    system = recipes.find_system("object-condensation")
+    run = recipes.start(system, config, preset="paper", root=tmp_path / "runs")
+    results = recipes.carry_out(system, run, progress=False)
+    assert run.kind == "real"
+    assert {r.labels["sample"] for r in results if r.name == "efficiency"} == {"pile-up"}
+
+
+def test_the_published_network_takes_an_event() -> None:
+    model = study.Net().build()
+    assert [type(block["messages"]).__name__ for block in model.blocks] == ["DistanceMessages"] * 2
+    event = _events(1)
+    with torch.no_grad():
+        out = model.eval()(*study.tensors(event))
+    assert all(torch.isfinite(each).all() for each in out)
+    assert sum(p.numel() for p in model.parameters()) > 50_000
+
+
+def test_a_training_step_lowers_the_loss_of_one_event() -> None:
+    torch.manual_seed(1)
+    event = _events(1)
+    module = study.Condensing(TINY.study.net.build(), event, TINY.study.net)
+    optimiser = torch.optim.Adam(module.parameters(), lr=1e-2)
+    losses = []
+    for step in range(40):
+        loss = module.loss(
+            {"event": torch.zeros(1, dtype=torch.long)}, generator=torch.Generator().manual_seed(step)
+        )
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert np.mean(losses[-5:]) < 0.8 * np.mean(losses[:5])
+
+
+def test_unfit_settings_and_files_are_refused(tmp_path: Path) -> None:
+    hgcalml.write_hits(path := tmp_path / "few.h5", _events(2))
+    bare = users_file(tmp_path)
+    for make, words in (
+        (lambda: data.Data(slice=0), "slice"),
+        (lambda: data.Data(pileup=(-1.0,)), "pile-up"),
+        (lambda: data.Data(train=(0, 1)), "events of each kind"),
+        (lambda: study.Study(seeds=()), "one seed"),
+        (lambda: recipe.Config(workers=0), "workers"),
+        (lambda: data.load(data.Data(files=(path,)), seed=1, workers=1, progress=False), "too few events"),
+        (lambda: data.load(data.Data(files=(bare,)), seed=1, workers=1, progress=False), "no truth"),
+    ):
+        with pytest.raises(InputError, match=words):
+            make()
+
+
+# Acceptance, on the events of the demo
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_particles_without_pile_up_are_found(tmp_path: Path) -> None:
+    """Acceptance 2 of the additions; what is reached, and what not, stands in the README."""
+    settings = replace(
+        recipe.PRESETS["demo"].data, engine="averages", pool=1000, train=(400, 1), validation=(30, 1)
+    )
+    samples = data.load(
+        replace(settings, pileup=(0.0,), test=40, pairs=150), seed=1, workers=1, progress=False
+    )
+    demo = recipe.PRESETS["demo"].study
+    rows = np.arange(40)
+    found = {}
+    for method in (NET, CLUE_3D):
+        part = Part(method, "no pile-up", 1)
+        trained = study.train_one(demo, samples, tmp_path, part, lambda *_: None)
+        find = study.finder(part, trained.model, trained.kept)
+        assert trained.model is None or isinstance(trained.model, CondensationNet)
+        found[method] = compared(samples.test["no pile-up"], find, trained.kept["weights"].numpy())
+    assert found[NET].efficiency(rows, iou=0.3) >= 0.8
+    assert found[NET].fake_rate(rows, iou=0.3) <= 0.3
+    assert found[CLUE_3D].efficiency(rows, iou=0.3) >= 0.8
