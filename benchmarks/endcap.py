@@ -22,10 +22,10 @@ import torch
 from _common import machine, one_thread, store
 from femtobarn.datasets.hgcalml import HitEvents, of_endcap
 from femtobarn.losses import condensation_2022
+from femtobarn.nn.condensing import event_tensors
 from femtobarn.physics.condense import condense
 from femtobarn.simulate.endcap import Crossings, Endcap, endcap_hits, soft_crossings, truth
 from femtobarn.systems.object_condensation.recipe import PRESETS
-from femtobarn.systems.object_condensation.study import tensors
 
 ROUNDS = 3
 
@@ -90,7 +90,7 @@ def main() -> None:
 
         def network(some: HitEvents = some) -> tuple[np.ndarray, ...]:
             with torch.no_grad():
-                return tuple(each.numpy() for each in model(*tensors(some)))
+                return tuple(each.numpy() for each in model(*event_tensors(some)))
 
         beta, x, distance, _ = network()
         row = {"hits": len(some.hits), "network": cpu(network)}

@@ -15,7 +15,8 @@ from femtobarn.datasets import hgcalml
 from femtobarn.datasets.hgcalml import HitEvents, joined_events, of_endcap
 from femtobarn.errors import InputError
 from femtobarn.evaluation.endcap_showers import compared
-from femtobarn.nn import CondensationNet
+from femtobarn.nn import CondensationNet, Condensing
+from femtobarn.nn.condensing import event_tensors
 from femtobarn.runs import Run
 from femtobarn.simulate.endcap import Endcap, endcap_hits, gun
 from femtobarn.systems.object_condensation import data, recipe, study
@@ -136,7 +137,7 @@ def test_the_published_network_takes_an_event() -> None:
     assert [type(block["messages"]).__name__ for block in model.blocks] == ["DistanceMessages"] * 2
     event = _events(1)
     with torch.no_grad():
-        out = model.eval()(*study.tensors(event))
+        out = model.eval()(*event_tensors(event))
     assert all(torch.isfinite(each).all() for each in out)
     assert sum(p.numel() for p in model.parameters()) > 50_000
 
@@ -144,7 +145,7 @@ def test_the_published_network_takes_an_event() -> None:
 def test_a_training_step_lowers_the_loss_of_one_event() -> None:
     torch.manual_seed(1)
     event = _events(1)
-    module = study.Condensing(TINY.study.net.build(), event, TINY.study.net)
+    module = Condensing(TINY.study.net.build(), event)
     optimiser = torch.optim.Adam(module.parameters(), lr=1e-2)
     losses = []
     for step in range(40):

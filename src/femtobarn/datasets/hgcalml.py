@@ -5,7 +5,7 @@ The training files of arXiv:2204.01681 are not public. `open_hits` reads arrays 
 stored as an HDF5 file. `of_endcap` makes the same of the simulated endcap.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +97,20 @@ def joined_events(parts: list[HitEvents]) -> HitEvents:
         np.concatenate([*(p.of_object[:-1] + o for p, o in zip(parts, objects, strict=False)), objects[-1:]]),
         *(np.concatenate([getattr(p, name) for p in parts]) for name in ("energy", "deposited", "pdg")),
     )
+
+
+def side_by_side(events: HitEvents, count: int) -> HitEvents:
+    """The first events, slices of 30 degrees or less, side by side in azimuth as one event."""
+    parts = []
+    for number in range(count):
+        part = events.event(number)
+        x, y = part.hits[:, 1].astype(float), part.hits[:, 2].astype(float)
+        angle = 2 * np.pi * number / 12 - np.arctan2(y.mean(), x.mean())
+        hits = part.hits.copy()
+        hits[:, 1], hits[:, 2] = np.cos(angle) * x - np.sin(angle) * y, np.sin(angle) * x + np.cos(angle) * y
+        parts.append(replace(part, hits=hits))
+    whole = joined_events(parts)
+    return replace(whole, offset=whole.offset[[0, -1]], of_object=whole.of_object[[0, -1]])
 
 
 def of_endcap(hits: EndcapHits, endcap: Endcap) -> HitEvents:

@@ -15,7 +15,7 @@ Lines = Mapping[str, Sequence[Outcome]]  #: outcomes that differ by their seed, 
 _ENERGIES = np.array([1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 200.0])
 _CROWD = np.array([0.0, 0.3, 0.5, 0.7, 0.85, 0.95, 1.001])  # share of the energy around
 _RADII = np.array([0.5, 1.0, 1.5, 2.0, 3.0, 4.0])
-_LEAST = 10  # showers that a point needs
+_LEAST = 5  # showers that a point needs
 
 
 def draw_efficiency(run: Run, lines: Lines, names: Sequence[str]) -> None:
@@ -54,13 +54,14 @@ def draw_photons(run: Run, lines: Lines, name: str) -> None:
                 d.drawn[label] = {"energy": energy, "median": middle, "IQR over median": spread}
         for ax, text in zip(d.axes[0], ("median response", "IQR / median"), strict=True):
             ax.set(xscale="log", xlabel="energy [GeV]", ylabel=text)
-        d.axes[0, 1].legend(fontsize=7)
+        if d.drawn:
+            d.axes[0, 1].legend(fontsize=7)
 
 
 def draw_pairs(run: Run, lines: Lines, name: str, apart: Float[np.ndarray, " event"]) -> None:
     """Pairs of photons of which both are found, against their distance."""
     with drawing(
-        run, "pairs", title="Two photons side by side", section="Photon pairs", legend={},
+        run, "pairs", title="Two photons side by side", section="Photon pairs",
         caption="Share of pairs of photons of 10 to 50 GeV, without pile-up, of which both are matched at IoU 0.3.",
     ) as d:  # fmt: skip
         for label, group in lines.items():
@@ -76,6 +77,8 @@ def draw_pairs(run: Run, lines: Lines, name: str, apart: Float[np.ndarray, " eve
                 at, value, error = np.transpose(found)
                 d.ax.errorbar(at, value, error, marker="o", markersize=3, label=label)
                 d.drawn[label] = {"distance": at, "both found": value, "error": error}
+        if d.drawn:
+            d.ax.legend(fontsize=7)
         d.ax.set(xlabel="distance [Moliere radii]", ylabel="both photons found", ylim=(0, 1.05))
 
 
@@ -126,7 +129,8 @@ def _panels(
             ax.set(xlabel=x, ylim=(0, 1.05), xscale="log" if log else "linear")
             ax.text(0.05, 0.05, sample, transform=ax.transAxes)
         d.ax.set_ylabel("efficiency, IoU > 0.3")
-        d.axes[0, -1].legend(fontsize=7)
+        if d.drawn:
+            d.axes[0, int(np.argmax([len(ax.containers) for ax in d.axes[0]]))].legend(fontsize=7)
 
 
 def _binned(

@@ -1,6 +1,8 @@
 """Showers that some method finds in an endcap, beside the true ones: matched, calibrated, counted event by event."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -8,8 +10,9 @@ from jaxtyping import Bool, Float, Int
 
 from femtobarn.datasets.hgcalml import HitEvents
 from femtobarn.metrics.instances import is_merged, is_split, match, overlaps, share_around
-from femtobarn.physics.clue_showers import large_only
+from femtobarn.physics.clue_showers import clue_layers, clue_showers, large_only
 from femtobarn.physics.cluster_energy import cluster_energy, cluster_features, fit_energy
+from femtobarn.simulate.endcap import Endcap
 
 FACE = 3200.0  #: z in mm to which hits are projected
 _AROUND = 50.0  # mm on the face: what counts as the surroundings of a shower
@@ -68,6 +71,45 @@ def true_labels(event: HitEvents) -> Int[np.ndarray, " hit"]:
     return event.owner
 
 
+def clue_finder(distance: float, density: float, *, by_layers: bool) -> Finder:
+    """CLUE on all hits at once or layer by layer, in the layers of the simulated endcap; mm and GeV."""
+    by = clue_layers if by_layers else clue_showers
+    z = Endcap().z
+
+    def labels(event: HitEvents) -> np.ndarray:
+        layer = np.interp(event.hits[:, 3], z, np.arange(len(z)))
+        energy = event.hits[:, 0].astype(np.float64)
+        return by(on_face(event.hits), layer, energy, distance=distance, density=density)
+
+    return labels
+
+
+def shower_of_hits(
+    events: HitEvents, find: Finder, weights: Float[np.ndarray, "8"], endcap: Endcap
+) -> tuple[Int[np.ndarray, " hit"], Float[np.ndarray, " hit"], int]:
+    """Shower of each hit within its event and that shower's energy, GeV; and the number of hits outside of the endcap.
+
+    Hits outside and those of no shower have -1 and NaN.
+    """
+    x, y, z = events.hits[:, 1:4].T.astype(np.float64)
+    eta = np.arcsinh(z / np.maximum(np.hypot(x, y), 1e-3))
+    inside = (z >= endcap.face) & (z <= endcap.z[-1] + 1) & (eta > endcap.eta[0]) & (eta < endcap.eta[1])
+    shower, energy = np.full(len(z), -1), np.full(len(z), np.nan)
+    for start, stop in pairwise(events.offset.tolist()):
+        rows = start + np.flatnonzero(inside[start:stop])
+        if len(rows):
+            alone = events.take(np.array([], np.int64))
+            kept = replace(
+                alone, offset=np.array([0, len(rows)]), hits=events.hits[rows], owner=events.owner[rows]
+            )
+            label = large_only(find(kept))
+            shower[rows] = label
+            energy[rows] = np.append(cluster_energy(cluster_features(kept.hits, label), weights), np.nan)[
+                label
+            ]
+    return shower, energy, int((~inside).sum())
+
+
 def compared(events: HitEvents, find: Finder, weights: Float[np.ndarray, "8"] | None) -> Showers:
     """All showers of a sample by one method.
 
@@ -95,12 +137,21 @@ def calibration(events: HitEvents, find: Finder) -> Float[np.ndarray, "8"]:
     return fit_energy(np.concatenate(features), np.concatenate(true))
 
 
-def found_score(events: HitEvents, find: Finder, *, low: float = 1.0, iou: float = 0.3) -> float:
-    """Twice the matched showers over true and found ones (the F1 score), above an energy of hits in GeV."""
+def found_score(
+    events: HitEvents, labels: Sequence[Int[np.ndarray, "_"]], *, low: float = 1.0, iou: float = 0.3
+) -> float:
+    """Twice the matched showers over true and found ones (the F1 score), above an energy of hits in GeV.
+
+    Args:
+        events: Hits and truth.
+        labels: Clusters of the hits of each event, -1 for none.
+        low: Least energy.
+        iou: Least IoU of partners.
+    """
     matched = every = 0
-    for number in range(len(events)):
+    for number, found_label in enumerate(labels):
         event = events.event(number)
-        label = large_only(find(event))
+        label = large_only(found_label)
         pairs = overlaps(event.owner, label, event.hits[:, 0], trues=len(event.energy))
         true, found = pairs.true_energy > low, pairs.found_energy > low
         partners = match(pairs)

@@ -4,6 +4,7 @@ from femtobarn.nn.cell_statistics import cell_statistics
 from femtobarn.nn.circular_conv import CircularConv2d, CircularConv3d, CircularUpsample3d
 from femtobarn.nn.corrected_map import CorrectedMap, event_probabilities
 from femtobarn.nn.condensation_net import CondensationNet, Condensed
+from femtobarn.nn.condensing import Condensing, network_output
 from femtobarn.nn.deep_set import DeepSet
 from femtobarn.nn.denoising import ddim, denoised, denoising_loss
 from femtobarn.nn.dirichlet_vae import DirichletVae
@@ -84,6 +85,7 @@ __all__ = [
     "CircularUpsample3d",
     "CondensationNet",
     "Condensed",
+    "Condensing",
     "ContextResBlock",
     "ConvolutionHead",
     "ConvolutionalAutoencoder",
@@ -168,6 +170,7 @@ __all__ = [
     "monte_carlo_kl",
     "nearest",
     "nearest_in_events",
+    "network_output",
     "psi",
     "randomly_turned",
     "region_target",

@@ -129,11 +129,6 @@ def name_of(mean: float) -> str:
     return f"{DENSE} {mean:g}" if mean else NONE
 
 
-def endcap_of(settings: Data) -> Endcap:
-    """The simulated endcap."""
-    return Endcap(etas=settings.etas, phis=4 * settings.etas)
-
-
 def _slices(
     settings: Data, crossings: Crossings, events: int, dense: tuple[float, float] | None, seed: list[int]
 ) -> HitEvents:

@@ -10,9 +10,8 @@ import numpy as np
 from femtobarn.data.source import InMemory
 from femtobarn.datasets.hgcalml import open_hits
 from femtobarn.errors import InputError
+from femtobarn.evaluation.endcap_showers import shower_of_hits
 from femtobarn.generator_loop import Course
-from femtobarn.physics.clue_showers import large_only
-from femtobarn.physics.cluster_energy import cluster_energy, cluster_features
 from femtobarn.runs import Result, Run, read_published
 from femtobarn.simulate.endcap import Endcap
 from femtobarn.study import Trained, by_name, headline, write_predictions
@@ -61,7 +60,7 @@ PRESETS = {
         study=Study(seeds=(1,), net=_SMALL, t_beta=(0.1, 0.3), t_d=(0.5,), distance=(20.0, 40.0), density=(0.5,)),
         workers=1,
     ),
-    "demo": Config(study=Study(net=_COMPACT)),
+    "demo": Config(data=Data(train=(220, 80), validation=(30, 10), test=30), study=Study(net=_COMPACT, fitted=30)),
     "paper": Config(data=Data(files=(Path("pu200_plus_60_phase_cut_30.h5"),))),
 }  # fmt: skip
 PUBLISHED = read_published(__package__)
@@ -125,24 +124,9 @@ def _rank(part: Part) -> int:
 
 
 def _labelled(trained: Trained[Part], outside: dict[str, int], path: Path) -> InMemory:
-    found, endcap = open_hits(path), Endcap()
-    find, weights = study.finder(trained.part, trained.model, trained.kept), trained.kept["weights"].numpy()
-    shower, energy = np.full(len(found.hits), -1), np.full(len(found.hits), np.nan)
-    for number in range(len(found)):
-        rows = np.arange(found.offset[number], found.offset[number + 1])
-        _, x, y, z, _, _ = found.hits[rows].T.astype(float)
-        eta = np.arcsinh(z / np.maximum(np.hypot(x, y), 1e-3))
-        inside = (z >= endcap.face) & (z <= endcap.z[-1] + 1) & (eta > endcap.eta[0]) & (eta < endcap.eta[1])
-        outside["outside"] += int((~inside).sum())
-        rows = rows[inside]
-        if not len(rows):
-            continue
-        event = found.event(number)
-        kept = event._replace(
-            offset=np.array([0, len(rows)]), hits=event.hits[inside], owner=event.owner[inside]
-        )
-        label = large_only(find(kept))
-        shower[rows] = label
-        energy[rows] = np.append(cluster_energy(cluster_features(kept.hits, label), weights), np.nan)[label]
-    event_of = np.repeat(np.arange(len(found)), np.diff(found.offset))
-    return InMemory({"event": event_of, "shower": shower, "shower_energy": energy})
+    found, weights = open_hits(path), trained.kept["weights"].numpy()
+    find = study.finder(trained.part, trained.model, trained.kept)
+    shower, energy, away = shower_of_hits(found, find, weights, Endcap())
+    outside["outside"] += away
+    event = np.repeat(np.arange(len(found)), np.diff(found.offset))
+    return InMemory({"event": event, "shower": shower, "shower_energy": energy})

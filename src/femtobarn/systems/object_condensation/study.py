@@ -2,7 +2,6 @@
 
 import functools
 import itertools
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,25 +9,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from femtobarn.datasets.hgcalml import HitEvents
 from femtobarn.engine import Descent
 from femtobarn.errors import InputError
-from femtobarn.evaluation.endcap_showers import Finder, calibration, found_score, on_face, true_labels
+from femtobarn.evaluation.endcap_showers import Finder, calibration, clue_finder, found_score, true_labels
 from femtobarn.generator_loop import Course, fit_generator
-from femtobarn.losses import condensation_2022, energy_loss, object_weight, payload
-from femtobarn.nn import CondensationNet
+from femtobarn.nn import CondensationNet, Condensing, network_output
 from femtobarn.parts import Report
-from femtobarn.physics.clue_showers import clue_layers, clue_showers
 from femtobarn.physics.condense import condense
-from femtobarn.simulate.endcap import Endcap
 from femtobarn.study import Models, Trained
 from femtobarn.systems.object_condensation.data import DENSE, NONE, Samples
 
 NET, CLUE_3D, CLUE_LAYERS, TRUTH = "GravNet", "CLUE 3-D", "CLUE by layers", "truth clusters"
 _FILES = {NET: "gravnet", CLUE_3D: "clue-3d", CLUE_LAYERS: "clue-layers", TRUTH: "truth"}
-_LAYER_Z = Endcap().z
 
 
 @dataclass(frozen=True)
@@ -72,7 +67,7 @@ class Study:
     seeds: tuple[int, ...] = (1, 2, 3)
     """Seeds of the initial weights and of the order of events."""
     net: Net = field(default_factory=Net)
-    t_beta: tuple[float, ...] = (0.1, 0.3, 0.5)
+    t_beta: tuple[float, ...] = (0.3, 0.5, 0.7)
     """Least betas that are tried on the validation events."""
     t_d: tuple[float, ...] = (0.3, 0.5, 0.8)
     """Radii of clusters that are tried, in learned lengths."""
@@ -123,33 +118,6 @@ def build(part: Part, settings: Study, _: Mapping[str, Any]) -> nn.Module | None
 MODELS = Models(Part, lambda _: Study, build)
 
 
-class Condensing(nn.Module):
-    """The network with its loss on events that are turned by random angles and mirrored."""
-
-    def __init__(self, network: CondensationNet, events: HitEvents, net: Net) -> None:
-        super().__init__()
-        self.network, self.events, self.net = network, events, net
-
-    def loss(self, batch: Mapping[str, Tensor], *, generator: torch.Generator) -> Tensor:
-        """Condensation of 2022 and energy of some events, of as many as the number of hits allows."""
-        events = self.events.take(batch["event"].numpy())
-        fit = max(int(np.searchsorted(events.offset, self.net.hits, side="right")) - 1, 1)
-        events = events.take(np.arange(fit)) if fit < len(events) else events
-        hits, offset = tensors(events)
-        turn = (
-            2 * math.pi * torch.rand(fit if fit < len(batch["event"]) else len(events), generator=generator)
-        )
-        hits = _turned(hits, torch.repeat_interleave(turn, torch.diff(offset)))
-        owner = torch.from_numpy(events.owner)
-        true, deposited = (torch.from_numpy(x).float() for x in (events.energy, events.deposited))
-        out, weight = self.network(hits, offset), object_weight(true)
-        potential = condensation_2022(
-            out.beta, out.x, out.distance, owner, offset=offset, weight=weight, q_min=self.net.q_min
-        )
-        each = energy_loss(out.factor, _of(deposited, owner), _of(true, owner))
-        return potential.sum + self.net.energy * payload(each, out.beta, owner, weight=weight)
-
-
 def train_one(study: Study, samples: Samples, folder: Path, part: Part, report: Report) -> Trained[Part]:
     """Train and choose on validation events, then fit the energy of the clusters on training events."""
     train, validation = samples.train[part.trained], samples.validation[part.trained]
@@ -158,10 +126,12 @@ def train_one(study: Study, samples: Samples, folder: Path, part: Part, report: 
         torch.manual_seed(part.seed)
         model = study.net.build()
         course = (study.net.dense if part.trained == DENSE else None) or study.net.course
+        net = study.net
+        trainee = Condensing(model, train, q_min=net.q_min, energy=net.energy, most=net.hits)
         history = fit_generator(
-            Descent(Condensing(model, train, study.net), lr=study.net.lr, clip=1.0, generator=model),
+            Descent(trainee, lr=study.net.lr, clip=1.0, generator=model),
             {"event": torch.arange(len(train))},
-            lambda network, _: (1 - found_score(validation, _finder(network, 0.3, 0.5)), 0.0),
+            lambda network, _: (_check(validation, network), 0.0),
             course=course,
             seed=part.seed,
             folder=folder / part.name,
@@ -179,58 +149,36 @@ def finder(part: Part, model: nn.Module | None, kept: Mapping[str, Any]) -> Find
     if part.method == TRUTH:
         return true_labels
     if part.method == NET:
-        assert isinstance(model, CondensationNet)
-        return _finder(model, kept["t_beta"], kept["t_d"])
-    by = clue_showers if part.method == CLUE_3D else clue_layers
-    return functools.partial(_labels_of_clue, by, kept["distance"], kept["density"])
-
-
-def tensors(events: HitEvents) -> tuple[Tensor, Tensor]:
-    """Hits and offsets as the network takes them."""
-    return torch.from_numpy(events.hits), torch.from_numpy(events.offset)
+        assert model is not None
+        return functools.partial(_labels_of_net, model, kept["t_beta"], kept["t_d"])
+    return clue_finder(kept["distance"], kept["density"], by_layers=part.method == CLUE_LAYERS)
 
 
 def _chosen(
     study: Study, method: str, model: CondensationNet | None, events: HitEvents
 ) -> tuple[dict[str, Any], float]:
     """The settings of the best F1 score on the validation events, as many tried for each method, and the score."""
-    tried: dict[str, tuple[str, str]] = {NET: ("t_beta", "t_d")}
+    every = [events.event(number) for number in range(len(events))]
     if method == TRUTH:
-        return {}, found_score(events, true_labels)
-    names = tried.get(method, ("distance", "density"))
+        return {}, found_score(events, [true_labels(event) for event in every])
+    names = ("t_beta", "t_d") if method == NET else ("distance", "density")
+    outputs = [network_output(model, event) for event in every] if model is not None else []
     best: tuple[float, dict[str, Any]] = (-1.0, {})
     for values in itertools.product(*(getattr(study, name) for name in names)):
         kept = dict(zip(names, values, strict=True))
-        score = found_score(events, finder(Part(method, NONE, 0), model, kept))
-        best = max(best, (score, kept), key=lambda each: each[0])
+        if model is not None:
+            labels = [condense(*output, **kept)[0] for output in outputs]
+        else:
+            labels = [finder(Part(method, NONE, 0), None, kept)(event) for event in every]
+        best = max(best, (found_score(events, labels), kept), key=lambda each: each[0])
     return best[1], best[0]
 
 
-def _labels_of_net(model: CondensationNet, event: HitEvents, *, t_beta: float, t_d: float) -> np.ndarray:
-    with torch.no_grad():
-        out = model.eval()(*tensors(event))
-    return condense(out.beta.numpy(), out.x.numpy(), out.distance.numpy(), t_beta=t_beta, t_d=t_d)[0]
+def _check(events: HitEvents, network: nn.Module) -> float:
+    """1 - F1 at usual settings, by which the best epoch is kept."""
+    outputs = (network_output(network, events.event(number)) for number in range(len(events)))
+    return 1 - found_score(events, [condense(*output, t_beta=0.3, t_d=0.5)[0] for output in outputs])
 
 
-def _finder(model: nn.Module, t_beta: float, t_d: float) -> Finder:
-    assert isinstance(model, CondensationNet)
-    return functools.partial(_labels_of_net, model, t_beta=t_beta, t_d=t_d)
-
-
-def _labels_of_clue(by: Any, distance: float, density: float, event: HitEvents) -> np.ndarray:
-    layer = np.interp(event.hits[:, 3], _LAYER_Z, np.arange(len(_LAYER_Z)))
-    energy = event.hits[:, 0].astype(np.float64)
-    return by(on_face(event.hits), layer, energy, distance=distance, density=density)
-
-
-def _turned(hits: Tensor, angle: Tensor) -> Tensor:
-    cos, sin = torch.cos(angle), torch.sin(angle)
-    turned = hits.clone()
-    turned[:, 1] = cos * hits[:, 1] - sin * hits[:, 2]
-    turned[:, 2] = sin * hits[:, 1] + cos * hits[:, 2]
-    return turned
-
-
-def _of(values: Tensor, owner: Tensor) -> Tensor:
-    """A number of each hit's object; 1 for hits of none."""
-    return torch.cat((values, values.new_ones(1)))[owner]
+def _labels_of_net(model: nn.Module, t_beta: float, t_d: float, event: HitEvents) -> np.ndarray:
+    return condense(*network_output(model, event), t_beta=t_beta, t_d=t_d)[0]

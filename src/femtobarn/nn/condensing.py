@@ -1,0 +1,85 @@
+"""Training of a condensation network: its loss on events that are turned and mirrored at random."""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from femtobarn.datasets.hgcalml import HitEvents
+from femtobarn.losses import condensation_2022, energy_loss, object_weight, payload
+from femtobarn.nn.condensation_net import CondensationNet
+
+
+class Condensing(nn.Module):
+    """A network with the loss of arXiv:2204.01681 on rows of some events, as `engine.Descent` takes it.
+
+    Args:
+        network: What is trained.
+        events: What it is trained on.
+        q_min: Least charge of a hit.
+        energy: Weight of the energy loss.
+        most: Hits of a step: events beyond are left out, but for the first.
+    """
+
+    def __init__(
+        self,
+        network: CondensationNet,
+        events: HitEvents,
+        *,
+        q_min: float = 0.1,
+        energy: float = 1.0,
+        most: int = 200_000,
+    ) -> None:
+        super().__init__()
+        self.network, self.events = network, events
+        self.q_min, self.energy, self.most = q_min, energy, most
+
+    def loss(self, batch: Mapping[str, Tensor], *, generator: torch.Generator) -> Float[Tensor, ""]:
+        """Condensation and energy of the events whose numbers are in ``batch["event"]``."""
+        events = self.events.take(batch["event"].numpy())
+        fit = max(int(np.searchsorted(events.offset, self.most, side="right")) - 1, 1)
+        events = events.take(np.arange(min(fit, len(events))))
+        hits, offset = event_tensors(events)
+        drawn = torch.rand(len(events), 2, generator=generator)
+        each_of = torch.repeat_interleave(torch.arange(len(events)), torch.diff(offset))
+        turn, mirror = drawn[each_of].unbind(dim=1)
+        hits = turned_hits(hits, 2 * math.pi * turn, mirror < 0.5)
+        owner = torch.from_numpy(events.owner)
+        true, deposited = (torch.from_numpy(x).float() for x in (events.energy, events.deposited))
+        out, weight = self.network(hits, offset), object_weight(true)
+        potential = condensation_2022(
+            out.beta, out.x, out.distance, owner, offset=offset, weight=weight, q_min=self.q_min
+        )
+        each = energy_loss(out.factor, _of(deposited, owner), _of(true, owner))
+        return potential.sum + self.energy * payload(each, out.beta, owner, weight=weight)
+
+
+def network_output(model: nn.Module, event: HitEvents) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """beta, coordinates and lengths of the hits of some events, without gradients."""
+    with torch.no_grad():
+        out = model.eval()(*event_tensors(event))
+    return out.beta.numpy(), out.x.numpy(), out.distance.numpy()
+
+
+def event_tensors(events: HitEvents) -> tuple[Float[Tensor, "hit 6"], Int[Tensor, " boundary"]]:
+    """Hits and offsets as the network takes them."""
+    return torch.from_numpy(events.hits), torch.from_numpy(events.offset)
+
+
+def turned_hits(
+    hits: Float[Tensor, "hit 6"], angle: Float[Tensor, " hit"], mirror: Bool[Tensor, " hit"]
+) -> Float[Tensor, "hit 6"]:
+    """Hits turned about the beam by an angle each, where `mirror` is true after y has changed its sign."""
+    cos, sin = torch.cos(angle), torch.sin(angle)
+    x, y = hits[:, 1], torch.where(mirror, -hits[:, 2], hits[:, 2])
+    turned = hits.clone()
+    turned[:, 1], turned[:, 2] = cos * x - sin * y, sin * x + cos * y
+    return turned
+
+
+def _of(values: Tensor, owner: Tensor) -> Tensor:
+    """A number of each hit's object; 1 for hits of none."""
+    return torch.cat((values, values.new_ones(1)))[owner]
