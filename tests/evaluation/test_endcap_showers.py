@@ -37,7 +37,7 @@ EVERY = np.arange(6)
 
 
 def _labels(sample: HitEvents, find: Finder) -> list[np.ndarray]:
-    return [find(sample.event(i)) for i in EVERY]
+    return [find(sample.event(int(i))) for i in EVERY]
 
 
 def test_the_truth_is_found_in_full(sample: HitEvents) -> None:

@@ -95,16 +95,17 @@ def shower_of_hits(
     eta = np.arcsinh(z / np.maximum(np.hypot(x, y), 1e-3))
     inside = (z >= endcap.face) & (z <= endcap.z[-1] + 1) & (eta > endcap.eta[0]) & (eta < endcap.eta[1])
     shower, energy = np.full(len(z), -1), np.full(len(z), np.nan)
+    empty = events.take(np.array([], np.int64))
     for start, stop in pairwise(events.offset.tolist()):
         rows = start + np.flatnonzero(inside[start:stop])
         if len(rows):
-            alone = events.take(np.array([], np.int64))
-            kept = replace(
-                alone, offset=np.array([0, len(rows)]), hits=events.hits[rows], owner=events.owner[rows]
+            one, nothing = np.array([0, len(rows)]), np.zeros(2, np.int64)
+            alone = replace(
+                empty, offset=one, hits=events.hits[rows], owner=np.full(len(rows), -1), of_object=nothing
             )
-            label = large_only(find(kept))
+            label = large_only(find(alone))
             shower[rows] = label
-            energy[rows] = np.append(cluster_energy(cluster_features(kept.hits, label), weights), np.nan)[
+            energy[rows] = np.append(cluster_energy(cluster_features(alone.hits, label), weights), np.nan)[
                 label
             ]
     return shower, energy, int((~inside).sum())

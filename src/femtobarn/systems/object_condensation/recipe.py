@@ -38,9 +38,8 @@ class Config:
 
 
 _COMPACT = Net(
-    width=32, blocks=1, neighbours=16, dimensions=4, propagated=16, messages=(16, 16), lr=5e-3,
+    width=32, blocks=1, neighbours=16, dimensions=4, propagated=16, messages=(16, 16), lr=5e-3, dense_epochs=3,
     course=Course(epochs=3, batch=1, ema=0.95, schedule="cosine", warmup=0.05),
-    dense=Course(epochs=3, batch=1, ema=0.95, schedule="cosine", warmup=0.05),
 )  # fmt: skip
 _SMALL = replace(
     _COMPACT,
@@ -49,7 +48,7 @@ _SMALL = replace(
     propagated=4,
     messages=(4,),
     course=Course(epochs=2, batch=2, ema=0.5),
-    dense=None,
+    dense_epochs=2,
 )
 PRESETS = {
     "tiny": Config(

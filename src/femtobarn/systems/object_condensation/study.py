@@ -3,7 +3,7 @@
 import functools
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,8 +51,8 @@ class Net:
     hits: int = 200_000
     """Hits of a step, at most; larger events are cut to what one event has."""
     course: Course = field(default_factory=lambda: Course(epochs=127, batch=10, check=1, ema=0.0))
-    dense: Course | None = None
-    """Course of the training with pile-up, whose events are larger; the same if not given."""
+    dense_epochs: int = 127
+    """Passes over the events with pile-up, which are larger, instead of those of the course."""
 
     def build(self) -> CondensationNet:
         """The untrained network."""
@@ -125,7 +125,8 @@ def train_one(study: Study, samples: Samples, folder: Path, part: Part, report: 
     if part.method == NET:
         torch.manual_seed(part.seed)
         model = study.net.build()
-        course = (study.net.dense if part.trained == DENSE else None) or study.net.course
+        epochs = study.net.dense_epochs if part.trained == DENSE else study.net.course.epochs
+        course = replace(study.net.course, epochs=epochs)
         net = study.net
         trainee = Condensing(model, train, q_min=net.q_min, energy=net.energy, most=net.hits)
         history = fit_generator(
