@@ -36,7 +36,7 @@ def test_electromagnetic_numbers_of_both_engines_agree(page: ModuleType) -> None
         ours, theirs = (page.find(rows, name, energy, engine) for engine in page.ENGINES)
         assert ours["response"][0] == pytest.approx(theirs["response"][0], abs=0.04)
         assert ours["resolution"][0] == pytest.approx(theirs["resolution"][0], rel=0.25)
-        assert ours["depth"][0] == pytest.approx(theirs["depth"][0], rel=0.1)
+        assert ours["depth"][0] == pytest.approx(theirs["depth"][0], abs=0.5)
 
 
 def test_the_numbers_of_gflash_follow_from_the_simulation(page: ModuleType) -> None:
