@@ -91,10 +91,10 @@ def test_tables_say_what_was_counted(sample: HitEvents) -> None:
         )
         for name, find, seed in (("truth", true_labels, 1), ("truth", true_labels, 2), ("greedy", _greedy, 1))
     ]
-    rows = {(r.name, r.labels.get("IoU", "")): r for r in sample_rows("a", outcomes[:2], seed=1)}
-    assert rows["efficiency", "0.3"].value == 1
-    assert rows["efficiency", "0.3"].seeds == (1, 2)
-    assert rows["efficiency", "0.3"].n == (sample.energy > 5).sum()
+    rows = {r.name: r for r in sample_rows("a", outcomes[:2], seed=1)}
+    assert rows["efficiency, IoU 0.3"].value == 1
+    assert rows["efficiency, IoU 0.3"].seeds == (1, 2)
+    assert rows["efficiency, IoU 0.3"].n == (sample.energy > 5).sum()
     far, near = pair_rows("two", outcomes[:1], apart, ((2.0, 4.1), (0.5, 2.0)))
     assert far.value > 0.9
     assert far.n + near.n == 20

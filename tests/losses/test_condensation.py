@@ -16,7 +16,7 @@ from femtobarn.losses import (
     object_weight,
     payload,
 )
-from femtobarn.losses.condensation import Repulsion, softclip
+from femtobarn.losses.condensation import repulsion_of, softclip
 from femtobarn.physics.condense import condense
 
 
@@ -99,7 +99,7 @@ def test_gradients_of_the_repulsion_are_right(kind: str) -> None:
     centre = x[:3].clone() + 0.1
     inputs = [t.clone().requires_grad_() for t in (x, centre, beta, distance[:3])]
     assert torch.autograd.gradcheck(
-        lambda *each: Repulsion.apply(*each, owner, kind, 15), inputs, nondet_tol=0.0
+        lambda *each: repulsion_of(*each, owner, kind, 15), inputs, nondet_tol=0.0
     )
 
 

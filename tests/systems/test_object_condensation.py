@@ -54,13 +54,16 @@ def finished(tiny_run: TinyRun) -> Run:
 
 def test_all_methods_stand_beside_the_truth(finished: Run) -> None:
     results = finished.results()
-    methods = {r.labels["method"] for r in results if r.name == "efficiency"}
+    methods = {r.labels["method"] for r in results if r.name == "efficiency, IoU 0.3"}
     assert methods == {NET, CLUE_3D, CLUE_LAYERS, TRUTH}
-    samples = {r.labels["sample"] for r in results if r.name == "efficiency"}
+    samples = {r.labels["sample"] for r in results if r.name == "efficiency, IoU 0.3"}
     assert samples == {"no pile-up", "pile-up 20"}
     for result in results:
-        if result.labels.get("method") == TRUTH and result.name in ("efficiency", "fake rate"):
-            assert result.value == (1 if result.name == "efficiency" else 0)
+        if result.labels.get("method") == TRUTH and result.name in (
+            "efficiency, IoU 0.3",
+            "fake rate, IoU 0.3",
+        ):
+            assert result.value == (result.name == "efficiency, IoU 0.3")
     gains = {r.labels["gain"] for r in results if r.name == "gain in efficiency"}
     assert gains == {"over CLUE 3-D", "over CLUE by layers", "of pile-up in training"}
     figures = {figure.name for figure in finished.figures()}
@@ -129,7 +132,7 @@ def test_users_files_with_truth_are_trained_on(tmp_path: Path) -> None:
     run = recipes.start(system, config, preset="paper", root=tmp_path / "runs")
     results = recipes.carry_out(system, run, progress=False)
     assert run.kind == "real"
-    assert {r.labels["sample"] for r in results if r.name == "efficiency"} == {"pile-up"}
+    assert {r.labels["sample"] for r in results if r.name == "efficiency, IoU 0.3"} == {"pile-up"}
 
 
 def test_the_published_network_takes_an_event() -> None:

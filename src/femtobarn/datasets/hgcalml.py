@@ -267,9 +267,8 @@ def _with_objects(
             raise InputError(f"{path}: hits of one particle differ in {name}")
     pdg = of.get("t_pid", np.zeros(0, np.int64))
     of_object = np.searchsorted(names[:, 0], np.arange(len(offset)))
-    return HitEvents(
-        offset, hits, owner, of_object, *(of.get(name, np.zeros(0)) for name in _TRUTH[1:-1]), pdg
-    )
+    true, deposited = (of.get(name, np.zeros(0)) for name in ("t_energy", "t_rec_energy"))
+    return HitEvents(offset, hits, owner, of_object, true, deposited, pdg)
 
 
 def _ranges(offset: np.ndarray, events: np.ndarray) -> np.ndarray:

@@ -35,7 +35,12 @@ def endcap_drawing(
     hue = (number * _GOLDEN) % 1
     tone = np.where(number % 2 == 0, 0.8, 0.6)
     rgb = hsv_to_rgb(np.column_stack((hue, np.full(len(hue), 0.8), tone))).reshape(-1, 3)
-    colour = np.array([to_hex(each) if own else _GREY for each, own in zip(rgb, shower >= 0, strict=True)])
+    colour = np.array(
+        [
+            to_hex((each[0], each[1], each[2])) if own else _GREY
+            for each, own in zip(rgb, shower >= 0, strict=True)
+        ]
+    )
     size = 1.0 + 5.0 * np.sqrt(energy / max(float(energy.max(initial=0.0)), 1e-9))
     shown = len(np.unique(shower[shower >= 0]))
     words = (

@@ -121,7 +121,7 @@ def compared(events: HitEvents, find: Finder, weights: Float[np.ndarray, "8"] | 
     """
     parts = [_event(events.event(number), number, find, weights) for number in range(len(events))]
     columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    return Showers(*columns, len(events))
+    return Showers._make([*columns, len(events)])
 
 
 def calibration(events: HitEvents, find: Finder) -> Float[np.ndarray, "8"]:

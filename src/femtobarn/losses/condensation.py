@@ -83,7 +83,7 @@ def condensation(
         square = (place[own] - centre[number[own]]).square().sum(dim=1)
         pulled = x.new_zeros(len(alpha)).index_add(0, number[own], charge[own] * square) * q_k
         one = torch.ones_like(q_k)
-        pushed = Repulsion.apply(place, centre, charge, one, number, "hinge", chunk) * q_k
+        pushed = repulsion_of(place, centre, charge, one, number, "hinge", chunk) * q_k
         total, many = len(b), len(alpha)
         if norm == "hits":
             attraction, repulsion = pulled.sum() / total, pushed.sum() / total
@@ -144,7 +144,7 @@ def condensation_2022(
         q_k = charge[alpha]
         D = (place[own] - centre[k]).square().sum(dim=1) / scale[k]
         pulled = x.new_zeros(many).index_add(0, k, charge[own] * torch.log(torch.e * D / 2 + 1))
-        pushed = Repulsion.apply(place, centre, charge, scale, number, "gauss", chunk)
+        pushed = repulsion_of(place, centre, charge, scale, number, "gauss", chunk)
         w = torch.ones_like(q_k) if weight is None else weight[of[alpha]].to(q_k)
         norm = w.sum().clamp(min=1e-6)
         attraction = (w * q_k * pulled / count).sum() / norm
@@ -219,7 +219,7 @@ class Repulsion(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any,
         x: Tensor,
         centre: Tensor,
@@ -240,7 +240,7 @@ class Repulsion(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients of positions, centres, charges and scales."""
         x, centre, charge, scale, number = ctx.saved_tensors
         of_x, of_charge = torch.zeros_like(x), torch.zeros_like(charge)
@@ -255,6 +255,19 @@ class Repulsion(torch.autograd.Function):
             of_x += slope.sum(dim=1, keepdim=True) * x - slope @ centre[k]
             of_centre[k] = slope.sum(dim=0)[:, None] * centre[k] - slope.T @ x
         return of_x, of_centre, of_charge, of_scale, None, None, None
+
+
+def repulsion_of(
+    x: Float[Tensor, "hit dimension"],
+    centre: Float[Tensor, "object dimension"],
+    charge: Float[Tensor, " hit"],
+    scale: Float[Tensor, " object"],
+    number: Int[Tensor, " hit"],
+    kind: str,
+    chunk: int,
+) -> Float[Tensor, " object"]:
+    """See `Repulsion`; `number` is the object of each hit, -1 for none."""
+    return Repulsion.apply(x, centre, charge, scale, number, kind, chunk)  # type: ignore[no-untyped-call]
 
 
 def _force(

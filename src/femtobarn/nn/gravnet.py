@@ -16,7 +16,7 @@ _STEEPNESS = 10.0  # weights are exp(-10 d^2)
 class Neighbours(NamedTuple):
     """Who is near whom in the learned space."""
 
-    index: Int[Tensor, "hit count"]
+    rows: Int[Tensor, "hit count"]
     real: Bool[Tensor, "hit count"]
     square: Float[Tensor, "hit count"]  # squared distance
 
@@ -116,6 +116,6 @@ def mean_and_largest(
 ) -> Float[Tensor, "hit two_features"]:
     """Mean and maximum of the neighbours' features, weighted with exp(-10 d^2), each less the hit's own."""
     weight = torch.where(near.real, torch.exp(-_STEEPNESS * square), 0.0)
-    heard = f[near.index] * weight[:, :, None]
+    heard = f[near.rows] * weight[:, :, None]
     mean = heard.sum(dim=1) / near.real.sum(dim=1, keepdim=True).clamp(min=1)
     return torch.cat((mean - f, heard.amax(dim=1) - f), dim=1)

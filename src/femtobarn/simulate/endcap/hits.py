@@ -93,7 +93,9 @@ def joined_hits(parts: Sequence[EndcapHits], *, like: EndcapHits | None = None) 
     )
     return EndcapHits(
         _offsets([part.offset for part in parts], hits),
-        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("cell", "energy", "time")),
+        np.concatenate([part.cell for part in parts]),
+        np.concatenate([part.energy for part in parts]),
+        np.concatenate([part.time for part in parts]),
         np.concatenate([part.share_hit + start for part, start in zip(parts, hits, strict=False)]),
         np.concatenate([part.share_particle + start for part, start in zip(parts, particles, strict=False)]),
         np.concatenate([part.share_energy for part in parts]),
@@ -290,7 +292,9 @@ def _within(hits: EndcapHits, endcap: Endcap, phi: tuple[float, float]) -> Endca
     shares = wanted[hits.share_hit]
     return EndcapHits(
         np.concatenate(([0], np.cumsum(wanted)))[hits.offset],
-        *(column[wanted] for column in hits[1:4]),
+        hits.cell[wanted],
+        hits.energy[wanted],
+        hits.time[wanted],
         number[hits.share_hit[shares]],
         hits.share_particle[shares],
         hits.share_energy[shares],

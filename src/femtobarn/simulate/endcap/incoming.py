@@ -1,7 +1,7 @@
 """Particles on the face of the endcap: what comes in, where, in which direction and when."""
 
 from collections.abc import Sequence
-from math import pi
+from math import log, pi
 from typing import NamedTuple
 
 import numpy as np
@@ -144,7 +144,7 @@ def gun(
     return _straight(
         np.concatenate(([0], np.cumsum(size))),
         generator.choice(np.array(kinds), n),
-        np.exp(generator.uniform(*np.log(energy), n)),
+        np.exp(generator.uniform(log(energy[0]), log(energy[1]), n)),
         generator.uniform(*eta, n),
         generator.uniform(*phi, n),
         endcap,
@@ -178,7 +178,7 @@ def pairs(
     r = endcap.face / np.sinh(middle)
     x = np.stack([r * np.cos(azimuth) + side * half * np.cos(turn) for side in (-1, 1)], axis=1).ravel()
     y = np.stack([r * np.sin(azimuth) + side * half * np.sin(turn) for side in (-1, 1)], axis=1).ravel()
-    energies = np.exp(generator.uniform(*np.log(energy), 2 * events))
+    energies = np.exp(generator.uniform(log(energy[0]), log(energy[1]), 2 * events))
     place = np.arcsinh(endcap.face / np.hypot(x, y))
     every = 2 * np.arange(events + 1)
     return _straight(every, np.full(2 * events, pdg), energies, place, np.arctan2(y, x), endcap), apart

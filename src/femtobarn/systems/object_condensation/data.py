@@ -162,6 +162,6 @@ def _of_files(settings: Data, *, seed: int) -> Samples:
     test, validation, train = np.split(order, ends)
     if min(len(test), len(validation), len(train)) < 1:
         raise InputError(f"too few events to train, validate and test: {len(events)}")
-    named = [{DENSE: events.take(rows)} for rows in (train, validation, test)]
+    first, second, third = ({DENSE: events.take(rows)} for rows in (train, validation, test))
     provenance = Provenance.of_files("own endcap hits", list(settings.files))
-    return Samples(*named, np.empty(0), provenance)
+    return Samples(first, second, third, np.empty(0), provenance)

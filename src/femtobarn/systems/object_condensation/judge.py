@@ -35,10 +35,7 @@ def results(run: Run, samples: Samples, trained: Sequence[Trained[Part]], *, see
     kept = [
         group for group in groups if group[0].labels["method"] == NET or group[0].labels["tuned on"] == last
     ]
-    lines = {
-        ", ".join(g[0].labels.values()) if g[0].labels["method"] == NET else g[0].labels["method"]: g
-        for g in kept
-    }
+    lines = {_legend(group[0]): group for group in kept}
     draw_efficiency(run, lines, names)
     draw_photons(run, lines, names[-1])
     if PAIRS in samples.test:
@@ -55,6 +52,11 @@ def results(run: Run, samples: Samples, trained: Sequence[Trained[Part]], *, see
     )
     _draw_event(run, names[0], samples.test[names[0]].event(0), trained)
     return rows
+
+
+def _legend(outcome: Outcome) -> str:
+    method, tuned = outcome.labels.values()
+    return f"{method}, trained: {tuned}" if method == NET else method
 
 
 def _gains(groups: Sequence[Sequence[Outcome]], names: Sequence[str], seed: int) -> list[Result]:
@@ -90,7 +92,8 @@ def _cost(events: HitEvents, trained: Sequence[Trained[Part]]) -> list[Result]:
             labels = {"method": method, "hits": str(len(whole.hits))}
             made.append(Result("time of an event", points[-1][1], unit="s", labels=labels, split="test"))
         if len(points) > 2:  # the first call is slower
-            slope = float(np.polyfit(*np.log(np.array(points[1:])).T, 1)[0])
+            hits, seconds = np.log(np.array(points[1:])).T
+            slope = float(np.polyfit(hits, seconds, 1)[0])
             labels = {"method": method, "of the time in": "s"}
             made.append(Result("power of hits", slope, labels=labels, split="test"))
     return made

@@ -64,11 +64,11 @@ PRESETS = {
 }  # fmt: skip
 PUBLISHED = read_published(__package__)
 HEADLINE = headline(
-    "efficiency",
+    "efficiency, IoU 0.3",
     "method",
     (NET,),
     (CLUE_3D, study.CLUE_LAYERS),
-    **{"sample": "pile-up 200", "tuned on": "pile-up", "IoU": "0.3"},
+    **{"sample": "pile-up 200", "tuned on": "pile-up"},
 )
 
 
