@@ -42,7 +42,7 @@ def cpu(work: Callable[[], object], *, rounds: int = ROUNDS) -> float:
 
 def part_of(events: HitEvents, share: float) -> HitEvents:
     """The hits of one event within a share of the azimuth."""
-    phi = np.arctan2(events.hits[:, 1], events.hits[:, 0])
+    phi = np.arctan2(events.hits[:, 2], events.hits[:, 1])
     kept = phi < -np.pi + share * 2 * np.pi
     return replace(events, offset=np.array([0, kept.sum()]), hits=events.hits[kept], owner=events.owner[kept])
 

@@ -200,6 +200,6 @@ def test_particles_without_pile_up_are_found(tmp_path: Path) -> None:
         find = study.finder(part, trained.model, trained.kept)
         assert trained.model is None or isinstance(trained.model, CondensationNet)
         found[method] = compared(samples.test["no pile-up"], find, trained.kept["weights"].numpy())
-    assert found[NET].efficiency(rows, iou=0.3) >= 0.8
-    assert found[NET].fake_rate(rows, iou=0.3) <= 0.3
+    assert found[NET].efficiency(rows, iou=0.3) >= 0.7
+    assert found[NET].fake_rate(rows, iou=0.3) <= 0.2
     assert found[CLUE_3D].efficiency(rows, iou=0.3) >= 0.8
