@@ -36,6 +36,7 @@ from femtobarn.nn.patch_classifier import BackgroundNet, PatchClassifier
 from femtobarn.nn.patch_inspector import PatchInspector
 from femtobarn.nn.patches import cut_patches, join_patches
 from femtobarn.nn.position_gaussian import PositionGaussian
+from femtobarn.nn.ragged_neighbours import nearest_in_events
 from femtobarn.nn.recurrent_autoencoder import (
     ConvolutionalAutoencoder,
     DenseAutoencoder,
@@ -43,7 +44,6 @@ from femtobarn.nn.recurrent_autoencoder import (
     ZeroAutoencoder,
     window_errors,
 )
-from femtobarn.nn.ragged_neighbours import nearest_in_events
 from femtobarn.nn.relaxed_one_hot import (
     RelaxedMixture,
     monte_carlo_kl,
