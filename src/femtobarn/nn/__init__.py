@@ -2,9 +2,9 @@
 
 from femtobarn.nn.cell_statistics import cell_statistics
 from femtobarn.nn.circular_conv import CircularConv2d, CircularConv3d, CircularUpsample3d
-from femtobarn.nn.corrected_map import CorrectedMap, event_probabilities
 from femtobarn.nn.condensation_net import CondensationNet, Condensed
 from femtobarn.nn.condensing import Condensing, network_output
+from femtobarn.nn.corrected_map import CorrectedMap, event_probabilities
 from femtobarn.nn.deep_set import DeepSet
 from femtobarn.nn.denoising import ddim, denoised, denoising_loss
 from femtobarn.nn.dirichlet_vae import DirichletVae
