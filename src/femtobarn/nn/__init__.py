@@ -22,7 +22,7 @@ from femtobarn.nn.feature_bank import FeatureBank, furthest_points
 from femtobarn.nn.flow_matching import follow, matching_loss, unit_velocity
 from femtobarn.nn.fpga_benchmarks import MuonTracker, digit_classifier, jet_classifier
 from femtobarn.nn.googlenet_3d import GoogLeNet3d
-from femtobarn.nn.gravnet import DistanceMessages, GravNet, Neighbours
+from femtobarn.nn.gravnet import DistanceMessages, GravNet, HitNeighbours
 from femtobarn.nn.image_autoencoder import ImageAutoencoder, PixelPReLU
 from femtobarn.nn.lorentz_net import LorentzBlock, LorentzNet, psi
 from femtobarn.nn.masked_batch_norm import MaskedBatchNorm
@@ -104,6 +104,7 @@ __all__ = [
     "FirstTokenHead",
     "GoogLeNet3d",
     "GravNet",
+    "HitNeighbours",
     "ImageAutoencoder",
     "ImageTeacher",
     "LinearAttention3d",
@@ -116,7 +117,6 @@ __all__ = [
     "ModulatedMlpBlock",
     "Modulation",
     "MuonTracker",
-    "Neighbours",
     "ParticleNet",
     "PatchAutoencoder",
     "PatchClassifier",

@@ -13,7 +13,7 @@ from femtobarn.nn.ragged_neighbours import nearest_in_events
 _STEEPNESS = 10.0  # weights are exp(-10 d^2)
 
 
-class Neighbours(NamedTuple):
+class HitNeighbours(NamedTuple):
     """Who is near whom in the learned space."""
 
     rows: Int[Tensor, "hit count"]
@@ -57,11 +57,11 @@ class GravNet(nn.Module):
 
     def forward(
         self, x: Float[Tensor, "hit feature"], offset: Int[Tensor, " boundary"]
-    ) -> tuple[Float[Tensor, "hit output"], Neighbours]:
+    ) -> tuple[Float[Tensor, "hit output"], HitNeighbours]:
         """New features, and the neighbours for layers after it."""
         s = self.space(x)
         index, real = nearest_in_events(s, offset, self.neighbours, method=self.method)
-        near = Neighbours(index, real, squared_distances(s, index))
+        near = HitNeighbours(index, real, squared_distances(s, index))
         heard = mean_and_largest(F.relu(self.passed(x)), near, near.square)
         return F.relu(self.output(torch.cat((heard, x), dim=1))), near
 
@@ -94,7 +94,7 @@ class DistanceMessages(nn.Module):
             )
             self.features = width
 
-    def forward(self, x: Float[Tensor, "hit feature"], near: Neighbours) -> Float[Tensor, "hit output"]:
+    def forward(self, x: Float[Tensor, "hit feature"], near: HitNeighbours) -> Float[Tensor, "hit output"]:
         """Features after all rounds."""
         for layer in self.rounds:
             parts = dict(layer.named_children())
@@ -112,7 +112,7 @@ def squared_distances(
 
 
 def mean_and_largest(
-    f: Float[Tensor, "hit feature"], near: Neighbours, square: Float[Tensor, "hit count"]
+    f: Float[Tensor, "hit feature"], near: HitNeighbours, square: Float[Tensor, "hit count"]
 ) -> Float[Tensor, "hit two_features"]:
     """Mean and maximum of the neighbours' features, weighted with exp(-10 d^2), each less the hit's own."""
     weight = torch.where(near.real, torch.exp(-_STEEPNESS * square), 0.0)
