@@ -26,6 +26,14 @@ from femtobarn.metrics.fpnd import RealActivations, fpnd, load_fpnd
 from femtobarn.metrics.frechet import FeatureMoments, feature_moments, fpd, fpd_robust, frechet_distance
 from femtobarn.metrics.invariance import invariance_score
 from femtobarn.metrics.kernel import KernelMoments, kpd
+from femtobarn.metrics.particle_flow import (
+    Finding,
+    Response,
+    confusion,
+    fake_at_efficiency,
+    finding,
+    response,
+)
 from femtobarn.metrics.prdc import Prdc, prdc
 from femtobarn.metrics.precision_recall import average_precision, precision_at_share, recall_threshold
 from femtobarn.metrics.repeated import RepeatedRowsWarning
@@ -65,6 +73,7 @@ __all__ = [
     "Estimate",
     "FalseAlarms",
     "FeatureMoments",
+    "Finding",
     "Fraction",
     "KernelMoments",
     "ParticleDistances",
@@ -73,6 +82,7 @@ __all__ = [
     "Rate",
     "RealActivations",
     "RepeatedRowsWarning",
+    "Response",
     "Scaling",
     "Schedule",
     "Separability",
@@ -94,10 +104,13 @@ __all__ = [
     "classifier_test",
     "clopper_pearson",
     "clustered_auc",
+    "confusion",
     "coverage_mmd",
     "distance_correlation",
+    "fake_at_efficiency",
     "false_alarm_rate",
     "feature_moments",
+    "finding",
     "fit_scaling",
     "fpd",
     "fpd_jetnet",
@@ -119,6 +132,7 @@ __all__ = [
     "recall_threshold",
     "reliability",
     "residual",
+    "response",
     "robust_scale",
     "roc_curve",
     "separability",
