@@ -20,6 +20,7 @@ from femtobarn.losses.learned_emd import (
     save_emd_net,
     train_emd_net,
 )
+from femtobarn.losses.particle_flow import flow_loss, published_flow_loss
 from femtobarn.losses.particle_sets import particle_cost, set_error
 from femtobarn.losses.sinkhorn import sinkhorn, sinkhorn_cost
 from femtobarn.losses.sliced_wasserstein import sliced_wasserstein
@@ -38,6 +39,7 @@ __all__ = [
     "emd_accuracy",
     "emd_points",
     "emd_potentials",
+    "flow_loss",
     "inverse_dice",
     "jet_mass_pt",
     "jet_terms",
@@ -48,6 +50,7 @@ __all__ = [
     "pairs_all",
     "particle_cost",
     "point_chamfer",
+    "published_flow_loss",
     "save_emd_net",
     "set_error",
     "sinkhorn",

@@ -1,5 +1,6 @@
 """Layers and blocks used by two systems or worth calling alone; those with trained bits are in `nn.quantised`."""
 
+from femtobarn.nn.binned_graph import BinnedGraph, Neighbours
 from femtobarn.nn.cell_statistics import cell_statistics
 from femtobarn.nn.circular_conv import CircularConv2d, CircularConv3d, CircularUpsample3d
 from femtobarn.nn.deep_set import DeepSet
@@ -18,12 +19,14 @@ from femtobarn.nn.epic import EpicLayer
 from femtobarn.nn.feature_bank import FeatureBank, furthest_points
 from femtobarn.nn.flow_matching import follow, matching_loss, unit_velocity
 from femtobarn.nn.fpga_benchmarks import MuonTracker, digit_classifier, jet_classifier
+from femtobarn.nn.gated_graph_conv import GatedGraphConv
 from femtobarn.nn.googlenet_3d import GoogLeNet3d
 from femtobarn.nn.image_autoencoder import ImageAutoencoder, PixelPReLU
 from femtobarn.nn.lorentz_net import LorentzBlock, LorentzNet, psi
 from femtobarn.nn.masked_batch_norm import MaskedBatchNorm
 from femtobarn.nn.message_passing import MessagePassing
 from femtobarn.nn.minkowski import minkowski
+from femtobarn.nn.mlpf import Flow, Mlpf
 from femtobarn.nn.modulated import DiTBlock, ModulatedMlp, ModulatedMlpBlock, Modulation
 from femtobarn.nn.normalised_autoencoder import FeatureAutoencoder, langevin
 from femtobarn.nn.particle_net import EdgeConvolution, ParticleNet, nearest
@@ -74,6 +77,7 @@ __all__ = [
     "PMA",
     "SAB",
     "BackgroundNet",
+    "BinnedGraph",
     "CircularConv2d",
     "CircularConv3d",
     "CircularUpsample3d",
@@ -91,6 +95,8 @@ __all__ = [
     "FeatureAutoencoder",
     "FeatureBank",
     "FirstTokenHead",
+    "Flow",
+    "GatedGraphConv",
     "GoogLeNet3d",
     "ImageAutoencoder",
     "ImageTeacher",
@@ -100,10 +106,12 @@ __all__ = [
     "MaskedBatchNorm",
     "MeanHead",
     "MessagePassing",
+    "Mlpf",
     "ModulatedMlp",
     "ModulatedMlpBlock",
     "Modulation",
     "MuonTracker",
+    "Neighbours",
     "ParticleNet",
     "PatchAutoencoder",
     "PatchClassifier",
