@@ -15,7 +15,10 @@ from femtobarn.physics.particle_flow import CLASSES, TOWER, TRACK
 Inputs = Literal["scaled", "raw"]
 MOMENTUM = 5  #: pT, eta, sin phi, cos phi, E
 _LARGEST = 4.0  # change of pT and E, in powers of e
-_POSITION = 10.0  # scale of positions in the embedding: a tower is 0.01 to 0.1 wide
+_POSITION = (
+    40.0  # scale of positions in the embedding: a tower is 0.01 to 0.1 wide, other features differ by one
+)
+_APART = 10.0  # scale of the differences of positions that an edge is told
 
 
 class Flow(NamedTuple):
@@ -30,8 +33,9 @@ class Mlpf(nn.Module):
     """Two branches over one graph: the class and charge of the particle, then its momentum.
 
     With ``inputs="raw"`` the network is the published one: 14 numbers an element as they come, momenta as GeV. With
-    "scaled", energies are logarithms, positions are those at the calorimeters' face for tracks too, and the output is a
-    correction of what the element measures: a factor for pT and E, a shift for the angles.
+    "scaled", energies are logarithms, positions are those at the calorimeters' face for tracks too, near elements are
+    those near in position, edges are told how far their elements are apart, and the output is a correction of what the
+    element measures: a factor for pT and E, a shift for the angles.
 
     Args:
         width: Of all layers.
@@ -58,7 +62,8 @@ class Mlpf(nn.Module):
         self.inputs = inputs
         features, classes = (14 if inputs == "raw" else 16), len(CLASSES)
         self.graph = BinnedGraph(features, dropout=dropout, **graph)  # type: ignore[arg-type]
-        self.edge = _layers((2 * features + 1, edge, edge, 1))
+        apart = 0 if inputs == "raw" else 3
+        self.edge = _layers((2 * features + 1 + apart, edge, edge, 1))
         self.identity = Branch(features, width, convolutions, dropout=dropout)
         self.classes = _layers((features + width, width, width, classes))
         self.charge = _layers((features + width, width, 1))
@@ -74,20 +79,20 @@ class Mlpf(nn.Module):
         """A particle for each element; padded elements give something that means nothing."""
         x = raw_input(element) if self.inputs == "raw" else scaled_input(element)
         graph = self.neighbours(element, mask)
-        pair = torch.cat(
-            (
-                x.unsqueeze(2).expand(-1, -1, graph.index.shape[2], -1),
-                graph.of(x),
-                graph.weight.unsqueeze(-1),
-            ),
-            dim=-1,
-        )
-        adjacency = torch.where(graph.there, self.edge(pair).squeeze(-1), 0.0)
+        adjacency = torch.where(graph.there, self.edge(self._pairs(x, graph)).squeeze(-1), 0.0)
         seen = torch.cat((x, self.identity(x, graph, adjacency)), dim=-1)
         logits, charge = self.classes(seen), self.charge(seen).squeeze(-1)
         told = torch.cat((x, logits), dim=-1)
         momentum = self.momentum(torch.cat((told, self.regression(told, graph, adjacency)), dim=-1))
         return Flow(logits, charge, momentum if self.inputs == "raw" else _corrected(element, momentum))
+
+    def _pairs(self, x: Tensor, graph: Neighbours) -> Tensor:
+        """What an edge is told: both elements, their weight and, of scaled inputs, how far they are apart."""
+        one, other = x.unsqueeze(2).expand(-1, -1, graph.index.shape[2], -1), graph.of(x)
+        told = [one, other, graph.weight.unsqueeze(-1)]
+        if self.inputs == "scaled":
+            told.append(_APART * (other[..., :3] - one[..., :3]))
+        return torch.cat(told, dim=-1)
 
     def neighbours(
         self, element: Float[Tensor, "event element 12"], mask: Bool[Tensor, "event element"]
