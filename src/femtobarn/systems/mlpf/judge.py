@@ -25,7 +25,7 @@ JOINED, TREES = "rules, neighbours joined", "boosted trees"
 class Evaluation:
     """What is measured on the test events."""
 
-    bootstrap: int = 50
+    bootstrap: int = 25
     """Bootstrap samples of events behind errors that are not binomial."""
     trees: int = 100
     """Boosted trees of each class."""
