@@ -32,7 +32,7 @@ def clustered(elements: int, seed: int = 1) -> Tensor:
 def lists(found: Neighbours, event: int, element: int) -> dict[int, float]:
     """Neighbours of an element and their weights."""
     there = found.there[event, element]
-    index, weight = found.index[event, element][there], found.weight[event, element][there]
+    index, weight = found.number[event, element][there], found.weight[event, element][there]
     return dict(zip(index.tolist(), weight.tolist(), strict=True))
 
 
@@ -103,8 +103,8 @@ def test_padding_changes_nothing(seed: int, count: int) -> None:
 def test_published_bins_hold_padding_too() -> None:
     x, mask = points(1, 64), torch.arange(64)[None] < 20
     ours, theirs = graph(size=32)(x, mask), graph(size=32, mask_padding=False)(x, mask)
-    assert (ours.index[ours.there] < 20).all()
-    assert (theirs.index[0, :20] >= 20).any()
+    assert (ours.number[ours.there] < 20).all()
+    assert (theirs.number[0, :20] >= 20).any()
 
 
 @pytest.mark.parametrize("bins", ["hashed", "one"])
@@ -122,7 +122,7 @@ def test_order_does_not_matter(bins: str) -> None:
 
 
 def _recall(found: Neighbours, exact: Neighbours) -> float:
-    same = [set(lists(found, 0, e)) & set(lists(exact, 0, e)) for e in range(found.index.shape[1])]
+    same = [set(lists(found, 0, e)) & set(lists(exact, 0, e)) for e in range(found.number.shape[1])]
     return sum(map(len, same)) / float(exact.there.sum())
 
 
@@ -142,7 +142,7 @@ def test_features_of_neighbours_are_gathered_event_by_event() -> None:
     found = made(x, torch.ones(3, 50, dtype=torch.bool))
     said = found.of(x)
     for event, element in ((0, 3), (1, 49), (2, 0)):
-        for at, row in enumerate(found.index[event, element].tolist()):
+        for at, row in enumerate(found.number[event, element].tolist()):
             torch.testing.assert_close(said[event, element, at], x[event, row])
 
 
@@ -159,7 +159,7 @@ def test_nothing_waits_for_a_number() -> None:
         made.bins = bins  # type: ignore[assignment]
         mask = torch.ones(2, 50, dtype=torch.bool, device="meta")
         found = made(torch.zeros(2, 50, 4, dtype=torch.float64, device="meta"), mask)
-        assert found.index.shape == (2, 50, 6)
+        assert found.number.shape == (2, 50, 6)
 
 
 def test_impossible_settings_are_refused() -> None:

@@ -19,9 +19,9 @@ _BLOCK = 1024  # rows of the matrix of all distances held at a time
 
 
 class Neighbours(NamedTuple):
-    """The nearest elements of each, itself among them; `weight` is 0 and `index` means nothing where not `there`."""
+    """The nearest elements of each, itself among them; `weight` is 0 and `number` means nothing where not `there`."""
 
-    index: Int[Tensor, "event element neighbour"]
+    number: Int[Tensor, "event element neighbour"]  # in its event
     weight: Float[Tensor, "event element neighbour"]  # exp(-steepness distance)
     there: Bool[Tensor, "event element neighbour"]
 
@@ -31,8 +31,8 @@ class Neighbours(NamedTuple):
         """Features of the neighbours of each element."""
         events, elements, features = x.shape
         start = torch.arange(events, device=x.device)[:, None, None] * elements
-        rows = x.reshape(-1, features).index_select(0, (self.index + start).flatten())
-        return rows.view(*self.index.shape, features)
+        rows = x.reshape(-1, features).index_select(0, (self.number + start).flatten())
+        return rows.view(*self.number.shape, features)
 
 
 class BinnedGraph(nn.Module):
@@ -129,9 +129,8 @@ class BinnedGraph(nn.Module):
         number = member.view(shape).unsqueeze(-2).expand(*shape[:1], near.shape[1], self.bin_size, -1)
         index = torch.gather(number, -1, near).clamp(max=max(elements - 1, 0))
         back = torch.zeros_like(slot).scatter(1, order, slot).clamp(max=slots - 1)
-        return self._weighted(
-            *(_rows(each.reshape(events, slots, -1), back) for each in (index, distance, there)), mask
-        )
+        index, distance, there = (_rows(e.reshape(events, slots, -1), back) for e in (index, distance, there))
+        return self._weighted(index, distance, there, mask)
 
     def _slots(self, mask: Tensor, key: Tensor) -> tuple[Tensor, Tensor, int]:
         """Elements in the order of their bins, the slot of each, and the number of slots; the last is for padding."""
@@ -146,7 +145,10 @@ class BinnedGraph(nn.Module):
         return order, slot, slots
 
     def _nearest_of_all(self, place: Tensor, mask: Tensor) -> Neighbours:
-        parts = [_nearest(rows, place, mask[:, None], self.neighbours) for rows in place.split(_BLOCK, dim=1)]
+        parts = [
+            _nearest(rows, place, mask[:, None], self.neighbours)
+            for rows in torch.split(place, _BLOCK, dim=1)
+        ]
         distance, index, there = (torch.cat(each, dim=1) for each in zip(*parts, strict=True))
         return self._weighted(index, distance, there, mask)
 

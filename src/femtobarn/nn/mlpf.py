@@ -88,7 +88,7 @@ class Mlpf(nn.Module):
 
     def _pairs(self, x: Tensor, graph: Neighbours) -> Tensor:
         """What an edge is told: both elements, their weight and, of scaled inputs, how far they are apart."""
-        one, other = x.unsqueeze(2).expand(-1, -1, graph.index.shape[2], -1), graph.of(x)
+        one, other = x.unsqueeze(2).expand(-1, -1, graph.number.shape[2], -1), graph.of(x)
         told = [one, other, graph.weight.unsqueeze(-1)]
         if self.inputs == "scaled":
             told.append(_APART * (other[..., :3] - one[..., :3]))
@@ -98,10 +98,11 @@ class Mlpf(nn.Module):
         self, element: Float[Tensor, "event element 12"], mask: Bool[Tensor, "event element"]
     ) -> Neighbours:
         """The graph of the elements."""
-        if self.inputs == "raw":
-            return self.graph(raw_input(element), mask)  # type: ignore[no-any-return]
-        x = scaled_input(element)
-        return self.graph(torch.cat((x[..., :3] * _POSITION, x[..., 3:]), dim=-1), mask)  # type: ignore[no-any-return]
+        x = raw_input(element) if self.inputs == "raw" else scaled_input(element)
+        if self.inputs == "scaled":
+            x = torch.cat((x[..., :3] * _POSITION, x[..., 3:]), dim=-1)
+        found: Neighbours = self.graph(x, mask)
+        return found
 
 
 class Branch(nn.Module):

@@ -143,6 +143,6 @@ def _shared(model: torch.nn.Module, events: FlowEvents) -> float:
         found.append(model.neighbours(*given))  # type: ignore[operator]
     graph.bins = way
     ours, exact = found
-    same = (ours.index[..., :, None] == exact.index[..., None, :]) & exact.there[..., None, :]
+    same = (ours.number[..., :, None] == exact.number[..., None, :]) & exact.there[..., None, :]
     hit = (same & ours.there[..., :, None]).any(dim=-2)
     return float(hit.sum() / exact.there.sum().clamp(min=1))

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from femtobarn.engine import Batch, MadeTable, Training, fit
 from femtobarn.errors import InputError
 from femtobarn.losses import flow_loss, published_flow_loss
-from femtobarn.nn import Mlpf
+from femtobarn.nn import Flow, Mlpf
 from femtobarn.nn.binned_graph import Bins
 from femtobarn.parts import Report
 from femtobarn.physics import particle_flow as flow
@@ -170,15 +170,15 @@ class _Objective:
 
     def __call__(self, model: nn.Module, batch: Batch) -> Tensor:
         element, target, mask = batch["element"], batch["target"], batch["mask"]
-        said = model(element, mask)
+        said: Flow = model(element, mask)
         if self.name == "published":
-            return published_flow_loss(*said, target)
+            return published_flow_loss(said.logits, said.charge, said.momentum, target)
         if self.name == "class alone":
             entropy = nn.functional.cross_entropy(
                 said.logits.flatten(0, 1), target[..., 0].long().flatten(), reduction="none"
             )
             return torch.where(mask.flatten(), entropy, 0.0).sum() / mask.sum().clamp(min=1)
-        return flow_loss(*said, target, mask)
+        return flow_loss(said.logits, said.charge, said.momentum, target, mask)
 
 
 def _table(events: FlowEvents, most: int) -> MadeTable:
