@@ -131,7 +131,7 @@ def neighbour_features(events: FlowEvents) -> Float32[np.ndarray, "element featu
             there = np.isfinite(distance)
             near[start:stop, code, 0, :count] = np.where(there, distance, _FAR)
             near[start:stop, code, 1, :count] = np.where(there, np.append(energy[rows], 0)[index], 0)
-    return np.column_stack((*own, near.reshape(len(element), -1))).astype(np.float32)
+    return np.column_stack((*own, near.reshape(len(element), 6 * _NEAREST))).astype(np.float32)
 
 
 def _track_class(element: Float[np.ndarray, "track 12"]) -> Int[np.ndarray, "track"]:
