@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.ticker import NullFormatter
 
+from femtobarn import plots
 from femtobarn.evaluation.particle_flow import Outcome
 from femtobarn.physics import particle_flow as flow
 from femtobarn.physics.particle_flow import CLASSES, FlowEvents
@@ -21,20 +23,25 @@ def draw_classes(run: Run, events: FlowEvents, outcomes: Sequence[Outcome]) -> N
         sharex=True, by="method",
         caption="Upper: share of the true ones that are called so, against the true energy. Lower: share of those "
         "called so that are something else, against the energy they are given. Bins with fewer than 20 are left out. "
-        "First seed.",
+        "Bars: binomial. First seed.",
     ) as d:  # fmt: skip
-        for each in _first_seeds(outcomes):
+        for number, each in enumerate(_first_seeds(outcomes)):
             columns: dict[str, np.ndarray] = {"energy": np.sqrt(_ENERGIES[1:] * _ENERGIES[:-1])}
+            look = {"marker": plots.MARKERS[number % len(plots.MARKERS)], "markersize": 4}
             for at, kind in enumerate(kinds):
                 right = (truth[:, 0] == kind) & (each.particle[:, 0] == kind)
-                true = _share(truth[:, 6], truth[:, 0] == kind, right)
-                fake = _share(each.particle[:, 6], each.particle[:, 0] == kind, ~right)
-                d.axes[0, at].plot(columns["energy"], true, marker="o", label=each.method)
-                d.axes[1, at].plot(columns["energy"], fake, marker="o")
-                columns |= {f"efficiency, {CLASSES[kind]}": true, f"fake rate, {CLASSES[kind]}": fake}
-                d.axes[0, at].set(title=CLASSES[kind], ylabel="efficiency", xscale="log", ylim=(0, 1.05))
-                d.axes[1, at].set(xlabel="energy [GeV]", ylabel="fake rate", xscale="log", ylim=(0, 1))
+                shares = (
+                    ("efficiency", _share(truth[:, 6], truth[:, 0] == kind, right)),
+                    ("fake rate", _share(each.particle[:, 6], each.particle[:, 0] == kind, ~right)),
+                )
+                for ax, (name, (share, error)) in zip(d.axes[:, at], shares, strict=True):
+                    ax.errorbar(columns["energy"], share, error, label=each.method, **look)
+                    ax.set(xscale="log", ylim=(0, 1.05), ylabel=f"{name}, {CLASSES[kind]}s")
+                    ax.xaxis.set_minor_formatter(NullFormatter())
+                    columns |= {f"{name}, {CLASSES[kind]}": share, f"error of {name}, {CLASSES[kind]}": error}
             d.drawn[each.method] = columns
+        for ax in d.axes[1]:
+            ax.set_xlabel("energy [GeV]")
 
 
 def draw_response(run: Run, events: FlowEvents, outcomes: Sequence[Outcome]) -> None:
@@ -57,7 +64,7 @@ def draw_response(run: Run, events: FlowEvents, outcomes: Sequence[Outcome]) -> 
                 ratio = np.minimum(each.particle[right, column] / truth[right, column], edges[-1] - 1e-6)
                 share = np.histogram(ratio, edges)[0] / max(right.sum(), 1)
                 ax.stairs(share, edges, label=each.method)
-                ax.set(title=name, xlabel="measured / true", ylabel="share of particles")
+                ax.set(xlabel=f"measured / true, {name}s", ylabel="share of particles")
                 columns[name] = share
             d.drawn[each.method] = columns
 
@@ -66,6 +73,10 @@ def _first_seeds(outcomes: Sequence[Outcome]) -> list[Outcome]:
     return list({each.method: each for each in reversed(outcomes)}.values())[::-1]
 
 
-def _share(energy: np.ndarray, all_of: np.ndarray, some: np.ndarray, least: int = 20) -> np.ndarray:
+def _share(
+    energy: np.ndarray, all_of: np.ndarray, some: np.ndarray, least: int = 20
+) -> tuple[np.ndarray, np.ndarray]:
+    """Share in bins of energy, and its binomial error; NaN where there are few."""
     whole, part = (np.histogram(energy[rows], _ENERGIES)[0] for rows in (all_of, all_of & some))
-    return np.where(whole >= least, part / np.maximum(whole, 1), np.nan)
+    share = np.where(whole >= least, part / np.maximum(whole, 1), np.nan)
+    return share, np.sqrt(share * (1 - share) / np.maximum(whole, 1))
