@@ -39,8 +39,9 @@ class BinnedGraph(nn.Module):
     """Embedding, bins, and the nearest neighbours within each bin.
 
     Departures from the published code: bins of an event are counted from its real elements, and share these evenly; so
-    padding neither fills bins nor changes them (`mask_padding` False brings the published behaviour back). Ties of the
-    hash keep the order of the elements.
+    padding neither fills bins nor changes them (`mask_padding` False brings the published behaviour back). Elements of
+    one hash, which may be more than a bin holds, are ordered by their projection: what is cut apart is far apart, and
+    the order of the elements does not matter.
 
     Args:
         features: Of an element.
@@ -52,6 +53,7 @@ class BinnedGraph(nn.Module):
             event, whose time grows as the square.
         most_bins: Bins that the hash can tell apart.
         dropout: Share of the embedding dropped in training.
+        activation: The embedding is ELU of a linear layer, as published; else the linear layer alone, a learnt metric.
         mask_padding: Leave padded elements out of the bins.
     """
 
@@ -68,6 +70,7 @@ class BinnedGraph(nn.Module):
         bins: str = "hashed",
         most_bins: int = 200,
         dropout: float = 0.2,
+        activation: bool = True,
         mask_padding: bool = True,
     ) -> None:
         super().__init__()
@@ -80,7 +83,8 @@ class BinnedGraph(nn.Module):
             )
         self.bins, self.bin_size, self.neighbours, self.steepness = bins, bin_size, neighbours, steepness
         self.mask_padding = mask_padding
-        self.embed = nn.Sequential(nn.Linear(features, dimension), nn.ELU(), nn.Dropout(dropout))
+        bend = nn.ELU() if activation else nn.Identity()
+        self.embed = nn.Sequential(nn.Linear(features, dimension), bend, nn.Dropout(dropout))
         self.register_buffer("projection", torch.randn(dimension, most_bins // 2))
 
     def forward(
@@ -92,32 +96,34 @@ class BinnedGraph(nn.Module):
             mask = torch.ones_like(mask)
         if self.bins == "one":
             return self._nearest_of_all(place, mask)
-        return self._nearest_in_bins(place, mask, self.bin_of(place, mask))
+        return self._nearest_in_bins(place, mask, *self.bin_of(place, mask))
 
     def bin_of(
         self, place: Float[Tensor, "event element dimension"], mask: Bool[Tensor, "event element"]
-    ) -> Int[Tensor, "event element"]:
-        """The hash of each element: of as many bins as the event fills, that whose direction is nearest.
+    ) -> tuple[Int[Tensor, "event element"], Float[Tensor, "event element"]]:
+        """The hash of each element, and the projection that gave it.
 
-        The directions are the columns of the projection and their opposites.
+        Of as many bins as the event fills, it is that whose direction is nearest: the directions are the columns of the
+        projection and their opposites.
         """
         if self.bins == "random":
             generator = torch.Generator(place.device).manual_seed(1)
             order = torch.randperm(mask.shape[1], generator=generator, device=place.device)
-            return order.expand(mask.shape)
+            return order.expand(mask.shape), torch.zeros_like(mask, dtype=place.dtype)
         along = place.detach() @ self.projection.to(place.dtype)
         columns = torch.arange(along.shape[-1], device=place.device)
         used = (self._number(mask.sum(dim=1)) // 2).clamp(min=1)[:, None, None] > columns
         both = torch.cat((along, -along), dim=-1)
-        return both.masked_fill(~used.repeat(1, 1, 2), -math.inf).argmax(dim=-1)
+        largest, number = both.masked_fill(~used.repeat(1, 1, 2), -math.inf).max(dim=-1)
+        return number, largest
 
     def _number(self, count: Tensor) -> Tensor:
         """Bins that so many elements fill."""
         return ((count + self.bin_size - 1) // self.bin_size).clamp(min=1)
 
-    def _nearest_in_bins(self, place: Tensor, mask: Tensor, key: Tensor) -> Neighbours:
+    def _nearest_in_bins(self, place: Tensor, mask: Tensor, key: Tensor, along: Tensor) -> Neighbours:
         events, elements = mask.shape
-        order, slot, slots = self._slots(mask, key)
+        order, slot, slots = self._slots(mask, key, along)
         # Slots hold the number of an element; those left over hold that of a row of zeros behind the last one.
         member = order.new_full((events, slots + 1), elements).scatter(1, slot, order)[:, :slots]
         whole = torch.cat((place, place.new_zeros(events, 1, place.shape[2])), dim=1)
@@ -132,11 +138,13 @@ class BinnedGraph(nn.Module):
         index, distance, there = (_rows(e.reshape(events, slots, -1), back) for e in (index, distance, there))
         return self._weighted(index, distance, there, mask)
 
-    def _slots(self, mask: Tensor, key: Tensor) -> tuple[Tensor, Tensor, int]:
+    def _slots(self, mask: Tensor, key: Tensor, along: Tensor) -> tuple[Tensor, Tensor, int]:
         """Elements in the order of their bins, the slot of each, and the number of slots; the last is for padding."""
         elements = mask.shape[1]
         slots = max(math.ceil(elements / self.bin_size), 1) * self.bin_size
-        order = key.masked_fill(~mask, torch.iinfo(key.dtype).max).argsort(dim=1, stable=True)
+        order = along.argsort(dim=1, stable=True)
+        last = key.masked_fill(~mask, torch.iinfo(key.dtype).max).gather(1, order)
+        order = order.gather(1, last.argsort(dim=1, stable=True))
         count = mask.sum(dim=1, keepdim=True)
         bins, rank = self._number(count), torch.arange(elements, device=mask.device)
         own = rank * bins // count.clamp(min=1)

@@ -15,9 +15,8 @@ from femtobarn.physics.particle_flow import CLASSES, TOWER, TRACK
 Inputs = Literal["scaled", "raw"]
 MOMENTUM = 5  #: pT, eta, sin phi, cos phi, E
 _LARGEST = 4.0  # change of pT and E, in powers of e
-_POSITION = (
-    40.0  # scale of positions in the embedding: a tower is 0.01 to 0.1 wide, other features differ by one
-)
+#: Scales of positions, of which a tower is 0.01 to 0.1 wide, and of other features in the embedding.
+_POSITION, _OTHER = 40.0, 0.3
 _APART = 10.0  # scale of the differences of positions that an edge is told
 
 
@@ -61,7 +60,7 @@ class Mlpf(nn.Module):
             raise InputError(f"expected inputs that are one of {', '.join(get_args(Inputs))}, got {inputs!r}")
         self.inputs = inputs
         features, classes = (14 if inputs == "raw" else 16), len(CLASSES)
-        self.graph = BinnedGraph(features, dropout=dropout, **graph)  # type: ignore[arg-type]
+        self.graph = BinnedGraph(features, dropout=dropout, activation=inputs == "raw", **graph)  # type: ignore[arg-type]
         apart = 0 if inputs == "raw" else 3
         self.edge = _layers((2 * features + 1 + apart, edge, edge, 1))
         self.identity = Branch(features, width, convolutions, dropout=dropout)
@@ -100,7 +99,7 @@ class Mlpf(nn.Module):
         """The graph of the elements."""
         x = raw_input(element) if self.inputs == "raw" else scaled_input(element)
         if self.inputs == "scaled":
-            x = torch.cat((x[..., :3] * _POSITION, x[..., 3:]), dim=-1)
+            x = torch.cat((x[..., :3] * _POSITION, x[..., 3:] * _OTHER), dim=-1)
         found: Neighbours = self.graph(x, mask)
         return found
 
