@@ -43,23 +43,26 @@ def test_the_published_network_has_its_number_of_weights() -> None:
     assert sum(p.numel() for p in Mlpf(inputs="raw").parameters()) == pytest.approx(1.56e6, rel=0.005)
 
 
-def test_convolution_by_hand() -> None:
+@pytest.mark.parametrize("heads", [1, 3])
+def test_convolution_by_hand(heads: int) -> None:
+    """With matrices of all elements, a head after the other."""
     torch.manual_seed(1)
-    layer, x = GatedGraphConv(5), torch.randn(1, 4, 5)
+    layer, x = GatedGraphConv(6), torch.randn(1, 4, 6)
     index = torch.tensor([[[0, 1], [1, 2], [2, 0], [3, 0]]])
     there = torch.tensor([[[True, True], [True, True], [True, True], [True, False]]])
-    adjacency = torch.where(there, torch.randn(1, 4, 2), 0.0)
-    full = torch.zeros(4, 4)
-    for row in range(4):
-        for at in range(2):
-            full[row, index[0, row, at]] += adjacency[0, row, at]
-    norm = torch.diag((full.abs().sum(dim=1) + 1e-6) ** -0.5)
-    if (adjacency[0, 3, 0] != 0) and not there[0, 3, 1]:
-        full[3, 0] = 0.0
+    adjacency = torch.where(there[..., None], torch.randn(1, 4, 2, heads), 0.0)
     neighbour, own, gate = (x[0] @ w.weight.T for w in (layer.neighbour, layer.own, layer.gate))
+    heard = []
+    for head, features in enumerate(neighbour.chunk(heads, dim=1)):
+        full = torch.zeros(4, 4)
+        for row in range(4):
+            for at in range(2):
+                full[row, index[0, row, at]] += adjacency[0, row, at, head]
+        norm = torch.diag((full.abs().sum(dim=1) + 1e-6) ** -0.5)
+        heard.append(norm @ full @ norm @ features)
     g = torch.sigmoid(gate + layer.gate.bias)
-    expected = F.elu(g * (norm @ full @ norm @ neighbour) + (1 - g) * own)
-    torch.testing.assert_close(layer(x, Neighbours(index, adjacency, there), adjacency)[0], expected)
+    expected = F.elu(g * torch.cat(heard, dim=1) + (1 - g) * own)
+    torch.testing.assert_close(layer(x, Neighbours(index, there.float(), there), adjacency)[0], expected)
 
 
 @pytest.mark.parametrize("inputs", ["scaled", "raw"])

@@ -41,7 +41,7 @@ def finished(tiny_run: TinyRun) -> Run:
 
 def test_every_method_stands_in_every_table(finished: Run) -> None:
     results = finished.results()
-    methods = {RULES, judge.JOINED, judge.TREES, *study.TITLES.values()}
+    methods = {RULES, judge.JOINED, judge.TREES, judge.BLIND, *study.TITLES.values()}
     names = (
         "efficiency", "fake rate", "class accuracy", "IQR / median of the response", "width of eta", "width of phi",
         "width of the missing momentum", "fake rate at the efficiency of the rules", "share of jets found",

@@ -48,16 +48,17 @@ class FlowTrees:
     classes: Any
     track: Any
     tower: Any
+    outer: bool = True
 
     @classmethod
-    def fit(cls, events: FlowEvents, *, seed: int, trees: int = 100) -> "FlowTrees":
-        """Trees of the true particles of these events.
+    def fit(cls, events: FlowEvents, *, seed: int, trees: int = 100, outer: bool = True) -> "FlowTrees":
+        """Trees of the true particles of these events; without `outer` they are not told where tracks end.
 
         Raises:
             MissingExtraError: scikit-learn is not installed.
         """
         ensemble = require("sklearn.ensemble", extra="baselines")
-        x, target = neighbour_features(events), events.target
+        x, target = neighbour_features(events, outer=outer), events.target
         tower = events.element[:, 0] == flow.TOWER
         settings = {"max_iter": trees, "random_state": seed, "early_stopping": False}
         classes = ensemble.HistGradientBoostingClassifier(**settings).fit(x[tower], target[tower, 0])
@@ -66,13 +67,13 @@ class FlowTrees:
             known = rows & (target[:, 0] != flow.NONE)
             ratio = np.log(target[known, column] / events.element[known, measured])
             regressors.append(ensemble.HistGradientBoostingRegressor(**settings).fit(x[known], ratio))
-        return cls(classes, *regressors)
+        return cls(classes, *regressors, outer)
 
     def particles(
         self, events: FlowEvents
     ) -> tuple[Float32[np.ndarray, "element 7"], Float[np.ndarray, "element 6"]]:
         """A particle for each element, and the probability of each class."""
-        x, element = neighbour_features(events), events.element
+        x, element = neighbour_features(events, outer=self.outer), events.element
         tower = element[:, 0] == flow.TOWER
         score = np.zeros((len(element), len(flow.CLASSES)))
         score[np.flatnonzero(~tower), _track_class(element[~tower])] = 1.0
@@ -98,16 +99,16 @@ class FlowTrees:
         return found, score
 
 
-def neighbour_features(events: FlowEvents) -> Float32[np.ndarray, "element feature"]:
+def neighbour_features(events: FlowEvents, *, outer: bool = True) -> Float32[np.ndarray, "element feature"]:
     """Of each element its own numbers and, of tracks, ECAL and HCAL towers, distance and energy of the six nearest.
 
-    Positions are those at the calorimeters. Energies are logarithms; of an element that is not there, the distance is
-    1 and the energy 0.
+    Positions are those at the calorimeters or, without `outer`, directions for tracks. Energies are logarithms; of an
+    element that is not there, the distance is 1 and the energy 0.
     """
     element = events.element
     track = element[:, 0] == flow.TRACK
     kind = np.where(track, 0, np.where(element[:, 6] > 0, 1, 2))
-    at = np.where(track[:, None], element[:, 6:9], element[:, 2:5])
+    at = np.where(track[:, None] & outer, element[:, 6:9], element[:, 2:5])
     place, energy = _place(*at.T), np.log1p(element[:, 5])
     own = [
         kind,

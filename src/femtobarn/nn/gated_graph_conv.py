@@ -14,8 +14,10 @@ class GatedGraphConv(nn.Module):
     ``ELU(g f_hom + (1 - g) f_het)`` with ``f_hom = n (A (n x W))``, ``f_het = x W'``, ``g = sigmoid(x W'' + b)``, where
     A is the adjacency and ``n_i = (sum_j |A_ij|)^(-1/2)`` (arXiv:2101.08578, section 3).
 
+    With several heads an edge has a weight for each of as many groups of features; the published network has one.
+
     Args:
-        width: Features before and after.
+        width: Features before and after, a multiple of the number of heads.
     """
 
     def __init__(self, width: int) -> None:
@@ -27,11 +29,13 @@ class GatedGraphConv(nn.Module):
         self,
         x: Float[Tensor, "event element width"],
         graph: Neighbours,
-        adjacency: Float[Tensor, "event element neighbour"],
+        adjacency: Float[Tensor, "event element neighbour head"],
     ) -> Float[Tensor, "event element width"]:
         """The elements after one step; neighbours that are not there have to have an adjacency of 0."""
-        norm = (adjacency.abs().sum(dim=-1, keepdim=True) + 1e-6).rsqrt()
+        group = x.shape[-1] // adjacency.shape[-1]
+        norm = (adjacency.abs().sum(dim=2) + 1e-6).rsqrt().repeat_interleave(group, dim=-1)
         said = graph.of(norm * self.neighbour(x))
-        heard = norm * (adjacency.unsqueeze(-1) * said).sum(dim=2)
+        weighted = adjacency.unsqueeze(-1) * said.view(*adjacency.shape, group)
+        heard = norm * weighted.sum(dim=2).flatten(2)
         gate = torch.sigmoid(self.gate(x))
         return F.elu(gate * heard + (1 - gate) * self.own(x))

@@ -17,6 +17,9 @@ MOMENTUM = 5  #: pT, eta, sin phi, cos phi, E
 _LARGEST = 4.0  # change of pT and E, in powers of e
 #: Scales of positions, of which a tower is 0.01 to 0.1 wide, and of other features in the embedding.
 _POSITION, _OTHER = 40.0, 0.3
+_MOVED = (
+    5.0  # scale of the way of a track from the vertex to the calorimeters, by which soft tracks show their pT
+)
 _APART = 10.0  # scale of the differences of positions that an edge is told
 
 
@@ -40,6 +43,7 @@ class Mlpf(nn.Module):
         width: Of all layers.
         convolutions: Graph convolutions of each branch.
         edge: Width of the network that gives an edge its weight.
+        heads: Weights of an edge, each for a group of features; one as published.
         dropout: In training.
         inputs: "scaled" or "raw".
         graph: Further arguments of `BinnedGraph`.
@@ -51,6 +55,7 @@ class Mlpf(nn.Module):
         width: int = 256,
         convolutions: int = 2,
         edge: int = 128,
+        heads: int = 1,
         dropout: float = 0.2,
         inputs: str = "scaled",
         **graph: int | float | str | bool,
@@ -58,11 +63,13 @@ class Mlpf(nn.Module):
         super().__init__()
         if inputs not in get_args(Inputs):
             raise InputError(f"expected inputs that are one of {', '.join(get_args(Inputs))}, got {inputs!r}")
+        if heads < 1 or width % heads:
+            raise InputError(f"expected a width that is a multiple of the heads: got {width} and {heads}")
         self.inputs = inputs
         features, classes = (14 if inputs == "raw" else 16), len(CLASSES)
         self.graph = BinnedGraph(features, dropout=dropout, activation=inputs == "raw", **graph)  # type: ignore[arg-type]
         apart = 0 if inputs == "raw" else 3
-        self.edge = _layers((2 * features + 1 + apart, edge, edge, 1))
+        self.edge = _layers((2 * features + 1 + apart, edge, edge, heads))
         self.identity = Branch(features, width, convolutions, dropout=dropout)
         self.classes = _layers((features + width, width, width, classes))
         self.charge = _layers((features + width, width, 1))
@@ -78,7 +85,7 @@ class Mlpf(nn.Module):
         """A particle for each element; padded elements give something that means nothing."""
         x = raw_input(element) if self.inputs == "raw" else scaled_input(element)
         graph = self.neighbours(element, mask)
-        adjacency = torch.where(graph.there, self.edge(self._pairs(x, graph)).squeeze(-1), 0.0)
+        adjacency = torch.where(graph.there[..., None], self.edge(self._pairs(x, graph)), 0.0)
         seen = torch.cat((x, self.identity(x, graph, adjacency)), dim=-1)
         logits, charge = self.classes(seen), self.charge(seen).squeeze(-1)
         told = torch.cat((x, logits), dim=-1)
@@ -117,7 +124,7 @@ class Branch(nn.Module):
         self,
         x: Float[Tensor, "event element feature"],
         graph: Neighbours,
-        adjacency: Float[Tensor, "event element neighbour"],
+        adjacency: Float[Tensor, "event element neighbour head"],
     ) -> Float[Tensor, "event element width"]:
         """Features of each element that know of its neighbours."""
         x = self.before(x)
@@ -140,7 +147,7 @@ def scaled_input(element: Float[Tensor, "event element 12"]) -> Float[Tensor, "e
     """
     track = element[..., :1] == TRACK
     position = torch.where(track, element[..., 6:9], element[..., 2:5])
-    moved = torch.where(track, element[..., 2:5] - element[..., 6:9], 0.0)
+    moved = _MOVED * torch.where(track, element[..., 2:5] - element[..., 6:9], 0.0)
     energies = torch.log1p(element[..., [1, 5]].clamp(min=0))
     parts = torch.where(track, 0.0, torch.log1p(element[..., 6:8].clamp(min=0)))
     bits = torch.where(track, element[..., 9:12], 0.0)

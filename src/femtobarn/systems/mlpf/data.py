@@ -24,7 +24,7 @@ class Data:
     """Files of the test sample; without them it is cut from the others."""
     pileup: tuple[float, ...] = (0.0, 80.0)
     """Mean numbers of collisions laid over the events of the samples; the graphs are compared at the last."""
-    events: tuple[int, ...] = (600, 90)
+    events: tuple[int, ...] = (480, 72)
     """Events of each sample."""
     transfer: tuple[float, ...] = (40.0, 140.0)
     """Pile-up at which networks trained at the last of `pileup` are tested too."""

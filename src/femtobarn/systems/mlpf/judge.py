@@ -1,6 +1,6 @@
 """The network beside rules and trees on the same test events: tables and figures."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,6 +19,7 @@ from femtobarn.systems.mlpf.data import Data, Problems
 from femtobarn.systems.mlpf.study import Part, particles
 
 JOINED, TREES = "rules, neighbours joined", "boosted trees"
+BLIND = "boosted trees, not told where tracks end"
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,10 @@ def results(
     table: list[Result] = []
     for name, split in problems.by_name.items():
         mine = [each for each in trained if each.part.sample == name]
-        trees = FlowTrees.fit(split.train, seed=seed, trees=settings.trees)
+        trees = {
+            label: FlowTrees.fit(split.train, seed=seed, trees=settings.trees, outer=label == TREES)
+            for label in (TREES, BLIND)
+        }
         tests = {"": split.test} | (dict(problems.elsewhere) if name == problems.main else {})
         for place, events in tests.items():
             found = outcomes(events, mine if not place else _first(mine), trees, most)
@@ -71,11 +75,11 @@ def results(
 
 
 def outcomes(
-    events: FlowEvents, trained: Sequence[Trained[Part]], trees: FlowTrees, most: int
+    events: FlowEvents, trained: Sequence[Trained[Part]], trees: Mapping[str, FlowTrees], most: int
 ) -> list[Outcome]:
     """Every method on the same events: rules first, networks last."""
     found = [Outcome(RULES, None, events.candidate), Outcome(JOINED, None, joined_neighbours(events))]
-    found.append(Outcome(TREES, None, *trees.particles(events)))
+    found += [Outcome(label, None, *each.particles(events)) for label, each in trees.items()]
     for each in trained:
         rows, score = particles(each.model, events, most=most)
         found.append(Outcome(each.part.labels["method"], each.part.seed, rows, score))

@@ -40,12 +40,12 @@ class Config:
             raise InputError(f"workers must be at least 1: got {self.workers}")
 
 
-_COMPACT = Network(width=48, edge=16, dropout=0.0, dimension=16, bin_size=64, neighbours=8)
+_COMPACT = Network(width=48, edge=32, heads=8, dropout=0.0, dimension=16, bin_size=64, neighbours=8)
 PRESETS = {
     "tiny": Config(
         data=Data(pileup=(0.0,), events=(60,), transfer=()),
         study=Study(
-            seeds=(1,), network=Network(width=16, edge=8, dropout=0.0, dimension=8, bin_size=32, neighbours=4),
+            seeds=(1,), network=Network(width=16, edge=8, heads=2, dropout=0.0, dimension=8, bin_size=32, neighbours=4),
             train=Training(epochs=2, batch=4, lr=1e-2),
         ),
         evaluation=Evaluation(bootstrap=5, trees=5, anchors=(0.0,), anchor_events=10),

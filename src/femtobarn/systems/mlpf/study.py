@@ -32,6 +32,8 @@ class Network:
     """Graph convolutions of each of the two branches."""
     edge: int = 128
     """Width of the network that gives an edge its weight."""
+    heads: int = 1
+    """Weights of an edge, each for a group of features."""
     dropout: float = 0.2
     """Share dropped in training."""
     dimension: int = 256
@@ -48,9 +50,9 @@ class Network:
     def build(self, bins: str) -> Mlpf:
         """The untrained network."""
         return Mlpf(
-            width=self.width, convolutions=self.convolutions, edge=self.edge, dropout=self.dropout,
-            inputs=self.inputs, dimension=self.dimension, bin_size=self.bin_size, neighbours=self.neighbours,
-            bins=bins, mask_padding=self.mask_padding,
+            width=self.width, convolutions=self.convolutions, edge=self.edge, heads=self.heads,
+            dropout=self.dropout, inputs=self.inputs, dimension=self.dimension, bin_size=self.bin_size,
+            neighbours=self.neighbours, bins=bins, mask_padding=self.mask_padding,
         )  # fmt: skip
 
 
