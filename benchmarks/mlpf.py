@@ -16,7 +16,7 @@ from femtobarn.nn.binned_graph import BinnedGraph
 
 SIZES = (1280, 2560, 5120, 6400, 12800)
 GOAL = (0.95, 1.15)
-ROUNDS = 3
+ROUNDS = 2
 
 
 def events(elements: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -214,6 +214,8 @@ def test_joined_neighbours_keep_the_energy_and_end_at_the_largest() -> None:
 def test_a_perfect_method_has_perfect_tables() -> None:
     pytest.importorskip("fastjet")
     events = toy_events(40, seed=5, size=(60, 90))
+    none = events.remaining[:0]
+    events = replace(events, remaining=none, remaining_offset=0 * events.remaining_offset)
     truth = events.target.copy()
     score = np.eye(6)[truth[:, 0].astype(int)]
     rules, perfect = Outcome(RULES, None, events.candidate), Outcome("truth", None, truth, score)

@@ -67,7 +67,7 @@ class FlowTrees:
             known = rows & (target[:, 0] != flow.NONE)
             ratio = np.log(target[known, column] / events.element[known, measured])
             regressors.append(ensemble.HistGradientBoostingRegressor(**settings).fit(x[known], ratio))
-        return cls(classes, *regressors, outer)
+        return cls(classes, track=regressors[0], tower=regressors[1], outer=outer)
 
     def particles(
         self, events: FlowEvents
