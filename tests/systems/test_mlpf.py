@@ -265,3 +265,22 @@ def test_the_network_learns_at_pileup_0_what_the_rules_do_not_know(tmp_path: Pat
         for each in (trained, alone)
     ]
     assert right[1] - right[0] < 0.01 + 0.01, "momenta taught beside the classes cost nothing; one seed"
+
+
+@pytest.mark.slow
+def test_soft_tracks_show_their_pt_by_where_they_end() -> None:
+    """Trees that are told the point, which is that of the true helix, measure pT far better than those that are not."""
+    pytest.importorskip("pythia8mc")
+    demo = recipe.PRESETS["demo"]
+    settings = replace(demo.data, pileup=(0.0,), events=(300,), transfer=())
+    (split,) = data.load(settings, seed=1, workers=1, progress=False).by_name.values()
+    outcomes = [Outcome(RULES, None, split.test.candidate)]
+    for outer in (True, False):
+        trees = FlowTrees.fit(split.train, seed=1, outer=outer)
+        outcomes.append(Outcome(f"told {outer}", None, *trees.particles(split.test)))
+    table = flow_tables(split.test, outcomes, {}, bootstrap=5, seed=1, jets=False)
+    name, particle = "IQR / median of the response", "charged hadron, pT"
+    width = {
+        r.labels["method"]: r.value for r in table if r.name == name and r.labels["particle"] == particle
+    }
+    assert width["told True"] < 0.85 * width["told False"]
