@@ -36,6 +36,7 @@ from femtobarn.datasets import (
     jetclass,
     jetnet,
     jsc,
+    mlpf_delphes,
     mnist,
     mrms,
     muon_tgc,
@@ -50,6 +51,7 @@ from femtobarn.physics.substructure import OBSERVABLES
 from femtobarn.physics.voxels import geometry
 from femtobarn.simulate.endcap import Endcap, endcap_hits, gun
 from femtobarn.simulate.tracker import soft_collisions, tracker
+from flow_files import toy_events
 from jet_pair_files import write_omnifold, write_parnassus, write_tensors
 from mutants import Arrays, Mutant, bytewise, of_hdf5, special
 
@@ -392,6 +394,13 @@ FORMATS: dict[str, dict[str, Format]] = {
     "jsc": {
         "lists": Format(".h5", hdf5(jets_of_hls4ml), lambda p: every(jsc.open_jets(p))),
         "table": Format(".h5", hdf5(table_of_hls4ml), lambda p: every(jsc.open_jets(p))),
+    },
+    "mlpf_delphes": {
+        "packed": Format(
+            ".bz2",
+            lambda p: mlpf_delphes.write_events(p, toy_events(3, seed=1)),
+            lambda p: vars(mlpf_delphes.read_events(p)),
+        )
     },
     "mnist": {
         kind: Format(

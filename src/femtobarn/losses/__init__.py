@@ -28,6 +28,7 @@ from femtobarn.losses.learned_emd import (
     save_emd_net,
     train_emd_net,
 )
+from femtobarn.losses.particle_flow import flow_loss, published_flow_loss
 from femtobarn.losses.particle_sets import particle_cost, set_error
 from femtobarn.losses.sinkhorn import sinkhorn, sinkhorn_cost
 from femtobarn.losses.sliced_wasserstein import sliced_wasserstein
@@ -56,6 +57,7 @@ __all__ = [
     "emd_points",
     "emd_potentials",
     "energy_loss",
+    "flow_loss",
     "fourier_band",
     "haar_band",
     "inverse_dice",
@@ -70,6 +72,7 @@ __all__ = [
     "particle_cost",
     "payload",
     "point_chamfer",
+    "published_flow_loss",
     "save_emd_net",
     "set_error",
     "sinkhorn",

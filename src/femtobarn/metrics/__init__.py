@@ -27,6 +27,14 @@ from femtobarn.metrics.frechet import FeatureMoments, feature_moments, fpd, fpd_
 from femtobarn.metrics.invariance import invariance_score
 from femtobarn.metrics.isotonic import isotonic_curve
 from femtobarn.metrics.kernel import KernelMoments, kpd
+from femtobarn.metrics.particle_flow import (
+    Finding,
+    Response,
+    confusion,
+    fake_at_efficiency,
+    finding,
+    response,
+)
 from femtobarn.metrics.prdc import Prdc, prdc
 from femtobarn.metrics.precision_recall import average_precision, precision_at_share, recall_threshold
 from femtobarn.metrics.repeated import RepeatedRowsWarning
@@ -67,6 +75,7 @@ __all__ = [
     "Estimate",
     "FalseAlarms",
     "FeatureMoments",
+    "Finding",
     "Fraction",
     "KernelMoments",
     "ParticleDistances",
@@ -75,6 +84,7 @@ __all__ = [
     "Rate",
     "RealActivations",
     "RepeatedRowsWarning",
+    "Response",
     "Scaling",
     "Schedule",
     "Separability",
@@ -97,10 +107,13 @@ __all__ = [
     "classifier_test",
     "clopper_pearson",
     "clustered_auc",
+    "confusion",
     "coverage_mmd",
     "distance_correlation",
+    "fake_at_efficiency",
     "false_alarm_rate",
     "feature_moments",
+    "finding",
     "fit_scaling",
     "fpd",
     "fpd_jetnet",
@@ -124,6 +137,7 @@ __all__ = [
     "reliability",
     "reliability_curve",
     "residual",
+    "response",
     "robust_scale",
     "roc_curve",
     "separability",

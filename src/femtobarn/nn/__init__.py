@@ -1,5 +1,6 @@
 """Layers and blocks used by two systems or worth calling alone; those with trained bits are in `nn.quantised`."""
 
+from femtobarn.nn.binned_graph import BinnedGraph, Neighbours
 from femtobarn.nn.cell_statistics import cell_statistics
 from femtobarn.nn.circular_conv import CircularConv2d, CircularConv3d, CircularUpsample3d
 from femtobarn.nn.condensation_net import CondensationNet, Condensed
@@ -21,6 +22,7 @@ from femtobarn.nn.epic import EpicLayer
 from femtobarn.nn.feature_bank import FeatureBank, furthest_points
 from femtobarn.nn.flow_matching import follow, matching_loss, unit_velocity
 from femtobarn.nn.fpga_benchmarks import MuonTracker, digit_classifier, jet_classifier
+from femtobarn.nn.gated_graph_conv import GatedGraphConv
 from femtobarn.nn.googlenet_3d import GoogLeNet3d
 from femtobarn.nn.gravnet import DistanceMessages, GravNet, HitNeighbours
 from femtobarn.nn.image_autoencoder import ImageAutoencoder, PixelPReLU
@@ -28,6 +30,7 @@ from femtobarn.nn.lorentz_net import LorentzBlock, LorentzNet, psi
 from femtobarn.nn.masked_batch_norm import MaskedBatchNorm
 from femtobarn.nn.message_passing import MessagePassing
 from femtobarn.nn.minkowski import minkowski
+from femtobarn.nn.mlpf import Flow, Mlpf
 from femtobarn.nn.modulated import DiTBlock, ModulatedMlp, ModulatedMlpBlock, Modulation
 from femtobarn.nn.normalised_autoencoder import FeatureAutoencoder, langevin
 from femtobarn.nn.particle_net import EdgeConvolution, ParticleNet, nearest
@@ -80,6 +83,7 @@ __all__ = [
     "PMA",
     "SAB",
     "BackgroundNet",
+    "BinnedGraph",
     "CircularConv2d",
     "CircularConv3d",
     "CircularUpsample3d",
@@ -102,6 +106,8 @@ __all__ = [
     "FeatureAutoencoder",
     "FeatureBank",
     "FirstTokenHead",
+    "Flow",
+    "GatedGraphConv",
     "GoogLeNet3d",
     "GravNet",
     "HitNeighbours",
@@ -113,10 +119,12 @@ __all__ = [
     "MaskedBatchNorm",
     "MeanHead",
     "MessagePassing",
+    "Mlpf",
     "ModulatedMlp",
     "ModulatedMlpBlock",
     "Modulation",
     "MuonTracker",
+    "Neighbours",
     "ParticleNet",
     "PatchAutoencoder",
     "PatchClassifier",

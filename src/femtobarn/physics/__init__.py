@@ -22,6 +22,7 @@ __all__ = [
     "matched_filter",
     "n_subjettiness",
     "neighbours",
+    "particle_flow",
     "resampling",
     "resolved_mass",
     "soft_drop",

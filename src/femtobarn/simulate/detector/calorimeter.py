@@ -1,7 +1,7 @@
 """The energy that particles leave in the cells of a calorimeter, and what it measures: towers."""
 
 from functools import cache
-from math import pi
+from math import erf, pi, sqrt
 from typing import NamedTuple, no_type_check
 
 import numpy as np
@@ -12,6 +12,9 @@ from femtobarn.simulate.detector import draws
 from femtobarn.simulate.detector.card import Calorimeter
 from femtobarn.simulate.detector.propagation import Arrival
 from femtobarn.simulate.particles import Particles
+
+_NEIGHBOURS = 9  # cells that share a shower
+_LEAST_SHARE = 1e-3  # of a shower, that a cell gets
 
 
 class Cells(NamedTuple):
@@ -40,11 +43,19 @@ class Cells(NamedTuple):
         return np.sqrt(noise + (stochastic + constant * energy) * energy)
 
 
+class Deposits(NamedTuple):
+    """Who left what where: a row for each particle and tower, particles in their order, its own tower first."""
+
+    particle: Int[np.ndarray, "deposit"]  # row of the particle
+    tower: Int[np.ndarray, "deposit"]
+    energy: Float[np.ndarray, "deposit"]  # true, GeV
+
+
 class Towers(NamedTuple):
     """Cells with energy of many events, one event after the other; `offset` as in `Particles`.
 
-    `tower` and `energy` are the deposits: for each particle (row of the input) the tower it hit, -1 if none,
-    and the energy in GeV it left there.
+    `tower` and `energy` hold for each particle (row of the input) the tower it hit, -1 if none, and the energy in
+    GeV it left in this calorimeter; `deposits` says where, if showers spread over several towers.
     """
 
     offset: Int[np.ndarray, "boundary"]
@@ -57,6 +68,15 @@ class Towers(NamedTuple):
     truth: Int[np.ndarray, "tower"]  # row of the particle that left most
     tower: Int[np.ndarray, "particle"]
     energy: Float[np.ndarray, "particle"]
+    shared: Deposits | None = None  # of showers that spread
+
+    @property
+    def deposits(self) -> Deposits:
+        """The true energy of each particle in each tower."""
+        if self.shared is not None:
+            return self.shared
+        hit = np.flatnonzero(self.tower >= 0)
+        return Deposits(hit, self.tower[hit], self.energy[hit])
 
 
 @cache
@@ -84,14 +104,30 @@ def cell_under(
 
 
 def measure(
-    particles: Particles, arrival: Arrival, *, calorimeter: Calorimeter, keys: UInt64[np.ndarray, "event"]
+    particles: Particles,
+    arrival: Arrival,
+    *,
+    calorimeter: Calorimeter,
+    keys: UInt64[np.ndarray, "event"],
+    share: Float[np.ndarray, "particle"] | None = None,
 ) -> Towers:
-    """Towers of the particles that arrive: deposits summed by cell, then smeared log-normally."""
+    """Towers of the particles that arrive: deposits summed by cell, then smeared log-normally.
+
+    Args:
+        particles: See `detect`.
+        arrival: Where they arrive.
+        calorimeter: Which one.
+        keys: Of the random numbers.
+        share: Of its energy that each particle leaves here; that of its kind if not given, see `fractions`.
+    """
     grid = cells(calorimeter)
-    energy = particles.momentum[:, 0] * fractions(calorimeter, particles.pdg)
+    energy = particles.momentum[:, 0] * (fractions(calorimeter, particles.pdg) if share is None else share)
     cell = cell_under(grid, np.where(energy > 0, arrival.eta, np.nan), arrival.phi)
     energy = np.where(cell >= 0, energy, 0.0)
-    tower, which, deposited, truth, offset = _sums(particles.offset, cell, energy, int(grid.first[-1]))
+    towers = _shared_towers if calorimeter.spread else _single_towers
+    tower, which, deposited, truth, offset, shared = towers(
+        particles, arrival, grid, cell, energy, calorimeter.spread
+    )
 
     key = np.repeat(keys, np.diff(offset))
     drawn = draws.normal(key, 3 * which)
@@ -101,7 +137,27 @@ def measure(
     low, high, left, right = grid.box(which)
     eta = low + (high - low) * draws.uniform(key, 3 * which + 1)
     phi = left + (right - left) * draws.uniform(key, 3 * which + 2)
-    return Towers(offset, which, deposited, measured, sigma, eta, phi, truth, tower, energy)
+    return Towers(offset, which, deposited, measured, sigma, eta, phi, truth, tower, energy, shared)
+
+
+def spread_over(
+    grid: Cells,
+    cell: Int[np.ndarray, "particle"],
+    eta: Float[np.ndarray, "particle"],
+    phi: Float[np.ndarray, "particle"],
+    spread: float,
+) -> tuple[Int[np.ndarray, "row"], Int[np.ndarray, "row"], Float[np.ndarray, "row"]]:
+    """Cells that share a shower: rows of (particle, cell, share), the particle's own cell first.
+
+    A Gaussian in eta and phi about the point where the particle arrives, integrated over its cell and the cells
+    around. The shares of a particle add up to 1: nothing leaks out, and less than a thousandth is not shared.
+    """
+    most = _NEIGHBOURS * int(np.count_nonzero(cell >= 0))
+    particle, found, share = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most)
+    rows = _spread(
+        cell, eta, phi, float(spread), grid.eta, grid.phi, grid.first, grid.ring, particle, found, share
+    )
+    return particle[:rows].copy(), found[:rows].copy(), share[:rows].copy()
 
 
 def fractions(calorimeter: Calorimeter, pdg: Int[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
@@ -120,6 +176,27 @@ def _variance(calorimeter: Calorimeter, eta: Float[np.ndarray, "ring"]) -> Float
     own = [regions[i] for i in np.searchsorted([region.eta for region in regions], np.abs(eta), side="left")]
     shape = np.array([r.scale + r.bend * (abs(e) - r.centre) ** 2 for r, e in zip(own, eta, strict=True)])
     return np.array([(r.noise, r.stochastic, r.constant) for r in own]) ** 2 * shape[:, None] ** 2
+
+
+def _single_towers(
+    particles: Particles, arrival: Arrival, grid: Cells, cell: np.ndarray, energy: np.ndarray, spread: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, None]:
+    """See `_sums`: all energy of a particle in one cell."""
+    del arrival, spread
+    return *_sums(particles.offset, cell, energy, int(grid.first[-1])), None
+
+
+def _shared_towers(
+    particles: Particles, arrival: Arrival, grid: Cells, cell: np.ndarray, energy: np.ndarray, spread: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, Deposits]:
+    """The same for showers that spread, and the deposits."""
+    particle, spread_cell, share = spread_over(grid, cell, arrival.eta, arrival.phi, spread)
+    rows = np.searchsorted(particle, particles.offset)
+    left = energy[particle] * share
+    tower, which, deposited, truth, offset = _sums(rows, spread_cell, left, int(grid.first[-1]))
+    own = np.full(len(cell), -1)
+    own[particle[::-1]] = tower[::-1]  # the first row of a particle stays
+    return own, which, deposited, particle[truth], offset, Deposits(particle, tower, left)
 
 
 def _sums(
@@ -150,6 +227,37 @@ def _cells_under(eta, phi, edges, phi_cells, first, found):
                 above = middle
         column = int((phi[i] + pi) / (2 * pi) * phi_cells[ring])
         found[i] = first[ring] + min(max(column, 0), phi_cells[ring] - 1)
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _spread(cell, eta, phi, sigma, edges, phi_cells, first, rings, particle, found, share):
+    n, wide = 0, sigma * sqrt(2.0)
+    for i in range(cell.shape[0]):
+        if cell[i] < 0:
+            continue
+        start, total, own = n, 0.0, rings[cell[i]]
+        for step in (0, -1, 1):
+            ring = own + step
+            if not 0 <= ring < phi_cells.shape[0]:
+                continue
+            along = 0.5 * (erf((edges[ring + 1] - eta[i]) / wide) - erf((edges[ring] - eta[i]) / wide))
+            count = phi_cells[ring]
+            width = 2 * pi / count
+            column = min(max(int((phi[i] + pi) / width), 0), count - 1)
+            if step == 0:
+                column = cell[i] - first[ring]
+            for turn in (0, -1, 1):
+                left = (column + turn) * width - pi - phi[i]
+                part = along * 0.5 * (erf((left + width) / wide) - erf(left / wide))
+                if n == start or part >= _LEAST_SHARE:
+                    particle[n], share[n] = i, part
+                    found[n] = first[ring] + (column + turn) % count
+                    total += part
+                    n += 1
+        for k in range(start, n):
+            share[k] /= total
+    return n
 
 
 @njit(cache=True, nogil=True)

@@ -9,7 +9,8 @@ from femtobarn.errors import InputError
 from femtobarn.simulate.detector import draws
 from femtobarn.simulate.detector.calorimeter import Towers, measure
 from femtobarn.simulate.detector.card import CMS, Card
-from femtobarn.simulate.detector.energy_flow import Neutrals, combine
+from femtobarn.simulate.detector.early_showers import early_shares, expected_shares
+from femtobarn.simulate.detector.energy_flow import Neutrals, combine, reach
 from femtobarn.simulate.detector.propagation import Arrival, propagate
 from femtobarn.simulate.detector.tracking import Tracks, track
 from femtobarn.simulate.particles import Particles
@@ -37,8 +38,8 @@ def detect(particles: Particles, *, card: Card = CMS, generator: np.random.Gener
 
     Particles fly to the calorimeters' face (`propagation`), charged ones leave tracks (`tracking`), all but
     muons and neutrinos leave energy in the cells (`calorimeter`), and energy flow keeps of the towers what
-    tracks do not explain (`energy_flow`). There is no material: no decay, conversion, interaction or
-    shower, no energy that leaks into a neighbour or into another calorimeter.
+    tracks do not explain (`energy_flow`). There is no material: no decay, conversion or interaction. Showers stay
+    in one cell of one calorimeter, unless the card lets them spread (`CMS_SHOWERS` does).
 
     Each event takes one number from `generator` and makes the others of it, so that an event comes out the
     same alone and among others.
@@ -55,10 +56,21 @@ def detect(particles: Particles, *, card: Card = CMS, generator: np.random.Gener
     keys = draws.event_keys(generator, particles.events)
     arrival = propagate(particles, radius=card.radius, half_length=card.half_length, field=card.field)
     tracks = track(particles, arrival, card=card, keys=draws.derived(keys, 0))
-    ecal = measure(particles, arrival, calorimeter=card.ecal, keys=draws.derived(keys, 1))
-    hcal = measure(particles, arrival, calorimeter=card.hcal, keys=draws.derived(keys, 2))
-    photons, after_ecal = combine(ecal, tracks, calorimeter=card.ecal)
-    neutral_hadrons, flow_tracks = combine(hcal, after_ecal, calorimeter=card.hcal)
+    shares = early_shares(particles, card, keys=draws.derived(keys, 3))
+    ecal, hcal = (
+        measure(particles, arrival, calorimeter=each, keys=draws.derived(keys, purpose), share=share)
+        for purpose, each, share in zip((1, 2), (card.ecal, card.hcal), shares, strict=True)
+    )
+    flow_tracks, neutrals = tracks, []
+    for towers, calorimeter, share in zip(
+        (ecal, hcal), (card.ecal, card.hcal), expected_shares(tracks, card), strict=True
+    ):
+        found, flow_tracks = combine(
+            towers, flow_tracks, calorimeter=calorimeter, expected=share,
+            reach=reach(towers, tracks, arrival, calorimeter=calorimeter),
+        )  # fmt: skip
+        neutrals.append(found)
+    photons, neutral_hadrons = neutrals
     return Detected(tracks, flow_tracks, photons, neutral_hadrons, ecal, hcal, arrival)
 
 

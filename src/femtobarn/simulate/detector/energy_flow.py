@@ -5,8 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from femtobarn.simulate.detector.calorimeter import Towers, fractions
+from femtobarn.simulate.detector.calorimeter import Towers, cell_under, cells, fractions, spread_over
 from femtobarn.simulate.detector.card import Calorimeter
+from femtobarn.simulate.detector.propagation import Arrival
 from femtobarn.simulate.detector.tracking import Tracks
 
 
@@ -19,21 +20,52 @@ class Neutrals(NamedTuple):
     momentum: Float[np.ndarray, "neutral 4"]  # energy, px, py, pz in GeV, without mass
 
 
-def combine(towers: Towers, tracks: Tracks, *, calorimeter: Calorimeter) -> tuple[Neutrals, Tracks]:
+class Reach(NamedTuple):
+    """Towers that tracks lead to: a row for each track and tower, with the share of the shower expected there."""
+
+    track: Int[np.ndarray, "row"]
+    tower: Int[np.ndarray, "row"]
+    share: Float[np.ndarray, "row"]
+
+
+class Expected(NamedTuple):
+    """Share of its energy that a track is expected to leave in the calorimeter, and the error of that."""
+
+    mean: Float[np.ndarray, "track"]
+    rms: Float[np.ndarray, "track"]
+
+
+def combine(
+    towers: Towers,
+    tracks: Tracks,
+    *,
+    calorimeter: Calorimeter,
+    reach: Reach | None = None,
+    expected: Expected | None = None,
+) -> tuple[Neutrals, Tracks]:
     """What is left of each tower after its tracks, and the tracks as the towers correct them.
 
     An excess over the tracks becomes a neutral if it passes the calorimeter's thresholds, the second with the
     errors of the tower and of its tracks added in quadrature. Otherwise tower and tracks have measured the
     same energy, and the tracks are scaled to the mean of the two, weighted by the inverse variances; a tower
     below its thresholds says nothing (in Delphes it still counts, if its resolution has a noise term).
+
+    Args:
+        towers: Of one calorimeter.
+        tracks: Of the same events.
+        calorimeter: Which one.
+        reach: Towers of each track where showers spread; the tower it hits if not given.
+        expected: Shares where they vary from hadron to hadron; those of `fractions`, without error, if not given.
     """
-    share = fractions(calorimeter, tracks.pdg)
-    tower = np.where(share > 0, towers.tower[tracks.truth], -1)
-    seen = np.flatnonzero(tower >= 0)
-    expected = share[seen] * tracks.momentum[seen, 0]
-    count = len(towers.cell)
-    charged = _summed(expected, tower[seen], count)
-    track_variance = _summed((tracks.resolution[seen] * expected) ** 2, tower[seen], count)
+    mean, rms = expected or Expected(fractions(calorimeter, tracks.pdg), np.zeros(len(tracks.pdg)))
+    track, tower, lateral = reach or _hit(towers, tracks)
+    seen = mean[track] > 0
+    track, tower, lateral = track[seen], tower[seen], lateral[seen]
+    energy, count = tracks.momentum[track, 0] * lateral, len(towers.cell)
+    share = mean[track] * energy
+    charged = _summed(share, tower, count)
+    error = (tracks.resolution[track] * share) ** 2 + (rms[track] * energy) ** 2
+    track_variance = _summed(error, tower, count)
 
     variance = towers.sigma**2 + track_variance
     excess = np.maximum(towers.measured - charged, 0.0)
@@ -49,8 +81,36 @@ def combine(towers: Towers, tracks: Tracks, *, calorimeter: Calorimeter) -> tupl
     scale = np.divide(
         best, charged, out=np.ones(count), where=~neutral & (towers.measured > 0) & (charged > 0)
     )
-    factor = np.append(scale, 1.0)[tower]  # the last one, at -1, for tracks without a tower
+    tracked = len(tracks.pdg)
+    weight = _summed(lateral, track, tracked)
+    factor = np.divide(
+        _summed(lateral * scale[tower], track, tracked), weight, out=np.ones(tracked), where=weight > 0
+    )
     return _neutrals(towers, neutral, excess), tracks.scaled(factor)
+
+
+def reach(towers: Towers, tracks: Tracks, arrival: Arrival, *, calorimeter: Calorimeter) -> Reach | None:
+    """Towers around the point where each track arrives; None if showers stay in one cell, whose owner is known."""
+    if not calorimeter.spread:
+        return None
+    grid = cells(calorimeter)
+    eta, phi = arrival.eta[tracks.truth], arrival.phi[tracks.truth]
+    track, cell, share = spread_over(grid, cell_under(grid, eta, phi), eta, phi, calorimeter.spread)
+    known, wanted = (
+        np.repeat(np.arange(len(offset) - 1), np.diff(offset)) * grid.first[-1]
+        for offset in (towers.offset, tracks.offset)
+    )
+    known, wanted = known + towers.cell, wanted[track] + cell
+    order = np.argsort(known)
+    place = np.append(order, -1)[np.searchsorted(known, wanted, sorter=order)]
+    there = np.append(known, -1)[place] == wanted
+    return Reach(track[there], place[there], share[there])
+
+
+def _hit(towers: Towers, tracks: Tracks) -> Reach:
+    tower = towers.tower[tracks.truth]
+    seen = np.flatnonzero(tower >= 0)
+    return Reach(seen, tower[seen], np.ones(len(seen)))
 
 
 def _summed(values: np.ndarray, group: np.ndarray, groups: int) -> np.ndarray:

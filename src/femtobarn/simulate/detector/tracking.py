@@ -33,7 +33,7 @@ class Tracks(NamedTuple):
 
 
 def track(particles: Particles, arrival: Arrival, *, card: Card, keys: UInt64[np.ndarray, "event"]) -> Tracks:
-    """The particles that the tracker finds, with pT smeared log-normally and the direction as it was.
+    """The particles that the tracker finds, with pT smeared log-normally, and eta and phi if the card says so.
 
     Electrons and muons are always told from hadrons, hadrons never from each other: all are taken for pions.
     """
@@ -60,6 +60,11 @@ def track(particles: Particles, arrival: Arrival, *, card: Card, keys: UInt64[np
     pdg = np.where(lepton, particles.pdg[charged], 211 * np.sign(charge).astype(np.int64))
     momentum = np.empty((len(charged), 4))
     momentum[:, 1:] = particles.momentum[charged, 1:] * scale[:, None]
+    angle = np.zeros(len(charged))
+    for kind, chosen in _kinds(card, code):
+        angle[chosen] = kind.angle
+    if angle.any():
+        momentum[:, 1:] = _turned(momentum[:, 1:], angle, draws.derived(keys, 0)[event], number)
     momentum[:, 0] = energy(pdg, momentum[:, 1:])
     offset = np.searchsorted(event, np.arange(particles.events + 1))
     vertex = particles.vertex[charged].astype(np.float64)
@@ -80,6 +85,20 @@ def _kinds(
 ) -> tuple[tuple[Tracking, Bool[np.ndarray, "track"]], ...]:
     electron, muon = code == ELECTRON, code == MUON
     return (card.electrons, electron), (card.muons, muon), (card.hadrons, ~(electron | muon))
+
+
+def _turned(
+    momentum: Float[np.ndarray, "track 3"],
+    angle: Float[np.ndarray, "track"],
+    keys: UInt64[np.ndarray, "track"],
+    number: Int[np.ndarray, "track"],
+) -> Float[np.ndarray, "track 3"]:
+    """The same pT at an eta and a phi that are off by normal errors of these widths."""
+    px, py, pz = momentum.T
+    pt = np.hypot(px, py)
+    eta = np.arcsinh(pz / pt) + angle * draws.normal(keys, number)
+    phi = np.arctan2(py, px) + angle * draws.normal(keys, number + 1)
+    return np.stack((pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta)), axis=1)
 
 
 def _efficiency(
