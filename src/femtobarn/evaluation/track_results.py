@@ -21,7 +21,7 @@ class Outcome:
     """Counts of one way to find tracks, added up over events."""
 
     performance: TrackingPerformance = field(default_factory=TrackingPerformance)
-    found: list[Bool[np.ndarray, "particle"]] = field(default_factory=list)
+    found: list[Bool[np.ndarray, "_"]] = field(default_factory=list)
     """For each event, which of the particles that are sought have a track by double majority."""
     hits: int = 0
     """Of all events."""

@@ -90,13 +90,13 @@ class InteractionNetwork(nn.Module):
         return self._pieces(lambda first, last: self._kept(self.score, e[first:last])[:, 0], edge.shape[0])
 
     def _edges(self, network: Any, h: Tensor, sender: Tensor, receiver: Tensor, e: Tensor) -> Tensor:
-        def part(first: int, last: int) -> Tensor:
+        def part(first: Any, last: Any) -> Tensor:
             return self._kept(network, h, sender[first:last], receiver[first:last], e[first:last])
 
         return self._pieces(part, e.shape[0])
 
-    def _pieces(self, part: Callable[[int, int], Tensor], count: int) -> Tensor:
-        """All edges, a piece at a time; an exported network takes them at once."""
+    def _pieces(self, part: Callable[[Any, Any], Tensor], count: Any) -> Tensor:
+        """All edges, a piece at a time; an exported network, for which `count` is a symbol, takes them at once."""
         if torch.compiler.is_compiling() or count <= self.piece:
             return part(0, count)
         return torch.cat(

@@ -6,14 +6,14 @@ from torch import Tensor
 
 
 def scatter_sum(
-    x: Float[Tensor, "row *feature"], group: Int[Tensor, "row"], count: int
+    x: Float[Tensor, "row *feature"], group: Int[Tensor, "row"], count: int | torch.SymInt
 ) -> Float[Tensor, "group *feature"]:
     """Sum of the rows of each group; zero for a group without rows.
 
     Args:
         x: Rows in any order.
         group: Group of each row, from 0.
-        count: Number of groups.
+        count: Number of groups; a symbol where a network is exported.
 
     Example:
         >>> scatter_sum(torch.tensor([1.0, 2.0, 4.0]), torch.tensor([2, 0, 2]), 3)
@@ -23,15 +23,15 @@ def scatter_sum(
 
 
 def scatter_mean(
-    x: Float[Tensor, "row *feature"], group: Int[Tensor, "row"], count: int
+    x: Float[Tensor, "row *feature"], group: Int[Tensor, "row"], count: int | torch.SymInt
 ) -> Float[Tensor, "group *feature"]:
     """Mean of the rows of each group; zero for a group without rows."""
-    rows = torch.bincount(group, minlength=count).clamp(min=1).to(x.dtype)
+    rows = torch.bincount(group, minlength=int(count)).clamp(min=1).to(x.dtype)
     return scatter_sum(x, group, count) / rows.view(-1, *(1 for _ in x.shape[1:]))
 
 
 def scatter_max(
-    x: Float[Tensor, "row *feature"], group: Int[Tensor, "row"], count: int
+    x: Float[Tensor, "row *feature"], group: Int[Tensor, "row"], count: int | torch.SymInt
 ) -> Float[Tensor, "group *feature"]:
     """Largest of the rows of each group, feature by feature; zero for a group without rows.
 
