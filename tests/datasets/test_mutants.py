@@ -21,6 +21,7 @@ from femtobarn.datasets import (
     clic,
     cms_l1_anomaly,
     cms_pfnano,
+    colliderml,
     dark_showers,
     deep_pcb,
     delphes,
@@ -260,6 +261,13 @@ def tracker_file(kind: str, path: Path) -> None:
     path.write_bytes(gzip.compress(text) if path.suffix == ".gz" else text)
 
 
+def tracker_table(path: Path) -> None:
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    names = colliderml.COLUMNS["tracker_hits"]
+    table = {name: DRAW.integers(1, 9, (ROWS, 3)).astype(np.float32).tolist() for name in names}
+    parquet.write_table(arrow.table({"event_id": np.arange(ROWS), **table}), path)
+
+
 def level1() -> Arrays:
     table = np.zeros((ROWS, 19, 4))
     for first, last, kind in ((0, 1, 1), (1, 3, 2), (5, 6, 3), (9, 12, 4)):
@@ -310,6 +318,11 @@ FORMATS: dict[str, dict[str, Format]] = {
             lambda p: flat(
                 cms_pfnano.generator_particles(p), cms_pfnano.particle_flow(p), cms_pfnano.jets(p, "FatJet")
             ),
+        )
+    },
+    "colliderml": {
+        "Parquet": Format(
+            ".parquet", tracker_table, lambda p: flat(colliderml.tracker_hits(p)[:6], colliderml.events(p))
         )
     },
     "dark_showers": {

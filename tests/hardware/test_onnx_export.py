@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from femtobarn.errors import InputError
+from femtobarn.errors import InputError, VerificationError
 from femtobarn.hardware.latency import onnx_latency, onnx_session
 from femtobarn.hardware.onnx_export import export_onnx
 from femtobarn.nn.quantised import calibrate, quantise, to_integer
@@ -71,3 +71,32 @@ def test_latency_of_a_file(tmp_path: Path) -> None:
     latency = onnx_latency(tmp_path / "x.onnx", events(1, 4).numpy(), calls=50)
     assert 0 < latency.median <= latency.percentile_95 <= latency.longest
     assert latency.calls == 50
+
+
+class _Counting(torch.nn.Module):
+    """Sums rows by group; in the wrong way the number of groups becomes a constant of the file."""
+
+    def __init__(self, *, fixed: bool) -> None:
+        super().__init__()
+        self.fixed = fixed
+
+    def forward(self, node: torch.Tensor, edge: torch.Tensor) -> torch.Tensor:
+        groups = len(node) if self.fixed else node.shape[0]
+        return node + node.new_zeros((groups, node.shape[1])).index_add(0, edge, node.index_select(0, edge))
+
+
+def test_inputs_may_have_different_lengths_that_both_stay_free(tmp_path: Path) -> None:
+    path = tmp_path / "free.onnx"
+    example = {"node": torch.randn(5, 2), "edge": torch.tensor([0, 4, 4])}
+    axes = {"node": "node", "edge": "edge"}
+    assert export_onnx(_Counting(fixed=False), example, path, axis=axes, tolerance=1e-6).mismatches == 0
+    other = {"node": torch.randn(9, 2), "edge": torch.tensor([8, 1, 1, 1])}
+    (found,) = onnx_session(path).run(None, {name: x.numpy() for name, x in other.items()})
+    np.testing.assert_allclose(found, _Counting(fixed=False)(**other).numpy(), atol=1e-6)
+
+
+def test_a_length_that_became_a_constant_is_told(tmp_path: Path) -> None:
+    example = {"node": torch.randn(5, 2), "edge": torch.tensor([0, 4, 4])}
+    axes = {"node": "node", "edge": "edge"}
+    with pytest.raises(VerificationError, match="no other number of rows of node"):
+        export_onnx(_Counting(fixed=True), example, tmp_path / "fixed.onnx", axis=axes)

@@ -23,11 +23,17 @@ from femtobarn.physics.tracks import (
     doublets,
     find_tracks,
     fit_helix,
+    follows,
     helix_pulls,
     hough,
     learn_finder,
     learn_layer_map,
+    pair_features,
+    together,
+    triplet_features,
+    triplets,
     true_chains,
+    true_pairs,
     true_segments,
     walk,
 )
@@ -224,6 +230,63 @@ def test_segments_are_consecutive_layers_of_a_particle(event: Hits) -> None:
     assert (layer[segment[:, 0]] != layer[segment[:, 1]]).all()
     row, owner = true_chains(event)
     assert len(segment) == len(row) - len(np.unique(owner))
+
+
+def test_true_pairs_are_all_that_follow(event: Hits) -> None:
+    """Against all pairs of hits of a particle; two layers with two hits each have four."""
+    assert event.truth is not None
+    pair = true_pairs(event)
+    assert follows(event, pair).all()
+    particle, layer = event.truth.particle, layer_number(event)
+    rows = [np.flatnonzero(particle == each) for each in range(40)]
+    every = np.array([(a, b) for own in rows for a in own for b in own if a != b])
+    expected = {tuple(each) for each in every[follows(event, every)].tolist()}
+    assert {tuple(each) for each in pair[particle[pair[:, 0]] < 40].tolist()} == expected
+    have = {tuple(each) for each in pair.tolist()}
+    assert {tuple(each) for each in true_segments(event).tolist()} <= have
+    assert (layer[pair[:, 0]] != layer[pair[:, 1]]).all()
+    assert len(have) > len(true_segments(event)), "overlaps"
+
+
+def test_pairs_of_particles_that_are_not_wanted_do_not_count(event: Hits) -> None:
+    assert event.particles is not None
+    assert event.truth is not None
+    wanted, pair = event.particles.pt > 0.5, true_pairs(event)
+    np.testing.assert_array_equal(follows(event, pair, wanted), wanted[event.truth.particle[pair[:, 0]]])
+
+
+def test_events_put_together_come_apart_again(training: Hits) -> None:
+    parts = [training.event(i) for i in (3, 0, 7)]
+    joined = together(parts)
+    for number, part in enumerate(parts):
+        for mine, theirs in zip(joined.event(number), part, strict=True):
+            assert theirs is not None
+            for a, b in zip(*((x if isinstance(x, tuple) else (x,)) for x in (mine, theirs)), strict=True):
+                np.testing.assert_array_equal(a, b)
+    assert together([parts[0], parts[1]._replace(truth=None)]).truth is None
+    with pytest.raises(InputError, match="at least one"):
+        together([])
+
+
+def test_features_do_not_change_with_a_turn_about_the_beam(event: Hits, finder: TrackFinder) -> None:
+    c, s = np.cos(2.0), np.sin(2.0)
+    turned = event.position @ np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]])
+    pair = doublets(event, finder.layers).astype(np.int64)
+    found = triplets(event, pair, finder.triples)
+    for function, more in ((pair_features, ()), (triplet_features, (found,))):
+        one, other = (function(x, pair, *more) for x in (event.position, turned))
+        np.testing.assert_allclose(one, other, atol=1e-6)
+        assert np.isfinite(one).all()
+
+
+def test_pair_features_have_the_curvature_of_a_circle_from_the_beam() -> None:
+    angle = np.array([0.1, 0.4])
+    radius = 800.0  # mm, through the origin
+    x, y = radius * np.sin(angle), radius * (1 - np.cos(angle))
+    position = np.stack((x, y, [10.0, 30.0]), axis=1)
+    found = pair_features(position, np.array([[0, 1]]))[0]
+    assert np.sinh(found[5]) == pytest.approx(1e3 / radius, rel=1e-6)
+    assert found[1] == pytest.approx(0.02)
 
 
 def test_doublets_are_those_of_a_search_of_all_pairs(event: Hits, finder: TrackFinder) -> None:

@@ -10,9 +10,19 @@ from femtobarn.data.csv import CsvFile
 from femtobarn.errors import InputError
 from femtobarn.physics.tracks.hits import Hits
 from femtobarn.simulate.particles import Particles
-from femtobarn.simulate.tracker import IDEAL, TRACKML, Tracker, barcodes, soft_collisions, tracker
+from femtobarn.simulate.tracker import (
+    IDEAL,
+    SHAPES,
+    TRACKML,
+    Tracker,
+    barcodes,
+    cluster_shapes,
+    crossings,
+    soft_collisions,
+    tracker,
+)
 from femtobarn.simulate.tracker.clusters import clusters
-from femtobarn.simulate.tracker.geometry import layer_index, layers, module_row, modules
+from femtobarn.simulate.tracker.geometry import detectors, layer_index, layers, module_row, modules
 from femtobarn.simulate.tracker.noise import noise
 from femtobarn.simulate.tracker.transport import STEEPEST, Track, transport
 
@@ -259,6 +269,66 @@ def test_noise_has_every_module_alike() -> None:
     expected = np.bincount(modules().of_layer) / len(modules().of_layer)
     np.testing.assert_allclose(share, expected, atol=5 * np.sqrt(0.17 / 40_000))
     assert (found.particle == -1).all()
+
+
+def test_shapes_are_those_of_a_loop_over_cells() -> None:
+    hits = event(7)
+    assert hits.cells is not None
+    table, shapes = detectors(), dict(zip(SHAPES, cluster_shapes(hits).T, strict=True))
+    row = module_row(hits.volume, hits.layer, hits.module)
+    for hit in range(0, len(row), 97):
+        own = slice(hits.cells.offset[hit], hits.cells.offset[hit + 1])
+        channel, value = hits.cells.channel[own], hits.cells.value[own]
+        span = np.ptp(channel, axis=0) + 1
+        length = np.array(
+            [
+                span[0] * table["pitch_u"][row[hit]],
+                span[1] * table["pitch_v"][row[hit]],
+                2 * table["module_t"][row[hit]],
+            ]
+        )
+        turn = np.array([[table[f"rot_{a}{b}"][row[hit]] for b in "uvw"] for a in "xyz"])
+        for vector, place in ((length, "local"), (turn @ length, "global")):
+            theta = np.arctan2(np.hypot(vector[0], vector[1]), vector[2])
+            assert shapes[f"{place}_eta"][hit] == pytest.approx(-np.log(np.tan(theta / 2)))
+            assert shapes[f"{place}_phi"][hit] == pytest.approx(np.arctan2(vector[1], vector[0]))
+        assert shapes["cells"][hit] == len(value)
+        assert shapes["charge"][hit] == pytest.approx(value.sum())
+
+
+def test_clusters_point_where_their_particle_goes() -> None:
+    """In barrels a longer cluster along the beam means a steeper track, whatever made it."""
+    hits = event(8)
+    pixels = hits.volume == 8
+    length = cluster_shapes(hits)[pixels, SHAPES.index("length_v")]
+    slope = np.abs(hits.position[pixels, 2]) / np.hypot(*hits.position[pixels, :2].T)
+    assert np.corrcoef(length, slope)[0, 1] > 0.7
+
+
+def test_shapes_need_cells() -> None:
+    hits = event(7)
+    assert hits.cells is not None
+    with pytest.raises(InputError, match="cells"):
+        cluster_shapes(hits._replace(cells=None))
+    offset = hits.cells.offset.copy()
+    offset[1] = 0
+    with pytest.raises(InputError, match="has no cells"):
+        cluster_shapes(hits._replace(cells=hits.cells._replace(offset=offset)))
+
+
+def test_crossings_have_as_many_collisions_as_asked_for() -> None:
+    draw = np.random.default_rng(1)
+    pool = soft_collisions(60, pileup=0.01, generator=draw)  # one collision each
+    hits = crossings(3, pool, pileup=10, generator=draw, z=5.5)
+    assert hits.events == 3
+    assert hits.particles is not None
+    size = [len(np.unique(np.round(hits.event(i).particles.vertex[:, 2], 6))) for i in range(3)]  # type: ignore[union-attr]
+    assert all(each >= 3 for each in size)
+    few, many = (len(crossings(4, pool, pileup=mean, generator=draw).number) for mean in (1, 10))
+    assert 2.5 < many / few < 12
+    spread = crossings(6, pool, pileup=10, generator=draw, z=55.5).particles
+    assert spread is not None
+    assert 30 < spread.vertex[spread.primary, 2].std() < 80
 
 
 def test_barcodes_are_collision_and_number() -> None:

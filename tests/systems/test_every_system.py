@@ -28,7 +28,7 @@ from femtobarn.cli import execute
 from femtobarn.runs import Result, Run
 
 OWN = [s for s in recipes.all_systems().values() if s.package.startswith(f"{systems.__name__}.")]
-TIMES = {"s", "ms", "us", "ns"}  #: units of what the machine decides, not the seed
+TIMES = {"s", "ms", "us", "ns", "MB"}  #: units of what the machine decides, not the seed
 
 TinyRun = Callable[[str], Run]
 

@@ -48,7 +48,7 @@ def export_onnx(
     path: Path,
     *,
     outputs: Sequence[str] = ("output",),
-    axis: str = "event",
+    axis: str | Mapping[str, str] = "event",
     tolerance: float = 0.0,
 ) -> OnnxCheck:
     """Write a network for any number of events, and compare onnxruntime with torch on the example.
@@ -62,22 +62,25 @@ def export_onnx(
             in the order of the module's arguments.
         path: File to write.
         outputs: Names of what the module returns, in its order.
-        axis: Name of the first axis of all inputs, whose length is free.
+        axis: Name of the first axis of all inputs, whose length is free; or a name for each input, where they have
+            different lengths, such as nodes and edges.
         tolerance: Largest difference that is no mismatch, times the largest number of the same output.
 
     Raises:
         MissingExtraError: onnx, onnxscript or onnxruntime is not installed.
+        VerificationError: The file would not take another number of events.
         InputError: Fewer than two events, an operation that onnxruntime lacks in this precision, or the file
             cannot be written.
     """
-    inputs = dict(example) if isinstance(example, Mapping) else {axis: example}
+    inputs = dict(example) if isinstance(example, Mapping) else {str(axis): example}
+    axes = {name: axis if isinstance(axis, str) else axis[name] for name in inputs}
     events = len(next(iter(inputs.values())))
     if events < 2:
         raise InputError(f"expected an example of at least two events, got {events}")
     for package in ("onnx", "onnxscript", "onnxruntime"):
         require(package, extra="hardware")
     module = deepcopy(module).eval()
-    free = torch.export.Dim(axis)
+    free = {name: torch.export.Dim(name) for name in set(axes.values())}
     with torch.no_grad(), _quiet():
         answer = module(*inputs.values())
         expected = [each.numpy() for each in (answer if isinstance(answer, tuple) else (answer,))]
@@ -86,7 +89,7 @@ def export_onnx(
             module,
             tuple(inputs.values()),
             dynamo=True,
-            dynamic_shapes=_shapes(module, len(inputs), free),
+            dynamic_shapes=_shapes(module, [free[axes[name]] for name in inputs]),
             input_names=list(inputs),
             output_names=list(outputs),
             verbose=False,
@@ -94,6 +97,11 @@ def export_onnx(
     assert program is not None
     write_whole(path, lambda unfinished: program.save(str(unfinished)))
     session = onnx_session(path)
+    if fixed := [each.name for each in session.get_inputs() if not isinstance(each.shape[0], str)]:
+        raise VerificationError(
+            f"{path}: takes no other number of rows of {', '.join(fixed)} than the example has: the network makes "
+            "it a constant, as len(x) does where x.shape[0] would not"
+        )
     found = session.run(None, {name: value.numpy() for name, value in inputs.items()})
     mismatches, largest = 0, 0.0
     for own, wanted in zip(found, expected, strict=True):
@@ -105,16 +113,17 @@ def export_onnx(
     return OnnxCheck(events, mismatches, largest, opset, path.stat().st_size)
 
 
-def _shapes(module: nn.Module, inputs: int, free: Any) -> tuple[Any, ...]:
+def _shapes(module: nn.Module, free: Sequence[Any]) -> tuple[Any, ...]:
     """The first axis of every input is free; arguments after a star count as one.
 
-    `free` is a `torch.export.Dim`, which is a function before torch 2.7, not a class.
+    `free` holds a `torch.export.Dim` for each, which is a function before torch 2.7, not a class.
     """
     kinds = [p.kind for p in inspect.signature(module.forward).parameters.values()]
+    shapes = tuple({0: each} for each in free)
     if inspect.Parameter.VAR_POSITIONAL not in kinds:
-        return tuple({0: free} for _ in range(inputs))
+        return shapes
     named = kinds.index(inspect.Parameter.VAR_POSITIONAL)
-    return (*({0: free} for _ in range(named)), tuple({0: free} for _ in range(inputs - named)))
+    return (*shapes[:named], shapes[named:])
 
 
 @runtime_checkable

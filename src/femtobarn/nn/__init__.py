@@ -17,6 +17,7 @@ from femtobarn.nn.distilled import (
     region_target,
 )
 from femtobarn.nn.dual_autoencoder import DualAutoencoder, SpatialConditioning
+from femtobarn.nn.edge_network import EdgeNetwork
 from femtobarn.nn.efficientnet_lite import EfficientNetLite0, load_efficientnet_lite0
 from femtobarn.nn.epic import EpicLayer
 from femtobarn.nn.feature_bank import FeatureBank, furthest_points
@@ -24,8 +25,19 @@ from femtobarn.nn.flow_matching import follow, matching_loss, unit_velocity
 from femtobarn.nn.fpga_benchmarks import MuonTracker, digit_classifier, jet_classifier
 from femtobarn.nn.gated_graph_conv import GatedGraphConv
 from femtobarn.nn.googlenet_3d import GoogLeNet3d
+from femtobarn.nn.graph import Graph, joined_graphs, line_graph
 from femtobarn.nn.gravnet import DistanceMessages, GravNet, HitNeighbours
+from femtobarn.nn.hit_embedding import (
+    HitEmbedding,
+    crowded_radius,
+    hard_pairs,
+    metric_loss,
+    near_share,
+    pair_hinge,
+    true_radius,
+)
 from femtobarn.nn.image_autoencoder import ImageAutoencoder, PixelPReLU
+from femtobarn.nn.interaction_network import InteractionNetwork
 from femtobarn.nn.lorentz_net import LorentzBlock, LorentzNet, psi
 from femtobarn.nn.masked_batch_norm import MaskedBatchNorm
 from femtobarn.nn.message_passing import MessagePassing
@@ -54,6 +66,7 @@ from femtobarn.nn.relaxed_one_hot import (
     relaxed_sample,
 )
 from femtobarn.nn.resnet_3d import ResidualBlock3d, ShowerResNet
+from femtobarn.nn.scatter import scatter_max, scatter_mean, scatter_sum
 from femtobarn.nn.set_attention import IPAB, ISAB, MAB, PMA, SAB
 from femtobarn.nn.set_vae import SetLayer, SetVae
 from femtobarn.nn.set_vae_loss import SetVaeLoss, set_vae_scores
@@ -101,6 +114,7 @@ __all__ = [
     "DistanceMessages",
     "DualAutoencoder",
     "EdgeConvolution",
+    "EdgeNetwork",
     "EfficientNetLite0",
     "EpicLayer",
     "FeatureAutoencoder",
@@ -109,10 +123,13 @@ __all__ = [
     "Flow",
     "GatedGraphConv",
     "GoogLeNet3d",
+    "Graph",
     "GravNet",
+    "HitEmbedding",
     "HitNeighbours",
     "ImageAutoencoder",
     "ImageTeacher",
+    "InteractionNetwork",
     "LinearAttention3d",
     "LorentzBlock",
     "LorentzNet",
@@ -158,6 +175,7 @@ __all__ = [
     "ZeroAutoencoder",
     "anomaly_teacher",
     "cell_statistics",
+    "crowded_radius",
     "cut_patches",
     "ddim",
     "denoised",
@@ -167,26 +185,36 @@ __all__ = [
     "fixed_point_students",
     "follow",
     "furthest_points",
+    "hard_pairs",
     "jet_classifier",
     "join_patches",
+    "joined_graphs",
     "langevin",
+    "line_graph",
     "load_efficientnet_lite0",
     "load_text_encoder",
     "matching_loss",
     "mean_of_tokens",
+    "metric_loss",
     "minkowski",
     "monte_carlo_kl",
+    "near_share",
     "nearest",
     "nearest_in_events",
     "network_output",
+    "pair_hinge",
     "psi",
     "randomly_turned",
     "region_target",
     "relaxed_log_density",
     "relaxed_sample",
+    "scatter_max",
+    "scatter_mean",
+    "scatter_sum",
     "score_in_fixed_point",
     "set_vae_scores",
     "trigger_score",
+    "true_radius",
     "turned",
     "unit_velocity",
     "window_errors",

@@ -8,6 +8,7 @@
 `triplets`   pairs of doublets within windows of triples of layers
 `automaton`  the best chains of triplets
 `overlaps`   second hits on a layer where modules overlap
+`pair_features` what pairs and triplets of hits tell of a track
 `hough`      bins that many layers vote for
 `grouping`   scored edges to tracks: components, walks, best paths, assignment
 `helix_fit`  parameters of tracks with errors and pulls
@@ -19,15 +20,17 @@ from femtobarn.physics.tracks.automaton import automaton
 from femtobarn.physics.tracks.finder import TrackFinder, find_tracks, learn_finder
 from femtobarn.physics.tracks.grouping import assignment, best_path, components, walk
 from femtobarn.physics.tracks.helix_fit import HelixFits, fit_helix, helix_pulls
-from femtobarn.physics.tracks.hits import Cells, Hits, TrueParticles, Truth
+from femtobarn.physics.tracks.hits import Cells, Hits, TrueParticles, Truth, together
 from femtobarn.physics.tracks.hough import hough
 from femtobarn.physics.tracks.layer_map import LayerMap, doublets, learn_layer_map
 from femtobarn.physics.tracks.overlaps import attach_overlaps
-from femtobarn.physics.tracks.segments import true_chains, true_segments
+from femtobarn.physics.tracks.pair_features import PAIR_FEATURES, pair_features, triplet_features
+from femtobarn.physics.tracks.segments import follows, true_chains, true_pairs, true_segments
 from femtobarn.physics.tracks.triplets import TripletMap, Triplets, learn_triplet_map, triplets
 from femtobarn.physics.tracks.weights import trackml_weights
 
 __all__ = [
+    "PAIR_FEATURES",
     "Cells",
     "HelixFits",
     "Hits",
@@ -45,14 +48,19 @@ __all__ = [
     "doublets",
     "find_tracks",
     "fit_helix",
+    "follows",
     "helix_pulls",
     "hough",
     "learn_finder",
     "learn_layer_map",
     "learn_triplet_map",
+    "pair_features",
+    "together",
     "trackml_weights",
+    "triplet_features",
     "triplets",
     "true_chains",
+    "true_pairs",
     "true_segments",
     "walk",
 ]

@@ -1,9 +1,12 @@
 """Hits of a tracker with their cells and their truth: one type for measured and for simulated events."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+
+from femtobarn.errors import InputError
 
 _COLUMNS = ("position", "volume", "layer", "module", "number")
 
@@ -109,3 +112,39 @@ class Hits(NamedTuple):
             truth = Truth(*(column[wanted] for column in truth))
         columns = {name: getattr(self, name)[wanted] for name in _COLUMNS}
         return Hits(before[self.offset], **columns, cells=cells, truth=truth, particles=self.particles)
+
+
+def together(parts: Sequence[Hits]) -> Hits:
+    """The events of all parts, one part after the other; cells and truth only where all parts have them.
+
+    Raises:
+        InputError: No parts.
+    """
+    if not parts:
+        raise InputError("expected hits of at least one event, got none")
+    columns = {name: np.concatenate([getattr(each, name) for each in parts]) for name in _COLUMNS}
+    cells = [each.cells for each in parts if each.cells is not None]
+    particles = [each.particles for each in parts if each.particles is not None]
+    truth = [each.truth for each in parts if each.truth is not None]
+    found = Hits(
+        _boundaries([each.offset for each in parts]), **columns, cells=None, truth=None, particles=None
+    )
+    if len(cells) == len(parts):
+        found = found._replace(cells=Cells(_boundaries([each.offset for each in cells]), *_columns(cells)))
+    if len(particles) == len(parts):
+        offset = _boundaries([each.offset for each in particles])
+        found = found._replace(particles=TrueParticles(offset, *_columns(particles)))
+        if len(truth) == len(parts):
+            before = np.cumsum([0, *(len(each.barcode) for each in particles)])
+            row = [np.where(t.particle < 0, -1, t.particle + b) for t, b in zip(truth, before, strict=False)]
+            found = found._replace(truth=Truth(np.concatenate(row), *_columns(truth)))
+    return found
+
+
+def _columns(parts: Sequence[tuple[np.ndarray, ...]]) -> list[np.ndarray]:
+    """Columns of all parts but the first, which counts rows."""
+    return [np.concatenate(each) for each in list(zip(*parts, strict=True))[1:]]
+
+
+def _boundaries(parts: Sequence[Int[np.ndarray, "_"]]) -> Int[np.ndarray, "boundary"]:
+    return np.concatenate(([0], np.cumsum(np.concatenate([np.diff(each) for each in parts]))))

@@ -78,18 +78,8 @@ def true_chains(
     Raises:
         InputError: Hits without truth.
     """
-    if hits.truth is None or hits.particles is None:
-        raise InputError("expected hits with truth: windows are learned from particles")
-    particle = hits.truth.particle
-    kept = np.flatnonzero(particle >= 0 if wanted is None else np.append(wanted, False)[particle])
-    owner = particle[kept]
-    way = np.linalg.norm(hits.position[kept] - hits.particles.vertex[owner], axis=1)
-    order = np.lexsort((way, owner))
-    kept, owner = kept[order], owner[order]
-    layer = layer_number(hits)[kept]
-    fresh = np.ones(len(kept), bool)
-    fresh[1:] = (layer[1:] != layer[:-1]) | (owner[1:] != owner[:-1])
-    return kept[fresh], owner[fresh]
+    row, owner, fresh = _way(hits, wanted)
+    return row[fresh], owner[fresh]
 
 
 def true_segments(
@@ -103,3 +93,63 @@ def true_segments(
     row, owner = true_chains(hits, wanted)
     same = owner[1:] == owner[:-1]
     return np.stack((row[:-1][same], row[1:][same]), axis=1)
+
+
+def follows(
+    hits: Hits, pair: Int[np.ndarray, "pair 2"], wanted: Bool[np.ndarray, "particle"] | None = None
+) -> Bool[np.ndarray, "pair"]:
+    """Whether the second hit of a pair is on the layer that the particle of the first meets next.
+
+    Of overlapping modules of a layer every hit counts, so that two layers with two hits each have four true pairs
+    (the edges without layers left out of exatrkx/exatrkx-iml2020). Hits of a particle are ordered by their distance
+    from its vertex.
+
+    Args:
+        hits: Of one event, with truth.
+        pair: Rows of hits.
+        wanted: Particles whose pairs count; by default all.
+
+    Raises:
+        InputError: Hits without truth.
+    """
+    row, owner, fresh = _way(hits, wanted)
+    step = np.full(len(hits.position), -2)
+    step[row] = np.cumsum(fresh)
+    own = np.full(len(hits.position), -1)
+    own[row] = owner
+    first, second = pair[:, 0], pair[:, 1]
+    return (own[first] >= 0) & (own[first] == own[second]) & (step[second] == step[first] + 1)
+
+
+def true_pairs(hits: Hits) -> Int[np.ndarray, "pair 2"]:
+    """All pairs of hits of one event for which `follows` holds.
+
+    Raises:
+        InputError: Hits without truth.
+    """
+    row, owner, fresh = _way(hits, None)
+    step = np.cumsum(fresh)
+    first = np.searchsorted(step, step + 1)
+    size = np.searchsorted(step, step + 1, side="right") - first
+    size[owner[np.minimum(first, len(owner) - 1)] != owner] = 0
+    inner = np.repeat(np.arange(len(row)), size)
+    outer = np.arange(len(inner)) - np.repeat(np.cumsum(size) - size, size) + np.repeat(first, size)
+    return np.stack((row[inner], row[outer]), axis=1)
+
+
+def _way(
+    hits: Hits, wanted: Bool[np.ndarray, "particle"] | None
+) -> tuple[Int[np.ndarray, "hit"], Int[np.ndarray, "hit"], Bool[np.ndarray, "hit"]]:
+    """Hits of particles in the order of their way, the particle of each, and whether it is the first on its layer."""
+    if hits.truth is None or hits.particles is None:
+        raise InputError("expected hits with truth: windows are learned from particles")
+    particle = hits.truth.particle
+    kept = np.flatnonzero(particle >= 0 if wanted is None else np.append(wanted, False)[particle])
+    owner = particle[kept]
+    way = np.linalg.norm(hits.position[kept] - hits.particles.vertex[owner], axis=1)
+    order = np.lexsort((way, owner))
+    kept, owner = kept[order], owner[order]
+    layer = layer_number(hits)[kept]
+    fresh = np.ones(len(kept), bool)
+    fresh[1:] = (layer[1:] != layer[:-1]) | (owner[1:] != owner[:-1])
+    return kept, owner, fresh

@@ -1,0 +1,104 @@
+"""Counts of tracks over events: what is found, what is chosen, what stages leave and take."""
+
+import numpy as np
+import pytest
+
+from femtobarn.evaluation.stages import Cost, costs
+from femtobarn.evaluation.track_labellings import LABELLINGS, best_way, by_automaton, labelled
+from femtobarn.evaluation.track_results import Outcome, edge_counts, gain_row, track_rows
+from femtobarn.metrics.tracking import selected
+from femtobarn.physics.tracks import Hits, TrackFinder, follows, learn_finder, true_pairs, true_segments
+from femtobarn.simulate.tracker import soft_collisions, tracker
+
+
+def simulated(events: int, pileup: float, seed: int) -> Hits:
+    draw = np.random.default_rng(seed)
+    return tracker(soft_collisions(events, pileup=pileup, generator=draw), generator=draw)
+
+
+@pytest.fixture(scope="module")
+def event() -> Hits:
+    return simulated(1, 6, 2)
+
+
+@pytest.fixture(scope="module")
+def finder() -> TrackFinder:
+    hits = simulated(20, 10, 1)
+    return learn_finder(hits, selected(hits, least_hits=3))
+
+
+def outcome(hits: Hits, label: np.ndarray) -> Outcome:
+    found = Outcome()
+    found.add(hits, label, selected(hits))
+    return found
+
+
+def test_the_truth_is_worth_all_and_one_large_track_nothing(event: Hits) -> None:
+    assert event.truth is not None
+    true = outcome(event, event.truth.particle)
+    assert true.worth == 1.0
+    assert np.concatenate(true.found).all()
+    assert outcome(event, np.zeros(len(event.number), np.int64)).worth == -1.0, "it is a fake"
+    assert outcome(event, np.full(len(event.number), -1)).worth == 0.0
+
+
+def test_flags_are_the_efficiency(event: Hits, finder: TrackFinder) -> None:
+    found = outcome(event, by_automaton(event, finder, "4"))
+    assert np.concatenate(found.found).mean() == pytest.approx(found.performance.efficiency().value)
+
+
+def test_a_gain_is_the_difference_on_the_same_particles(event: Hits, finder: TrackFinder) -> None:
+    assert event.truth is not None
+    true, found = outcome(event, event.truth.particle), outcome(event, by_automaton(event, finder, "4"))
+    gain = gain_row([true, true], found, {"method": "truth"}, seeds=(1, 2))
+    assert gain.value == pytest.approx(1 - found.performance.efficiency().value)
+    assert gain.error is not None
+    assert 0 < gain.error < 0.1
+    assert gain_row([true], true, {}, seeds=(1,)).value == 0
+
+
+def test_rows_of_nothing_are_not_numbers(event: Hits) -> None:
+    rows = track_rows([outcome(event, np.full(len(event.number), -1))], {"method": "none"})
+    by_name = {each.name: each.value for each in rows}
+    assert by_name["double-majority efficiency"] == 0
+    assert np.isnan(by_name["fake rate"])
+
+
+def test_pairs_are_counted_as_by_sets(event: Hits) -> None:
+    wanted = selected(event)
+    segments = {tuple(each) for each in true_segments(event, wanted).tolist()}
+    draw = np.random.default_rng(1)
+    pair = np.concatenate((true_pairs(event)[::2], draw.integers(len(event.number), size=(500, 2))))
+    found = edge_counts(event, pair, wanted)
+    assert event.truth is not None
+    particle = event.truth.particle
+    right = sum(particle[a] == particle[b] >= 0 for a, b in pair.tolist())
+    kept = len(segments & {tuple(each) for each in pair.tolist()})
+    assert found == {"pairs": len(pair), "right": right, "segments": len(segments), "kept": kept}
+
+
+@pytest.mark.parametrize("way", LABELLINGS)
+def test_pairs_scored_by_the_truth_give_tracks(event: Hits, way: str) -> None:
+    pair = true_pairs(event)
+    label = labelled(event, pair, follows(event, pair).astype(np.float64), way)
+    assert outcome(event, label).performance.efficiency("majority").value > 0.9
+    assert outcome(event, label).performance.fakes["all"] == 0
+
+
+def test_the_first_of_the_best_ways_is_taken() -> None:
+    worth = {"a": 0.5, "b": 0.9, "c": 0.9}
+    assert best_way(list(worth), worth.__getitem__) == ("b", worth)
+
+
+def test_costs_of_a_stage_add_up_and_see_its_memory() -> None:
+    found: dict[str, Cost] = {}
+    with costs(found, "large"):
+        large = np.ones(30_000_000)
+    with costs(found, "small"):
+        pass
+    first = found["large"]
+    with costs(found, "large"):
+        large.sum()
+    assert found["large"].seconds >= first.seconds > found["small"].seconds >= 0
+    if np.isfinite(first.megabytes):
+        assert first.megabytes > 150 > found["small"].megabytes
