@@ -64,6 +64,13 @@ def test_one_collision_is_moved_as_a_whole() -> None:
         np.testing.assert_allclose(shift, shift[:1].repeat(5, axis=0), atol=1e-9)
 
 
+def test_a_mean_may_be_a_whole_number() -> None:
+    g = np.random.default_rng(3)
+    events, pool = made_up([1] * 4, g, code=11), made_up([1] * 100, g)
+    one, other = (overlay(events, pool, mean=m, generator=np.random.default_rng(1))[1] for m in (12, 12.0))
+    np.testing.assert_array_equal(one, other)
+
+
 def test_numbers_are_poisson_azimuths_uniform_and_vertices_from_the_luminous_region() -> None:
     g = np.random.default_rng(3)
     events, pool = made_up([1] * 4000, g, code=11), made_up([1] * 100, g)

@@ -60,7 +60,8 @@ def overlay(
     Raises:
         InputError: A negative mean, or a pool of fewer than five times the mean, which would show.
     """
-    low, high = float(np.min(mean, initial=np.inf)), float(np.max(mean, initial=0.0))
+    means = np.asarray(mean, np.float64)  # of whole numbers NumPy knows no infinity
+    low, high = float(np.min(means, initial=np.inf)), float(np.max(means, initial=0.0))
     if not low >= 0:
         raise InputError(f"expected a mean of 0 or more collisions, got {low:g}")
     if pool.events < _LEAST_POOL * high:
