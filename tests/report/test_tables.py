@@ -139,7 +139,9 @@ def test_one_label_and_two_runs_make_a_matrix() -> None:
 def test_unlike_data_never_share_a_matrix() -> None:
     other = [replace(entry, data_set="electron gun") for entry in grid(run="B")]
     found = matrices([*grid(run="A"), *other, *grid(run="C", data="stand-in")])
-    assert [matrix.note.partition(" · ")[0] for matrix in found] == ["run: A", "run: B", "run: C"]
+    titles = [matrix.title.partition(" · ")[0] for matrix in found]
+    assert titles == ["EMD [pitch], run: A", "EMD [pitch], run: B", "EMD [pitch], run: C"], "told apart"
+    assert {matrix.note for matrix in found} == {""}
     assert all(len(matrix.pivot.cells) == 4 for matrix in found)
 
 

@@ -19,7 +19,7 @@ def cut_patches(
     height, width = images.shape[1:]
     if size < 1 or height % size or width % size:
         raise InputError(f"expected images of whole patches of {size} pixels, got {height} x {width}")
-    grid = images.reshape(len(images), height // size, size, width // size, size)
+    grid = images.reshape(images.shape[0], height // size, size, width // size, size)
     return grid.transpose(2, 3)
 
 
