@@ -6,7 +6,7 @@ An encoder has ``encode(charge)``, which gives the `Codes` that travel; a decode
 from femtobarn.nn.wafer_autoencoder.autoencoder import Autoencoder
 from femtobarn.nn.wafer_autoencoder.best_choice import BestChoice
 from femtobarn.nn.wafer_autoencoder.bit_encoder import BitEncoder, fixed_point
-from femtobarn.nn.wafer_autoencoder.decoders import Decoder, LargeDecoder, RestDecoder
+from femtobarn.nn.wafer_autoencoder.decoders import Decoder, LargeDecoder, RestDecoder, ShareDecoder
 from femtobarn.nn.wafer_autoencoder.encoder import (
     BITS,
     CODES,
@@ -18,6 +18,7 @@ from femtobarn.nn.wafer_autoencoder.encoder import (
     normalise,
     transmitted_sum,
 )
+from femtobarn.nn.wafer_autoencoder.pyramid_code import PyramidCode, pyramid_code
 
 __all__ = [
     "BITS",
@@ -32,8 +33,11 @@ __all__ = [
     "Decoder",
     "Encoder",
     "LargeDecoder",
+    "PyramidCode",
     "RestDecoder",
+    "ShareDecoder",
     "fixed_point",
     "normalise",
+    "pyramid_code",
     "transmitted_sum",
 ]

@@ -99,6 +99,32 @@ class RestDecoder(nn.Module):
         return shares + rest * torch.where(shares > 0, -torch.inf, logits).softmax(dim=-1)
 
 
+class ShareDecoder(nn.Module):
+    """Corrects shares that were sent in equal portions of the sum, by a factor each from a `Residual` network.
+
+    A cell of many portions is known well, so its factor stays nearer to one. A cell without any counts as a
+    hundredth of a portion, which the factor can raise. Without training shares stay as they are but for that.
+
+    Args:
+        quanta: Portions of the sum.
+    """
+
+    def __init__(self, quanta: int, *, width: int = 256, blocks: int = 3) -> None:
+        super().__init__()
+        self.quanta = quanta
+        self.network = Residual(wafer.CELLS, width=width, blocks=blocks)
+        nn.init.zeros_(self.network.outward[1].weight)  # type: ignore[arg-type]
+        nn.init.zeros_(self.network.outward[1].bias)  # type: ignore[arg-type]
+
+    def forward(
+        self, code: Codes, eta: Float[Tensor, "wafer"], layer: Float[Tensor, "wafer"]
+    ) -> Float[Tensor, "wafer 48"]:
+        """Image of each wafer in the encoder's normalisation, from its shares."""
+        portions = self.quanta * code.values
+        logits = (portions + 0.01).log() + self.network(code, eta, layer) / (1 + portions)
+        return logits.softmax(dim=-1) * _normalised(code.total)
+
+
 def _normalised(total: Float[Tensor, "wafer"]) -> Float[Tensor, "wafer 1"]:
     """The sum divided by the power of two at or below it: that of a normalised image."""
     return (2 * torch.frexp(total)[0])[:, None]

@@ -10,7 +10,7 @@ from femtobarn import plots
 from femtobarn.physics import wafer
 from femtobarn.runs import Result, Run
 from femtobarn.study import Trained, draw_front, draw_training, drawing
-from femtobarn.systems.emd_compression.conventional import BEST_CHOICE
+from femtobarn.systems.emd_compression.conventional import BEST_CHOICE, PYRAMID
 from femtobarn.systems.emd_compression.judge import Outcome, by_labels, occupancy, per_wafer
 from femtobarn.systems.emd_compression.sample import Wafers
 from femtobarn.systems.emd_compression.study import Part
@@ -44,7 +44,7 @@ def draw_all(
     Wafers are those of `display`, losses are compared at one rate, `links`; `learned` are the columns of
     `learned_emd.examine`, if it was trained.
     """
-    hidden = {"super trigger cells", *BEST_CHOICE[:2]}  # the other two arrive better
+    hidden = {"super trigger cells", *BEST_CHOICE[:2], PYRAMID[0]}  # others of their kind arrive better
     first = [same[0] for same in by_labels(outcomes).values()]
     compared = [o for o in first if o.labels["e-links"] == str(links) and o.labels["method"] not in hidden]
     _rates(run, results)

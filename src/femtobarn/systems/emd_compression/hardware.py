@@ -129,7 +129,7 @@ def export(
         MissingExtraError: A package of the extra "hardware" is missing.
     """
     trained = autoencoder(run, model, bits_first=True)
-    if trained.part.decoder == "best-choice":
+    if trained.part.decoder in ("best-choice", "pyramid"):
         raise InputError(f"{trained.part.name} has no trained encoder to export")
     net, integers = fixed_point(trained.model.encoder)
     return export_design(

@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 
 from femtobarn.losses import emd
 from femtobarn.nn.wafer_autoencoder import BITS, CODES
+from femtobarn.nn.wafer_autoencoder.pyramid_code import PAYLOAD
 from femtobarn.physics import wafer
 from femtobarn.runs import Result
 from femtobarn.study import Trained, Value, by_name, draws_of_units, gain, grouped, row
@@ -56,6 +57,8 @@ def learned_outcome(trained: Trained[Part], test: Wafers) -> Outcome:
     bits = float(conventional.HEADER_BITS + CODES * BITS[links])
     if trained.part.decoder == "best-choice":
         bits = float(conventional.best_choice_bits(conventional.CELLS_SENT[links]))
+    if trained.part.decoder == "pyramid":
+        bits = float(conventional.HEADER_BITS + PAYLOAD[links])
     return Outcome(trained.part.labels, trained.part.seed, bits, decoded, exact_emd(test.charge, decoded))
 
 
@@ -75,6 +78,7 @@ def conventional_outcomes(test: Wafers, links: Sequence[int]) -> list[Outcome]:
             conventional.BEST_CHOICE[2]: conventional.logarithmic_choice(
                 test.charge, **logarithmic._asdict()
             ),
+            conventional.PYRAMID[0]: conventional.pyramid(test.charge, links=n),
             "super trigger cells": conventional.super_trigger_cells(test.charge, size=4 if n == 5 else 16),
         }
         outcomes += [_conventional(name, str(n), each, test) for name, each in sent.items()]
@@ -208,8 +212,10 @@ def _core(q: np.ndarray) -> np.ndarray:
 def pairs(parts: Iterable[Part]) -> list[tuple[str, str]]:
     """Which method's mean EMD is set against which other's."""
     trained = dict.fromkeys(part.labels["method"] for part in parts)
-    first, *others = [method for method in trained if method not in conventional.BEST_CHOICE]
+    known = conventional.BEST_CHOICE + conventional.PYRAMID
+    first, *others = [method for method in trained if method not in known]
     large = [method for method in others if "decoder" in method]
     found = [(first, "MSE")] if "MSE" in others else []
     found += [(method, first) for method in others if method != "MSE"]
-    return found + [(method, best) for method in (first, *large) for best in conventional.BEST_CHOICE]
+    ours = (first, *large, *conventional.PYRAMID)
+    return found + [(method, best) for method in ours for best in conventional.BEST_CHOICE]

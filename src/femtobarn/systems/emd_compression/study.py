@@ -7,12 +7,12 @@ from femtobarn.engine import Training
 from femtobarn.errors import InputError
 from femtobarn.nn.wafer_autoencoder import BITS
 from femtobarn.study import Writing
-from femtobarn.systems.emd_compression.conventional import BEST_CHOICE
+from femtobarn.systems.emd_compression.conventional import BEST_CHOICE, PYRAMID
 from femtobarn.systems.emd_compression.learned_emd import LearnedEmd
 from femtobarn.systems.emd_compression.objectives import parse, title
 from femtobarn.systems.emd_compression.sample import Data
 
-DecoderName = Literal["published", "large", "best-choice"]  # the last has no encoder to train
+DecoderName = Literal["published", "large", "best-choice", "pyramid"]  # the last two have no encoder to train
 
 
 class Part(NamedTuple):
@@ -39,6 +39,8 @@ class Part(NamedTuple):
         """Its place in tables; parts that differ by their seed only have the same labels."""
         if self.decoder == "best-choice":
             return {"method": BEST_CHOICE[-1], "e-links": str(self.links)}
+        if self.decoder == "pyramid":
+            return {"method": PYRAMID[-1], "e-links": str(self.links)}
         method = title(self.loss) + (", large decoder" if self.decoder == "large" else "")
         if self.further:
             method += f", trained bits (beta {self.beta:g})" if self.beta else ", trained as long as bits"
@@ -71,6 +73,8 @@ class Study:
     """Also train the large decoder, with the first loss, at every rate."""
     best_choice_decoder: bool = True
     """Also train a large decoder for the best-choice algorithm, with the first loss, at every rate."""
+    pyramid_decoder: bool = True
+    """Also train a large decoder for the pyramid code, with the first loss, at every rate."""
     large_lr: float = 0.2
     """Learning rate of the large decoders, relative to that of the encoder."""
     other_losses: tuple[str, ...] = ("sinkhorn", "sliced", "learned", "telescope")
@@ -95,7 +99,11 @@ class Study:
         """All autoencoders of the study, those of the first seed first."""
         plain = [(loss, links, "published") for loss in self.losses for links in self.links]
         other = [(loss, self.other_links, "published") for loss in self.other_losses]
-        wanted = {"large": self.large_decoder, "best-choice": self.best_choice_decoder}
+        wanted = {
+            "large": self.large_decoder,
+            "best-choice": self.best_choice_decoder,
+            "pyramid": self.pyramid_decoder,
+        }
         decoders = [name for name, is_wanted in wanted.items() if is_wanted]
         large = [(self.losses[0], links, name) for name in decoders for links in self.links]
         chosen = dict.fromkeys(plain + other + large)

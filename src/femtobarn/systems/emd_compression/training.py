@@ -22,6 +22,8 @@ from femtobarn.nn.wafer_autoencoder import (
     Encoder,
     LargeDecoder,
     RestDecoder,
+    ShareDecoder,
+    pyramid_code,
 )
 from femtobarn.parts import Report
 from femtobarn.runs import Run
@@ -42,6 +44,9 @@ def build(part: Part, settings: Any, _: Mapping[str, Any]) -> nn.Module:
     torch.manual_seed(part.seed)
     if part.decoder == "best-choice":
         return Autoencoder(BestChoice(CELLS_SENT[part.links]), RestDecoder())
+    if part.decoder == "pyramid":
+        code = pyramid_code(part.links)
+        return Autoencoder(code, ShareDecoder(code.layouts[-1].quanta))
     encoder = Encoder(bits=BITS[part.links] if settings.quantised else None)
     decoder = Decoder() if part.decoder == "published" else LargeDecoder()
     if part.beta:  # ranges are in its weights, so that it may be made from any wafers
