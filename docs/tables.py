@@ -370,7 +370,8 @@ def _note(found: Stored, chosen: Sequence[Result]) -> str:
     if data := about.get("data"):
         words[0] += f" ({data['name']}: {data['source']})" if data["source"] else f" ({data['name']})"
     words += [f"{split} sample" for split in dict.fromkeys(r.split for r in chosen) if split]
-    words.append("n = " + ", ".join(measurement(float(n)) for n in dict.fromkeys(r.n for r in chosen)))
+    if sizes := [measurement(float(n)) for n in dict.fromkeys(r.n for r in chosen) if n]:
+        words.append("n = " + ", ".join(sizes))
     seeds = sorted({seed for r in chosen for seed in r.seeds})
     if seeds:
         words.append(f"training seeds {', '.join(map(str, seeds))}")

@@ -92,4 +92,5 @@ def _caption(results: list[Result]) -> str:
     kind = "real data" if first.data == "real" else "stand-in data"
     errors = "; ".join(dict.fromkeys(result.error_kind for result in results if result.error_kind))
     split = f", {first.split} split" if first.split else ""
-    return f"{kind}{split}, n = {first.n}" + (f"; errors: {errors}" if errors else "")
+    size = f", n = {first.n}" if first.n else ""  # of some numbers none is stated
+    return f"{kind}{split}{size}" + (f"; errors: {errors}" if errors else "")

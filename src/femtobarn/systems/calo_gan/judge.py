@@ -128,11 +128,11 @@ def results(
     return sorted(table, key=lambda result: result.name, reverse=True)
 
 
-def tried(trained: Sequence[Trained[Part]]) -> list[Result]:
+def tried(trained: Sequence[Trained[Part]], *, n: int) -> list[Result]:
     """Mismatch with the validation showers of all settings that were tried: by it those that are judged are chosen."""
     return [
         row("mismatch with the validation showers", [(each.validation, 0) for each in same], same[0].part.labels,
-            seeds=[each.part.seed for each in same], split="validation")
+            seeds=[each.part.seed for each in same], split="validation", n=n)
         for same in grouped(trained, lambda each: each.part.settings).values()
     ]  # fmt: skip
 

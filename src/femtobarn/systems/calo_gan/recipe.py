@@ -132,7 +132,7 @@ def evaluate(
     seeds = [each.part.seed for each in chosen]
     return [
         *judge.results(samples, real, seeds=seeds, seed=config.seed, null_trainings=config.nulls),
-        *judge.tried(trained),
+        *judge.tried(trained, n=len(data.validation)),
         *judge.costs(chosen[0].model, config.gan),
     ]
 
