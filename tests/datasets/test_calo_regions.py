@@ -8,6 +8,7 @@ import pytest
 
 from femtobarn.datasets import calo_regions
 from femtobarn.errors import InputError
+from femtobarn.simulate import trigger_crossings
 
 
 def _regions(count: int) -> np.ndarray:
@@ -57,7 +58,7 @@ def test_what_is_no_region_is_refused(tmp_path: Path, regions: np.ndarray, words
 def test_crossings_of_the_stand_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     pytest.importorskip("pythia8mc")
     monkeypatch.setenv("FEMTOBARN_CACHE", str(tmp_path))
-    monkeypatch.setattr(calo_regions, "_POOL", 60)
+    monkeypatch.setattr(trigger_crossings, "_POOL", 60)
     total, read = {}, {}
     for sample, mean in (("zero bias", 0.0), ("zero bias", 10.0), ("top pairs", 10.0)):
         source = calo_regions.stand_in(sample, 30, seed=1, pileup=(mean, mean), workers=1)

@@ -4,10 +4,8 @@
 with pile-up in the parametrised detector. The published zero-bias sample of CMS is not public.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -15,15 +13,17 @@ from jaxtyping import Bool, Float, Int
 from femtobarn.data.hdf5 import Hdf5File, write_hdf5
 from femtobarn.data.source import Arrays, InMemory
 from femtobarn.errors import InputError
-from femtobarn.simulate.chunks import Chunks, run_chunks
 from femtobarn.simulate.collisions.dark import suep
-from femtobarn.simulate.collisions.pileup import overlay
-from femtobarn.simulate.collisions.processes import dijets, minimum_bias, top_pairs
-from femtobarn.simulate.collisions.pythia import version
+from femtobarn.simulate.collisions.processes import dijets, top_pairs
 from femtobarn.simulate.collisions.sample import collisions
-from femtobarn.simulate.detector import detect
 from femtobarn.simulate.detector.regions import LARGEST_REGION, REGIONS, trigger_regions
-from femtobarn.simulate.particles import Particles
+from femtobarn.simulate.trigger_crossings import (
+    Hard,
+    TriggerCrossings,
+    detected_crossings,
+    many_crossings,
+    one_soft,
+)
 
 NAME = "calo_regions"
 SUMMARY = (
@@ -45,8 +45,6 @@ FILE_NAMES = {"regions": "CaloRegions", "accepted": "AcceptanceFlag", "pileup": 
 
 Sample = Literal["zero bias", "dijets", "top pairs", "SUEP"]
 _VERSION = 1  # raise it when the same settings give other regions
-_PER_CHUNK, _TOGETHER = 1000, 100
-_POOL, _POOL_PER_PILEUP = 2000, 50  # soft collisions that pile-up is drawn from, at most and by its mean
 _SUEP_MASS, _DIJETS = 400.0, (100.0, 7000.0)  # GeV
 
 
@@ -96,15 +94,6 @@ def crowded(
     return np.minimum(mixed, float(LARGEST_REGION)).astype(regions.dtype)
 
 
-@dataclass(frozen=True)
-class Crossings:
-    """What a chunk of the stand-in depends on, besides its seed."""
-
-    sample: Sample
-    pileup: tuple[float, float]
-    energy: float = 13_600.0
-
-
 def stand_in(
     sample: str,
     count: int,
@@ -115,12 +104,12 @@ def stand_in(
     scheduler: str | None = None,
     progress: bool = False,
 ) -> InMemory:
-    """Crossings of one kind with pile-up, in the parametrised detector of CMS; the cache keeps them.
+    """TriggerCrossings of one kind with pile-up, in the parametrised detector of CMS; the cache keeps them.
 
     Args:
         sample: "zero bias" is a crossing of soft collisions alone; in the others one collision is a hard one: QCD
             dijets above 100 GeV, top pairs, or a scalar of 400 GeV that decays to a SUEP.
-        count: Crossings.
+        count: TriggerCrossings.
         seed: Of the sample.
         pileup: Range of the mean number of collisions, uniform; stored as the column "pileup".
         workers: Processes.
@@ -132,28 +121,19 @@ def stand_in(
     """
     if sample not in get_args(Sample):
         raise InputError(f"samples are {', '.join(get_args(Sample))}: got {sample!r}")
-    if count < 1 or not 0 <= pileup[0] <= pileup[1]:
-        raise InputError(f"expected crossings and a range of pile-up, got {count} and {pileup}")
-    settings = Crossings(cast(Sample, sample), pileup)
-    _pool(settings, workers=workers, scheduler=scheduler, progress=progress)  # once, not in each process
-    chunks = Chunks(crossing_chunk, settings, count, _PER_CHUNK, seed, (_VERSION, *version()))
-    label = f"crossings ({sample})"
-    parts = run_chunks(chunks, workers=workers, scheduler=scheduler, progress=progress, label=label)
-    return InMemory({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+    settings = TriggerCrossings(sample, pileup)
+    table = many_crossings(
+        crossing_chunk, settings, count, seed=seed, version_of=_VERSION, workers=workers, scheduler=scheduler,
+        progress=progress,
+    )  # fmt: skip
+    return InMemory(table)
 
 
-def crossing_chunk(settings: Crossings, items: range, seed: np.random.SeedSequence) -> Arrays:
+def crossing_chunk(settings: TriggerCrossings, items: range, seed: np.random.SeedSequence) -> Arrays:
     """One chunk of the stand-in."""
-    generator, pool = np.random.default_rng(seed), _pool(settings)
-    events = _HARD[settings.sample](settings, len(items), int(generator.integers(2**31)))
-    pileup = generator.uniform(*settings.pileup, len(items))
-    regions = []
-    for start in range(0, len(items), _TOGETHER):
-        rows = slice(start, start + _TOGETHER)
-        some = _part(events, rows)
-        crossings, _ = overlay(some, pool, mean=pileup[rows], generator=generator)
-        regions.append(trigger_regions(detect(crossings, generator=generator)))
-    return {"regions": np.concatenate(regions).astype(np.uint16), "pileup": pileup.astype(np.float32)}
+    hard, see = _HARD[settings.sample], lambda event, _: trigger_regions(event)
+    regions, pileup = detected_crossings(settings, len(items), seed, hard=hard, see=see)
+    return {"regions": regions.astype(np.uint16), "pileup": pileup}
 
 
 def describe() -> str:
@@ -163,34 +143,12 @@ def describe() -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _pool(
-    settings: Crossings, *, workers: int = 1, scheduler: str | None = None, progress: bool = False
-) -> Particles:
-    count = min(_POOL, max(200, round(_POOL_PER_PILEUP * settings.pileup[1])))
-    return collisions(
-        minimum_bias(), count, seed=1, energy=settings.energy, workers=workers, scheduler=scheduler,
-        progress=progress,
-    )  # fmt: skip
-
-
-def _zero_bias(settings: Crossings, count: int, seed: int) -> Particles:
-    pool = _pool(settings)
-    drawn = np.random.default_rng(seed).integers(pool.events, size=count)
-    rows = [np.arange(pool.offset[i], pool.offset[i + 1]) for i in drawn]
-    return Particles(np.cumsum([0, *map(len, rows)]), *(column[np.concatenate(rows)] for column in pool[1:]))
-
-
-_HARD: dict[str, Callable[[Crossings, int, int], Particles]] = {
-    "zero bias": _zero_bias,
+_HARD: dict[str, Hard] = {
+    "zero bias": one_soft,
     "dijets": lambda s, n, seed: collisions(dijets(_DIJETS), n, seed=seed, energy=s.energy, workers=1),
     "top pairs": lambda s, n, seed: collisions(top_pairs(), n, seed=seed, energy=s.energy, workers=1),
     "SUEP": lambda s, n, seed: suep(_SUEP_MASS, n, seed=seed, energy=s.energy, workers=1),
 }
-
-
-def _part(events: Particles, rows: slice) -> Particles:
-    offset = events.offset[rows.start : rows.stop + 1]
-    return Particles(offset - offset[0], *(column[offset[0] : offset[-1]] for column in events[1:]))
 
 
 def _checked(regions: np.ndarray, where: str) -> np.ndarray:

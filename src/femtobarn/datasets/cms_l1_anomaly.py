@@ -5,10 +5,10 @@ all collections side by side in one file as on Hugging Face. `stand_in` makes su
 parametrised detector. Both give the same columns, those of `adc2021` among them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Float, Float32
@@ -17,15 +17,13 @@ from femtobarn.data.opening import given_files
 from femtobarn.data.parquet_lists import Lists, ParquetLists
 from femtobarn.data.source import Arrays, Concatenated, InMemory, Source, check_columns
 from femtobarn.errors import InputError
-from femtobarn.simulate.chunks import Chunks, run_chunks
 from femtobarn.simulate.collisions.dark import suep
-from femtobarn.simulate.collisions.pileup import overlay
-from femtobarn.simulate.collisions.processes import Process, minimum_bias, top_pairs
-from femtobarn.simulate.collisions.pythia import version
+from femtobarn.simulate.collisions.processes import Process, top_pairs
 from femtobarn.simulate.collisions.sample import collisions
-from femtobarn.simulate.detector import detect
+from femtobarn.simulate.detector import Detected
 from femtobarn.simulate.level1_objects import KINDS, OBJECTS, Kind, level1_objects
 from femtobarn.simulate.particles import Particles
+from femtobarn.simulate.trigger_crossings import Hard, TriggerCrossings, detected_crossings, many_crossings
 
 NAME = "cms_l1_anomaly"
 SUMMARY = "Level-1 trigger objects of CMS without a bias, 2025, and 20 signals (stand-in: Pythia and pile-up)"
@@ -56,8 +54,6 @@ _TOTAL = ("ET", "Et")
 _LARGEST_TOTAL = 4095
 _CODE = 0.5  # GeV
 _VERSION = 1  # raise it when the same settings give other events
-_PER_CHUNK, _TOGETHER = 1000, 100
-_POOL, _POOL_PER_PILEUP = 2000, 50  # soft collisions that pile-up is drawn from, at most and by its mean
 _SUEP_MASS = 400.0  # GeV
 
 
@@ -196,15 +192,6 @@ class Events:
         return cls(columns["objects"], columns.get("pileup", unknown))
 
 
-@dataclass(frozen=True)
-class Crossings:
-    """What a chunk of the stand-in depends on, besides its seed."""
-
-    sample: Sample
-    pileup: tuple[float, float]
-    energy: float = 13_600.0
-
-
 def stand_in(
     sample: str,
     count: int,
@@ -220,7 +207,7 @@ def stand_in(
     Args:
         sample: "zero bias" is a crossing of soft collisions alone; in the others one is a hard one: top pairs, a
             scalar of 400 GeV that decays to a SUEP, or a Higgs boson to four electrons or muons.
-        count: Crossings.
+        count: TriggerCrossings.
         seed: Of the sample.
         pileup: Range of the mean number of collisions, uniform; it is the column "pileup".
         workers: Processes.
@@ -232,27 +219,23 @@ def stand_in(
     """
     if sample not in get_args(Sample):
         raise InputError(f"samples are {', '.join(get_args(Sample))}: got {sample!r}")
-    if count < 1 or not 0 <= pileup[0] <= pileup[1]:
-        raise InputError(f"expected crossings and a range of pile-up, got {count} and {pileup}")
-    settings = Crossings(cast(Sample, sample), pileup)
-    _pool(settings, workers=workers, scheduler=scheduler, progress=progress)  # once, not in each process
-    chunks = Chunks(object_chunk, settings, count, _PER_CHUNK, seed, (_VERSION, *version()))
-    label = f"crossings ({sample})"
-    parts = run_chunks(chunks, workers=workers, scheduler=scheduler, progress=progress, label=label)
-    table = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    settings = TriggerCrossings(sample, pileup)
+    table = many_crossings(
+        object_chunk, settings, count, seed=seed, version_of=_VERSION, workers=workers, scheduler=scheduler,
+        progress=progress,
+    )  # fmt: skip
     return InMemory(table | {"mask": table["objects"][..., 0] > 0, "saturated": np.zeros(count, bool)})
 
 
-def object_chunk(settings: Crossings, items: range, seed: np.random.SeedSequence) -> Arrays:
+def object_chunk(settings: TriggerCrossings, items: range, seed: np.random.SeedSequence) -> Arrays:
     """One chunk of the stand-in."""
-    generator, pool = np.random.default_rng(seed), _pool(settings)
-    events = _HARD[settings.sample](settings, len(items), int(generator.integers(2**31)))
-    pileup, found = generator.uniform(*settings.pileup, len(items)), []
-    for start in range(0, len(items), _TOGETHER):
-        rows = slice(start, start + _TOGETHER)
-        crossings, _ = overlay(_part(events, rows), pool, mean=pileup[rows], generator=generator)
-        found.append(level1_objects(detect(crossings, generator=generator), generator=generator))
-    return {"objects": np.concatenate(found), "pileup": pileup.astype(np.float32)}
+    hard = _HARD[settings.sample]
+
+    def see(event: Detected, generator: np.random.Generator) -> np.ndarray:
+        return level1_objects(event, generator=generator)
+
+    objects, pileup = detected_crossings(settings, len(items), seed, hard=hard, see=see)
+    return {"objects": objects, "pileup": pileup}
 
 
 def describe() -> str:
@@ -285,16 +268,6 @@ def _padded(
     return found
 
 
-def _pool(
-    settings: Crossings, *, workers: int = 1, scheduler: str | None = None, progress: bool = False
-) -> Particles:
-    count = min(_POOL, max(200, round(_POOL_PER_PILEUP * settings.pileup[1])))
-    return collisions(
-        minimum_bias(), count, seed=1, energy=settings.energy, workers=workers, scheduler=scheduler,
-        progress=progress,
-    )  # fmt: skip
-
-
 def _nothing(count: int) -> Particles:
     """Events without a collision, for zero bias has those of the pile-up alone."""
     none = np.empty(0, np.int64)
@@ -312,7 +285,7 @@ def _four_leptons() -> Process:
     return Process("Higgs bosons to four leptons", lines)
 
 
-_HARD: dict[str, Callable[[Crossings, int, int], Particles]] = {
+_HARD: dict[str, Hard] = {
     "zero bias": lambda _, n, __: _nothing(n),
     "top pairs": lambda s, n, seed: collisions(top_pairs(), n, seed=seed, energy=s.energy, workers=1),
     "SUEP": lambda s, n, seed: suep(_SUEP_MASS, n, seed=seed, energy=s.energy, workers=1),
@@ -321,8 +294,3 @@ _HARD: dict[str, Callable[[Crossings, int, int], Particles]] = {
     ),
 }
 assert sum(kind.most for kind in KINDS) == OBJECTS
-
-
-def _part(events: Particles, rows: slice) -> Particles:
-    offset = events.offset[rows.start : rows.stop + 1]
-    return Particles(offset - offset[0], *(column[offset[0] : offset[-1]] for column in events[1:]))

@@ -30,6 +30,11 @@ class Particles(NamedTuple):
         """The event each particle belongs to."""
         return np.repeat(np.arange(self.events), np.diff(self.offset))
 
+    def part(self, rows: slice) -> "Particles":
+        """The events of a slice without a step."""
+        offset = self.offset[rows.start : rows.stop + 1]
+        return Particles(offset - offset[0], *(column[offset[0] : offset[-1]] for column in self[1:]))
+
     def keep(self, wanted: np.ndarray) -> "Particles":
         """The particles where `wanted` is true; every event stays, if need be without particles."""
         before = np.concatenate(([0], np.cumsum(wanted)))
