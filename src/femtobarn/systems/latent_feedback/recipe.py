@@ -1,0 +1,144 @@
+"""Settings, presets and the steps of a run: load, train, evaluate, predict."""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from femtobarn.data.hdf5 import Hdf5File
+from femtobarn.data.source import Source, check_columns
+from femtobarn.engine import Training
+from femtobarn.engine.feedback import Feedback
+from femtobarn.errors import InputError
+from femtobarn.evaluation.following_scores import HIDDEN
+from femtobarn.evaluation.latent_following import Follower, Mode
+from femtobarn.evaluation.wafer_feedback import wafer_feedback_table
+from femtobarn.runs import Result, Run, read_published
+from femtobarn.settings import from_dict
+from femtobarn.simulate.beam_histories import Machine
+from femtobarn.simulate.beam_line import BeamLine
+from femtobarn.study import Trained, headline, write_predictions
+from femtobarn.systems.latent_feedback import data as beams
+from femtobarn.systems.latent_feedback import judge, study
+from femtobarn.systems.latent_feedback.data import BURNT, Data, Problem
+from femtobarn.systems.latent_feedback.judge import Evaluation
+from femtobarn.systems.latent_feedback.study import MODELS, NARROW, WAFERS, Part, Study
+
+
+@dataclass(frozen=True)
+class Config:
+    """All settings of a run."""
+
+    data: Data = field(default_factory=Data)
+    study: Study = field(default_factory=Study)
+    evaluation: Evaluation = field(default_factory=Evaluation)
+    feedback: Feedback = field(default_factory=Feedback)
+    """How `predict` follows a user's machine."""
+    seed: int = 1
+    """Seed of the simulated beams and of the bootstrap."""
+    workers: int = 2
+    """Processes that train side by side."""
+
+    def __post_init__(self) -> None:
+        if self.workers < 1:
+            raise InputError(f"workers must be at least 1: got {self.workers}")
+
+
+PRESETS = {
+    "tiny": Config(
+        data=Data(public=False, pairs=200, shots=16, machine=Machine(particles=1024)),
+        study=Study(seeds=(1,), train=Training(epochs=1, batch=50, lr=3e-3)),
+        evaluation=Evaluation(steps=(0.15,), calls=(1, 3), pixel_calls=3, block=2, bootstrap=20, batches=6),
+        workers=1,
+    ),
+    "demo": Config(),
+    "paper": Config(
+        # Of the papers the size of the input and of the code are known: 1e5 numbers, two of which are tuned.
+        data=Data(path=Path("history.h5"), machine=Machine(line=BeamLine(pixels=256)), size=64, pairs=20_000),
+        study=Study(codes=2, train=Training(epochs=100, batch=100, lr=1e-3)),
+    ),
+}
+PUBLISHED = read_published(__package__)
+HEADLINE = headline(
+    HIDDEN,
+    "method",
+    ("extremum seeking",),
+    ("no feedback", "no feedback, wide box", "random search"),
+    history=BURNT,
+)
+
+
+def load(config: Config, *, progress: bool = True) -> Problem:  # noqa: ARG001, part of the protocol
+    """Pairs to train on, and histories to follow."""
+    return beams.load(config.data, seed=config.seed)
+
+
+def train(config: Config, data: Problem, run: Run, *, progress: bool = True) -> list[Trained[Part]]:
+    """The networks of every box and seed, and the autoencoder of wafers."""
+    task = functools.partial(study.train_one, config.study, config.data, data, run.folder / "work")
+    return MODELS.train(
+        run, config.study.parts(), task, settings=lambda _: config.study, workers=config.workers, progress=progress
+    )  # fmt: skip
+
+
+def evaluate(
+    config: Config, data: Problem, trained: Sequence[Trained[Part]], run: Run, *, progress: bool = True,  # noqa: ARG001
+) -> list[Result]:  # fmt: skip
+    """Every method on every history: tables and the figures of the report; then the calorimeter."""
+    beam = [each for each in trained if each.part.box != WAFERS]
+    wafers = [each for each in trained if each.part.box == WAFERS]
+    table = judge.results(run, data, beam, config.data.machine.line, config.evaluation, seed=config.seed)
+    return table + wafer_feedback_table(wafers, batches=config.evaluation.batches, seed=config.seed)
+
+
+def predict(
+    run: Run, files: Sequence[Path], output: Path, *, model: str | None = None, progress: bool = True
+) -> Path:
+    """The hidden map behind every screen of a user's files, which are one history in their order."""
+    config, trained = (
+        from_dict(Config, run.settings),
+        MODELS.choose(run, model, among=lambda part: part.box == NARROW),
+    )
+    if trained.part.box == WAFERS:
+        raise InputError(
+            f"expected a network of the beam line, such as narrow-seed1, got {trained.part.name}"
+        )
+    followers = [
+        Follower(trained.model, Mode("", settings), config.data.machine.line, 1, seed=config.seed)
+        for settings in (config.feedback, Feedback("none", calls=1))
+    ]
+
+    def opened(path: Path) -> Source:
+        source, pixels = Hdf5File(path, known=("screen", "settings")), config.data.machine.line.pixels
+        check_columns(("screen", "settings"), source.columns, str(path))
+        if source.shapes["screen"] != (pixels, pixels) or source.shapes["settings"] != (1,):
+            raise InputError(
+                f"{path}: expected screen (shot, {pixels}, {pixels}) and settings (shot, 1), got rows of "
+                f"{source.shapes['screen']} and {source.shapes['settings']}"
+            )
+        return source
+
+    def answer(piece: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        screens, fields = (
+            torch.from_numpy(piece[name].astype(np.float32)) for name in ("screen", "settings")
+        )
+        total = screens.sum(dim=(1, 2), keepdim=True)
+        if not bool(torch.isfinite(screens).all() and torch.isfinite(fields).all() and (total > 0).all()):
+            raise InputError("expected finite settings and screens with light, got others")
+        found = [
+            [part[0].numpy() for part in follower.follow(screen[None], at)]
+            for screen, at in zip(screens / total, fields, strict=True)
+            for follower in followers
+        ]
+        (maps, errors, vectors), (_, without, _) = (zip(*found[i::2], strict=True) for i in (0, 1))
+        return {
+            "map": np.stack(maps), "vector": np.stack(vectors), "screen_error": np.stack(errors),
+            "screen_error_without_feedback": np.stack(without),
+        }  # fmt: skip
+
+    return write_predictions(
+        files, output, opened, answer, model=trained.part.name, what="shots", rows=100, progress=progress
+    )
