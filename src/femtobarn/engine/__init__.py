@@ -1,4 +1,4 @@
-"""Training with one objective: progress, checkpoints, resume, early stop, many devices; and feedback without training."""
+"""Training with one objective: progress, checkpoints, resume, early stop, many devices. And feedback without it."""
 
 from femtobarn.engine.checkpoints import check_course, load_tensors, save_tensors
 from femtobarn.engine.descent import Descent

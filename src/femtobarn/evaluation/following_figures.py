@@ -1,8 +1,9 @@
 """Machines that are followed, as figures: errors over time, hidden maps, and what an evaluation is worth."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
+from torch import Tensor
 
 from femtobarn.evaluation.following_scores import HIDDEN, SCREEN
 from femtobarn.evaluation.latent_following import Mode, Trace
@@ -20,6 +21,7 @@ def draw_followed(
     traces: Mapping[Mode, Sequence[Trace]],
     *,
     names: Sequence[str],
+    but: Collection[str] = (),
 ) -> None:
     """Both errors against the shot, a figure for each history, and the last map of each; first seed.
 
@@ -28,11 +30,15 @@ def draw_followed(
         histories: What was followed.
         traces: Of each mode one for each seed.
         names: Of the modes that are shown, each with the most evaluations.
+        but: Histories that are left out.
     """
     shown = _with_most_calls(traces, names)
     for place, history in enumerate(histories):
+        if history.name in but:
+            continue
         _draw_errors(run, history, shown, place)
-        _draw_maps(run, history, shown, place)
+        if history.truth is not None:
+            _draw_maps(run, history, history.truth, shown, place)
 
 
 def draw_calls(run: Run, table: Sequence[Result], *, names: Sequence[str], history: str) -> None:
@@ -50,8 +56,8 @@ def draw_calls(run: Run, table: Sequence[Result], *, names: Sequence[str], histo
 def _draw_errors(run: Run, history: BeamHistory, shown: Mapping[str, Trace], place: int) -> None:
     with drawing(
         run, f"followed-{place}", title=f"Followed: {history.name}", section=_SECTION, by="method", legend={},
-        caption=f"Errors of the screen (above, measured) and of the map (below, hidden); running mean of {_WIDTH} shots, "
-        "first seed.",
+        caption="Errors of the screen (above, measured) and of the map (below, hidden); "
+        f"running mean of {_WIDTH} shots, first seed.",
         shape=(2, 1), sharex=True, size=(6.4, 6),
     ) as d:  # fmt: skip
         for name, each in shown.items():
@@ -65,9 +71,8 @@ def _draw_errors(run: Run, history: BeamHistory, shown: Mapping[str, Trace], pla
         d.axes.flat[1].set(xlabel="shot")
 
 
-def _draw_maps(run: Run, history: BeamHistory, shown: Mapping[str, Trace], place: int) -> None:
-    maps = {} if history.truth is None else {"truth": history.truth[-1]}
-    maps |= {name: each.last[place] for name, each in shown.items()}
+def _draw_maps(run: Run, history: BeamHistory, truth: Tensor, shown: Mapping[str, Trace], place: int) -> None:
+    maps = {"truth": truth[-1]} | {name: each.last[place] for name, each in shown.items()}
     with drawing(
         run, f"maps-{place}", title=f"Hidden map: {history.name}", section=_SECTION, shape=(1, len(maps)),
         caption="Charge on the cathode in the last shot, all on the same scale, first seed.",

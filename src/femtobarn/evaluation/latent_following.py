@@ -14,7 +14,8 @@ from femtobarn.nn import MapInverse
 from femtobarn.simulate.beam_histories import BeamHistory
 from femtobarn.simulate.beam_line import BeamLine, screen_image
 
-LENS_UNIT, CHARGE_UNIT = 0.03, 1000.0  # of the two numbers of the calibration: share of the field, fC
+LENS_UNIT, CHARGE_UNIT = 0.03, 1000.0  # what the calibration may be off by: share of the field, fC
+_CALIBRATION_PRIOR = 0.01  # added to the cost, times the square of the calibration in these units
 _RETRAIN = (50, 25, 1e-3)  # shots from one to the next, steps, learning rate
 
 
@@ -26,7 +27,7 @@ class Mode(NamedTuple):
     frozen: bool = False
     """The code is that of the first shot: afterwards only the cost is measured."""
     joint: bool = False
-    """Tune the error of the field and the charge of the forward model, too."""
+    """Tune the error of the field and the charge of the forward model, too, which are known to some units."""
     network: str = ""
     """Which of several trained networks; its name is up to the caller."""
     pixels: bool = False
@@ -83,7 +84,7 @@ def followed(
     fields = torch.stack([each.field for each in histories], dim=1)
     found = []
     for shot, (screen, field) in enumerate(zip(screens, fields, strict=True)):
-        if guard and shot and not shot % guard:
+        if guard and shot and not shot % guard and not mode.pixels:
             follower.compare(screen, field)
         found.append(follower.follow(screen, field))
         if mode.retrained and shot and not shot % _RETRAIN[0]:
@@ -133,12 +134,12 @@ class Follower:
         """Maps, screen errors and vectors of one shot of every machine."""
         decode, forward, state = self._models(screen, field)
         cost = self._cost(screen, decode, forward)
-        settings = self.mode.feedback
-        state, best, _ = tune(cost, state, settings, generator=self.generator)
+        state, best, _ = tune(cost, state, self.mode.feedback, generator=self.generator)
         if not self.mode.pixels:
             self.state = state
         with torch.no_grad():
-            maps, error = decode(best), cost(best)
+            maps = decode(best)
+            error = (forward(maps, best) - screen).abs().sum(dim=(1, 2)) / screen.abs().sum(dim=(1, 2))
         return maps, error, best
 
     def compare(self, screen: Tensor, field: Tensor) -> None:
@@ -193,7 +194,14 @@ class Follower:
 
     def _cost(self, screen: Tensor, decode: Cost, forward: Callable[[Tensor, Tensor], Tensor]) -> Cost:
         total = screen.abs().sum(dim=(1, 2))
-        return lambda vector: (forward(decode(vector), vector) - screen).abs().sum(dim=(1, 2)) / total
+
+        def cost(vector: Tensor) -> Tensor:
+            error = (forward(decode(vector), vector) - screen).abs().sum(dim=(1, 2)) / total
+            if not self.mode.joint:
+                return error
+            return error + _CALIBRATION_PRIOR * vector[:, self.codes :].square().sum(dim=1)
+
+        return cost
 
 
 def _retrain(model: MapInverse, screens: Tensor, fields: Tensor, line: BeamLine) -> None:

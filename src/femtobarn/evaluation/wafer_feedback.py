@@ -57,7 +57,7 @@ class Calibrated(NamedTuple):
 
 def wafers_followed(model: Autoencoder, method: str, *, batches: int, seed: int) -> Calibrated:
     """Follow wafers while a sector loses gain; the cost is measured in counts, the truth is not looked at."""
-    sector, before = sectors(), charges(2000, seed=seed + 1)
+    sector, before = sectors(), charges(1000, seed=seed + 1)
     nominal = _of_sectors(before, sector)
     codes = codes_spread(model, before)
     joint, state = method == JOINT, no_feedback(1, len(codes) + 3 * (method == JOINT))

@@ -1,5 +1,6 @@
 """From an image and a few settings of a machine to the map behind it, through a short code that can be tuned."""
 
+import itertools
 import math
 
 import torch
@@ -12,8 +13,8 @@ from femtobarn.errors import InputError
 class MapInverse(nn.Module):
     """Convolutions and dense layers to a code, transposed convolutions to a map that sums to one.
 
-    The settings join before the code (the layout of arXiv:2107.06207, whose sizes are not public). The loss is the cross
-    entropy with the true map: mean squared errors of such maps end at the mean map.
+    The settings join before the code (the layout of arXiv:2107.06207, whose sizes are not public). The loss is the
+    cross entropy with the true map: mean squared errors of such maps end at the mean map.
 
     Args:
         pixels: Side of the images, a power of two from 8 on.
@@ -37,7 +38,7 @@ class MapInverse(nn.Module):
         widths = [1, channels, *[2 * channels] * (int(math.log2(pixels)) - 3)]
         down = [
             layer
-            for a, b in zip(widths, widths[1:], strict=False)
+            for a, b in itertools.pairwise(widths)
             for layer in (nn.Conv2d(a, b, 3, stride=2, padding=1), nn.LeakyReLU(0.1))
         ]
         self.image = nn.Sequential(*down, nn.Flatten(), nn.Linear(16 * widths[-1], 64), nn.LeakyReLU(0.1))
@@ -46,7 +47,7 @@ class MapInverse(nn.Module):
         shrinking = [max(2 * channels >> i, 4) for i in range(steps + 1)]
         up = [
             layer
-            for a, b in zip(shrinking, shrinking[1:], strict=False)
+            for a, b in itertools.pairwise(shrinking)
             for layer in (nn.ConvTranspose2d(a, b, 4, stride=2, padding=1), nn.LeakyReLU(0.1))
         ]
         self.map = nn.Sequential(

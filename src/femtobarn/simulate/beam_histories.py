@@ -36,7 +36,7 @@ class Machine:
     """Fields of the solenoid in training, T; a history goes to and fro within."""
     jitter: float = 1e-3
     """Relative standard deviation of the kinetic energy from shot to shot."""
-    noise: float = 0.01
+    noise: float = 0.005
     """Of the camera, as a share of the brightest pixel."""
     particles: int = 16384
     """Tracked for each shot."""

@@ -57,7 +57,7 @@ class BeamLine:
         return rigidity(self.kinetic)
 
     def pieces(self) -> list[tuple[float, bool]]:
-        """(length, whether in the solenoid) of the pieces that are tracked one by one, each with a kick in its middle."""
+        """(length, whether in the solenoid) of the pieces that are tracked, each with a kick in its middle."""
         parts = zip((self.before, self.length, self.after), (False, True, False), _STEPS, strict=True)
         return [(length / steps, inside) for length, inside, steps in parts for _ in range(steps) if length]
 
@@ -81,8 +81,8 @@ def optics(
 ) -> Optics:
     """The optics of the line for each field.
 
-    With a charge each piece also gets a kick K x / (4 sigma^2), the linear part of the space charge of any round beam of
-    this rms width (Sacherer 1971, IEEE Trans. Nucl. Sci. 18, 1105), K being that of the mean line charge.
+    With a charge each piece also gets a kick K x / (4 sigma^2), the linear part of the space charge of any round beam
+    of this rms width (Sacherer 1971, IEEE Trans. Nucl. Sci. 18, 1105), K being that of the mean line charge.
 
     Args:
         line: The beam line.

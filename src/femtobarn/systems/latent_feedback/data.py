@@ -24,7 +24,7 @@ class Data:
     """The beam line, what is trained on, and how it drifts."""
 
     path: Path | None = None
-    """HDF5 of recorded screens and settings, see `femtobarn.datasets.beam_images`, to follow instead of simulated ones."""
+    """HDF5 of recorded screens and settings, see `femtobarn.datasets.beam_images`, to follow instead."""
     public: bool = True
     """Take the measured laser image as what is hidden, if FEMTOBARN_DATA has it; else a stand-in."""
     machine: Machine = field(default_factory=Machine)
@@ -32,7 +32,7 @@ class Data:
     """Pixels of the maps along a side."""
     pairs: int = 3000
     """Pairs of map and screen to train on; a tenth as many choose the epoch."""
-    shots: int = 150
+    shots: int = 120
     """Of each history."""
     charge: float = 10.0
     """Of the bunch while a spot burns in, fC; the forward model has none."""
@@ -122,8 +122,8 @@ def _simulated(settings: Data, laser: Path | None, *, seed: int) -> list[BeamHis
     still = spots(settings.shots, generator=np.random.default_rng((seed, 5)), size=size)
     some, much = settings.charge, settings.hidden_charge
     each = [
-        (OUTSIDE, _leaving(settings, seed), 0.0, 0.0), (BURNT, burnt, some, 0.0), (LENS, burnt, some, settings.lens_error),
-        (CHARGE, burnt, much, 0.0), (STILL, still, 0.0, 0.0),
+        (OUTSIDE, _leaving(settings, seed), 0.0, 0.0), (BURNT, burnt, some, 0.0),
+        (LENS, burnt, some, settings.lens_error), (CHARGE, burnt, much, 0.0), (STILL, still, 0.0, 0.0),
     ]  # fmt: skip
     return [
         beam_history(name, maps, settings.machine, charge=charge, lens_error=lens, seed=seed + place)

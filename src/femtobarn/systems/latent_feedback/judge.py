@@ -40,8 +40,8 @@ class Evaluation:
     """How machines are followed, and how this is judged."""
 
     steps: tuple[float, ...] = (0.05, 0.15, 0.4)
-    """Of the oscillation, descent, search or simplex; each method takes the one with the least screen error in the tuning
-    histories, with the first seed."""
+    """Of the oscillation, descent, search or simplex; each method takes the one with the least screen error in the
+    tuning histories, with the first seed."""
     calls: tuple[int, ...] = (1, 3, 10)
     """Evaluations of the forward model for each shot."""
     gain: float = 20.0
@@ -69,7 +69,7 @@ class Evaluation:
 def tuned_steps(
     model: Any, tuning: Sequence[BeamHistory], line: BeamLine, settings: Evaluation
 ) -> dict[str, float]:
-    """The step of each method, all with the most calls and as many trials, by what is measured in the tuning histories."""
+    """The step of each method, all with the most calls and as many trials, by what the tuning histories measure."""
     chosen = {}
     for method, name in NAMES.items():
         trials = {}
@@ -143,7 +143,7 @@ def results(
         caption="Divergence of the maps from the truth, each on maps of its own box; first seed.",
     )  # fmt: skip
     names = [history.name for history in problem.histories]
-    draw_followed(run, problem.histories, traces, names=DRAWN)
+    draw_followed(run, problem.histories, traces, names=DRAWN, but=(STILL,))
     draw_calls(run, table, names=list(NAMES.values()), history=BURNT if BURNT in names else names[0])
     return by_name(table, [SCREEN, HIDDEN, *OVER.values(), WARNING])
 

@@ -49,9 +49,9 @@ class Config:
 
 PRESETS = {
     "tiny": Config(
-        data=Data(public=False, pairs=200, shots=16, machine=Machine(particles=1024)),
-        study=Study(seeds=(1,), train=Training(epochs=1, batch=50, lr=3e-3)),
-        evaluation=Evaluation(steps=(0.15,), calls=(1, 3), pixel_calls=3, block=2, bootstrap=20, batches=6),
+        data=Data(public=False, pairs=100, shots=10, machine=Machine(particles=1024)),
+        study=Study(seeds=(1,), wafers=200, train=Training(epochs=1, batch=50, lr=3e-3)),
+        evaluation=Evaluation(steps=(0.15,), calls=(1, 3), pixel_calls=2, block=2, bootstrap=20, batches=4),
         workers=1,
     ),
     "demo": Config(),
