@@ -56,13 +56,9 @@ def test_every_table_has_the_trivial_and_the_classical_rows(finished: Run) -> No
     for name in (SCREEN, HIDDEN):
         assert by_name[name] >= wanted, name
         assert by_name[OVER[name]] >= wanted - {"no feedback"}, name
-    assert by_name[wafer_feedback.ERROR] == {
-        "no feedback",
-        "gradient, latent",
-        "gradient, latent + gains",
-        "means of the sectors",
-    }
-    assert {"charge found", "error of the field found", WARNING, "step chosen"} <= set(by_name)
+    ways = {wafer_feedback.NONE, wafer_feedback.LATENT, wafer_feedback.JOINT, wafer_feedback.MEANS}
+    assert by_name[wafer_feedback.ERROR] == ways
+    assert {"charge found", "error of the field found", WARNING, "step chosen", "gain chosen"} <= set(by_name)
 
 
 def test_no_feedback_is_the_network_bit_by_bit(finished: Run) -> None:
@@ -164,7 +160,7 @@ def test_the_paper_starts_on_a_recorded_history(tmp_path: Path) -> None:
     assert np.isfinite(found.hidden).all()
 
 
-def test_the_warning_says_that_a_map_is_not_to_be_believed(finished: Run, tmp_path: Path) -> None:
+def test_the_warning_says_that_a_map_is_not_to_be_believed(tmp_path: Path) -> None:
     """Only where the screen error fell clearly and the map error did not."""
 
     def ratio(name: str, value: float, error: float, method: str) -> Result:
@@ -215,10 +211,12 @@ def test_settings_that_cannot_be() -> None:
         study.Study(boxes=("wide",))
     with pytest.raises(InputError, match="a step, a call"):
         judge.Evaluation(calls=())
+    with pytest.raises(InputError, match="all methods alike"):
+        judge.Evaluation(gains=(1.0, 2.0))
 
 
 class Drifting(NamedTuple):
-    """A network trained for the demo's box, and histories that are shorter than the demo's."""
+    """A network as the demo trains it, and histories that are shorter than the demo's."""
 
     model: torch.nn.Module
     histories: dict[str, BeamHistory]

@@ -23,7 +23,7 @@ def draw_followed(
     names: Sequence[str],
     but: Collection[str] = (),
 ) -> None:
-    """Both errors against the shot, a figure for each history, and the last map of each; first seed.
+    """Both errors against the shot, and the hidden maps of the last shot; first seed.
 
     Args:
         run: Where the figures are saved.
@@ -33,12 +33,9 @@ def draw_followed(
         but: Histories that are left out.
     """
     shown = _with_most_calls(traces, names)
-    for place, history in enumerate(histories):
-        if history.name in but:
-            continue
-        _draw_errors(run, history, shown, place)
-        if history.truth is not None:
-            _draw_maps(run, history, history.truth, shown, place)
+    places = {i: history for i, history in enumerate(histories) if history.name not in but}
+    _draw_errors(run, places, shown)
+    _draw_maps(run, places, shown)
 
 
 def draw_calls(run: Run, table: Sequence[Result], *, names: Sequence[str], history: str) -> None:
@@ -53,40 +50,50 @@ def draw_calls(run: Run, table: Sequence[Result], *, names: Sequence[str], histo
     )  # fmt: skip
 
 
-def _draw_errors(run: Run, history: BeamHistory, shown: Mapping[str, Trace], place: int) -> None:
+def _draw_errors(run: Run, histories: Mapping[int, BeamHistory], shown: Mapping[str, Trace]) -> None:
+    columns = len(histories)
     with drawing(
-        run, f"followed-{place}", title=f"Followed: {history.name}", section=_SECTION, by="method", legend={},
+        run, "followed", title="Followed shot by shot", section=_SECTION, by="history: method", legend={"fontsize": 7},
         caption="Errors of the screen (above, measured) and of the map (below, hidden); "
         f"running mean of {_WIDTH} shots, first seed.",
-        shape=(2, 1), sharex=True, size=(6.4, 6),
+        shape=(2, columns), sharex=True, sharey="row", size=(3.1 * columns + 0.6, 5.4),
     ) as d:  # fmt: skip
-        for name, each in shown.items():
-            columns = (np.arange(len(each.screen)), each.screen[:, place], each.hidden[:, place])
-            shot, *errors = (_running(column) for column in columns)
-            for ax, error in zip(d.axes.flat, errors, strict=True):
-                ax.plot(shot, error, label=name)
-            d.drawn[name] = {"shot": shot, SCREEN: errors[0], HIDDEN: errors[1]}
-        for ax, quantity in zip(d.axes.flat, (SCREEN, HIDDEN), strict=True):
+        for (place, history), pair in zip(histories.items(), d.axes.T, strict=True):
+            for name, each in shown.items():
+                values = (np.arange(len(each.screen)), each.screen[:, place], each.hidden[:, place])
+                shot, *errors = (_running(column) for column in values)
+                for ax, error in zip(pair, errors, strict=True):
+                    ax.plot(shot, error, label=name)
+                d.drawn[f"{history.name}: {name}"] = {"shot": shot, SCREEN: errors[0], HIDDEN: errors[1]}
+            pair[1].set(xlabel=f"shot, {history.name}")
+        for ax, quantity in zip(d.axes[:, 0], (SCREEN, HIDDEN), strict=True):
             ax.set(ylabel=quantity, ylim=(0, None))
-        d.axes.flat[1].set(xlabel="shot")
 
 
-def _draw_maps(run: Run, history: BeamHistory, truth: Tensor, shown: Mapping[str, Trace], place: int) -> None:
-    maps = {"truth": truth[-1]} | {name: each.last[place] for name, each in shown.items()}
+def _draw_maps(run: Run, histories: Mapping[int, BeamHistory], shown: Mapping[str, Trace]) -> None:
+    rows: dict[str, dict[str, Tensor]] = {}
+    for place, history in histories.items():
+        if history.truth is not None:
+            maps = {"truth": history.truth[-1]} | {name: each.last[place] for name, each in shown.items()}
+            rows[history.name] = maps
+    if not rows:
+        return
     with drawing(
-        run, f"maps-{place}", title=f"Hidden map: {history.name}", section=_SECTION, shape=(1, len(maps)),
-        caption="Charge on the cathode in the last shot, all on the same scale, first seed.",
-        size=(2.1 * len(maps), 2.6),
+        run, "maps", title="Hidden maps", section=_SECTION, shape=(len(rows), len(shown) + 1),
+        caption="Charge on the cathode in the last shot; the scale of a row is that of its truth. First seed.",
+        size=(1.75 * (len(shown) + 1), 1.95 * len(rows)),
     ) as d:  # fmt: skip
-        top = max(float(each.max()) for each in maps.values())
-        for ax, (name, each) in zip(d.axes.flat, maps.items(), strict=True):
-            ax.imshow(each.numpy(), origin="lower", cmap="magma", vmin=0, vmax=top)
-            ax.set_xlabel(name.replace(", ", ",\n"), fontsize=8)
-            ax.set(xticks=[], yticks=[])
-        row, column = np.indices(next(iter(maps.values())).shape).reshape(2, -1)
-        d.table = {"row": row, "column": column} | {
-            name: each.flatten().numpy() for name, each in maps.items()
-        }
+        row, column = np.indices(next(iter(next(iter(rows.values())).values())).shape).reshape(2, -1)
+        table = {"row": row, "column": column}
+        for axes, (name, maps) in zip(d.axes, rows.items(), strict=True):
+            top = float(maps["truth"].max())
+            for ax, (method, each) in zip(axes, maps.items(), strict=True):
+                ax.imshow(each.numpy(), origin="lower", cmap="magma", vmin=0, vmax=top)
+                ax.set(xticks=[], yticks=[])
+                ax.set_xlabel(method.replace(", ", ",\n").replace("latent +", "latent +\n"), fontsize=7)
+                table[f"{name}: {method}"] = each.flatten().numpy()
+            axes[0].set_ylabel(name.replace(", ", ",\n"), fontsize=7)
+        d.table = table
 
 
 def _with_most_calls(traces: Mapping[Mode, Sequence[Trace]], names: Sequence[str]) -> dict[str, Trace]:

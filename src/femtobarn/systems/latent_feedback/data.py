@@ -11,12 +11,13 @@ from torch import Tensor
 from femtobarn.datasets import beam_images
 from femtobarn.engine import TensorTable
 from femtobarn.errors import InputError
+from femtobarn.evaluation.following_files import recorded
 from femtobarn.runs import Provenance
 from femtobarn.simulate.beam_histories import BeamHistory, Machine, beam_history, training_pairs
 from femtobarn.simulate.cathode_maps import burning, leaving_spots, spots
 
 OUTSIDE, BURNT, LENS, CHARGE = "spots leave", "burnt spot", "burnt spot, lens off", "burnt spot, charge"
-STILL, RECORDED = "no drift", "recorded"
+STILL = "no drift"
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Data:
     machine: Machine = field(default_factory=Machine)
     size: int = 32
     """Pixels of the maps along a side."""
-    pairs: int = 3000
+    pairs: int = 2500
     """Pairs of map and screen to train on; a tenth as many choose the epoch."""
     shots: int = 120
     """Of each history."""
@@ -56,7 +57,7 @@ class Problem:
     """Of (train or validation, seed, whether spots lie in a box twice as wide)."""
     histories: list[BeamHistory]
     tuning: list[BeamHistory]
-    """Of other spots, by which the step of each method is chosen."""
+    """Of other spots and a disc instead of the laser, by which the settings of each method are chosen."""
     provenance: Provenance
     sizes: dict[str, int]
 
@@ -77,40 +78,22 @@ def load(settings: Data, *, seed: int) -> Problem:
 
     laser = beam_images.published_file() if settings.public else None
     if settings.path:
-        histories = [recorded(settings.path, settings)]
+        histories = [recorded(settings.path, pixels=settings.machine.line.pixels, size=settings.size)]
         provenance = Provenance.of_files(beam_images.NAME, [settings.path])
     else:
         histories = _simulated(settings, laser, seed=seed)
         files = Provenance.of_files(beam_images.NAME, [laser]).files if laser else {}
         source = "simulated beam line, " + ("measured laser image" if laser else "stand-in of the laser")
         provenance = Provenance("stand-in", beam_images.NAME, source, files, generator={"seed": seed})
-    tuning = [
-        beam_history(OUTSIDE, _leaving(settings, seed + 900 + i), settings.machine, seed=seed + 900 + i)
-        for i in (0, 1)
-    ]
+    half, other = settings.shots // 2, seed + 900
+    disc = torch.from_numpy(beam_images.stand_in(settings.size, seed=other))
+    tuned_on = (
+        (OUTSIDE, _leaving(settings, other)[::2][:half], 0.0),
+        (BURNT, burning(disc, half), settings.charge),
+    )
+    tuning = [beam_history(name, maps, settings.machine, charge=q, seed=other) for name, maps, q in tuned_on]
     sizes = {"train": settings.pairs, "test": sum(len(each.field) for each in histories)}
     return Problem(pairs, histories, tuning, provenance, sizes)
-
-
-def recorded(path: Path, settings: Data) -> BeamHistory:
-    """Screens of a user's file; each is divided by its sum.
-
-    Raises:
-        InputError: Another size than that of the screen of the beam line, or not one setting a shot.
-    """
-    found, pixels, size = beam_images.read_history(path), settings.machine.line.pixels, settings.size
-    if found.screen.shape[1:] != (pixels, pixels) or found.settings.shape[1] != 1:
-        got = f"{found.screen.shape[1:]} and {found.settings.shape[1]}"
-        raise InputError(
-            f"{path}: expected screens of {pixels} x {pixels} pixels and one setting, the field, got {got}"
-        )
-    if found.cathode is not None and found.cathode.shape[1:] != (size, size):
-        raise InputError(
-            f"{path}: expected maps of {size} x {size} in cathode, got {found.cathode.shape[1:]}"
-        )
-    fields = torch.from_numpy(found.settings[:, 0]).float()
-    truth = None if found.cathode is None else _unit(found.cathode)
-    return BeamHistory(RECORDED, _unit(found.screen), fields, truth)
 
 
 def _simulated(settings: Data, laser: Path | None, *, seed: int) -> list[BeamHistory]:
@@ -133,7 +116,3 @@ def _simulated(settings: Data, laser: Path | None, *, seed: int) -> list[BeamHis
 
 def _leaving(settings: Data, seed: int) -> Tensor:
     return leaving_spots(settings.shots, generator=np.random.default_rng((seed, 9)), size=settings.size)
-
-
-def _unit(images: np.ndarray) -> Tensor:
-    return torch.from_numpy(images / images.sum(axis=(1, 2), keepdims=True)).float()

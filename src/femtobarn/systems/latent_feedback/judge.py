@@ -1,5 +1,6 @@
 """Which methods follow the machines, with which settings, and the tables and figures of what came of it."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -39,13 +40,15 @@ DRAWN = (NO_FEEDBACK, NAMES["random"], NAMES["seeking"], NAMES["gradient"], JOIN
 class Evaluation:
     """How machines are followed, and how this is judged."""
 
-    steps: tuple[float, ...] = (0.05, 0.15, 0.4)
-    """Of the oscillation, descent, search or simplex; each method takes the one with the least screen error in the
-    tuning histories, with the first seed."""
+    steps: tuple[float, ...] = (0.02, 0.05, 0.1, 0.15, 0.25, 0.4)
+    """Of the descent, the search and the simplex; each method takes the one with the least screen error in the tuning
+    histories, with the first seed."""
+    oscillations: tuple[float, ...] = (0.05, 0.15)
+    """Of extremum seeking; with each of the gains a trial, so that it has as many as the others."""
+    gains: tuple[float, ...] = (5.0, 20.0, 60.0)
+    """Of extremum seeking."""
     calls: tuple[int, ...] = (1, 3, 10)
     """Evaluations of the forward model for each shot."""
-    gain: float = 20.0
-    """Of extremum seeking."""
     prior: float = 0.02
     """Of the gradient with a prior."""
     pixel_calls: int = 30
@@ -60,32 +63,39 @@ class Evaluation:
     """Batches of wafers in the study of a calorimeter; 0 leaves it out."""
 
     def __post_init__(self) -> None:
-        if not self.steps or not self.calls or min(self.calls) < 1 or self.block < 1 or self.bootstrap < 2:
+        if not (self.steps and self.calls) or min(*self.calls, self.block) < 1 or self.bootstrap < 2:
             raise InputError(
                 f"expected a step, a call, blocks of a shot and two bootstraps or more, got {self}"
             )
+        if len(self.steps) != len(self.oscillations) * len(self.gains):
+            got = f"{len(self.steps)} and {len(self.oscillations)} x {len(self.gains)}"
+            raise InputError(
+                f"expected as many steps as oscillations times gains, all methods alike, got {got}"
+            )
 
 
-def tuned_steps(
+def tuned(
     model: Any, tuning: Sequence[BeamHistory], line: BeamLine, settings: Evaluation
-) -> dict[str, float]:
-    """The step of each method, all with the most calls and as many trials, by what the tuning histories measure."""
-    chosen = {}
-    for method, name in NAMES.items():
-        trials = {}
-        for step in settings.steps:
-            mode = Mode(name, _feedback(method, max(settings.calls), step, settings))
-            trials[step] = float(later_half(followed(model, tuning, mode, line, seed=0).screen).mean())
-        chosen[method] = min(settings.steps, key=lambda step: trials[step])
-    return chosen
+) -> dict[str, Feedback]:
+    """Each method as it does best where its settings are chosen, all with the most calls and as many trials."""
+
+    def screen_error(feedback: Feedback) -> float:
+        found = followed(model, tuning, Mode("", feedback), line, seed=0)
+        return float(later_half(found.screen).mean())
+
+    most = max(settings.calls)
+    trials = {name: [Feedback(name, most, step) for step in settings.steps] for name in NAMES}
+    pairs = itertools.product(settings.oscillations, settings.gains)
+    trials["seeking"] = [Feedback("seeking", most, step, gain) for step, gain in pairs]
+    return {name: min(each, key=screen_error) for name, each in trials.items()}
 
 
-def modes(steps: Mapping[str, float], settings: Evaluation) -> list[Mode]:
+def modes(chosen: Mapping[str, Feedback], settings: Evaluation) -> list[Mode]:
     """All ways to follow, the trivial ones first."""
     few, most = sorted(settings.calls)[len(settings.calls) // 2], max(settings.calls)
 
     def of(method: str, calls: int) -> Feedback:
-        return _feedback(method, calls, steps[method], settings)
+        return replace(chosen[method], calls=calls)
 
     none, slow, fast = Feedback("none", calls=1), of("seeking", most), of("gradient", few)
     several = [calls for calls in settings.calls if calls > 1]
@@ -120,12 +130,12 @@ def results(
     *,
     seed: int,
 ) -> list[Result]:
-    """All tables and figures of the beam line; steps are chosen before the histories are looked at."""
+    """All tables and figures of the beam line; settings are chosen before the histories are looked at."""
     models = {each.part: each.model for each in trained}
     boxes, seeds = {part.box for part in models}, sorted({part.seed for part in models})
-    steps = tuned_steps(models[Part(NARROW, seeds[0])], problem.tuning, line, settings)
+    chosen = tuned(models[Part(NARROW, seeds[0])], problem.tuning, line, settings)
     traces = {}
-    for mode in modes(steps, settings):
+    for mode in modes(chosen, settings):
         if (box := mode.network or NARROW) in boxes:
             some = ((models[Part(box, each)], each) for each in seeds)
             traces[mode] = [followed(model, problem.histories, mode, line, seed=each) for model, each in some]
@@ -134,10 +144,11 @@ def results(
         seeds=seeds, seed=seed,
     )  # fmt: skip
     table += warned(run, table)
-    table += [
-        row("step chosen", [(step, 0.0)], {"method": NAMES[key]}, split="validation")
-        for key, step in steps.items()
-    ]
+    for key, each in chosen.items():
+        table.append(row("step chosen", [(each.step, 0.0)], {"method": NAMES[key]}, split="validation"))
+    table.append(
+        row("gain chosen", [(chosen["seeking"].gain, 0.0)], {"method": NAMES["seeking"]}, split="validation")
+    )
     draw_training(
         run, [each for each in trained if each.part.seed == seeds[0]], ylabel="validation loss",
         caption="Divergence of the maps from the truth, each on maps of its own box; first seed.",
@@ -146,7 +157,3 @@ def results(
     draw_followed(run, problem.histories, traces, names=DRAWN, but=(STILL,))
     draw_calls(run, table, names=list(NAMES.values()), history=BURNT if BURNT in names else names[0])
     return by_name(table, [SCREEN, HIDDEN, *OVER.values(), WARNING])
-
-
-def _feedback(method: str, calls: int, step: float, settings: Evaluation) -> Feedback:
-    return Feedback(method, calls=calls, step=step, gain=settings.gain)

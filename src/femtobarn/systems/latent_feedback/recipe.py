@@ -5,14 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-import torch
-
-from femtobarn.data.hdf5 import Hdf5File
-from femtobarn.data.source import Source, check_columns
 from femtobarn.engine import Training
 from femtobarn.engine.feedback import Feedback
 from femtobarn.errors import InputError
+from femtobarn.evaluation.following_files import follow_files
 from femtobarn.evaluation.following_scores import HIDDEN
 from femtobarn.evaluation.latent_following import Follower, Mode
 from femtobarn.evaluation.wafer_feedback import wafer_feedback_table
@@ -20,7 +16,7 @@ from femtobarn.runs import Result, Run, read_published
 from femtobarn.settings import from_dict
 from femtobarn.simulate.beam_histories import Machine
 from femtobarn.simulate.beam_line import BeamLine
-from femtobarn.study import Trained, headline, write_predictions
+from femtobarn.study import Trained, headline
 from femtobarn.systems.latent_feedback import data as beams
 from femtobarn.systems.latent_feedback import judge, study
 from femtobarn.systems.latent_feedback.data import BURNT, Data, Problem
@@ -51,7 +47,16 @@ PRESETS = {
     "tiny": Config(
         data=Data(public=False, pairs=100, shots=10, machine=Machine(particles=1024)),
         study=Study(seeds=(1,), wafers=200, train=Training(epochs=1, batch=50, lr=3e-3)),
-        evaluation=Evaluation(steps=(0.15,), calls=(1, 3), pixel_calls=2, block=2, bootstrap=20, batches=4),
+        evaluation=Evaluation(
+            steps=(0.15,),
+            oscillations=(0.15,),
+            gains=(20.0,),
+            calls=(1, 3),
+            pixel_calls=2,
+            block=2,
+            bootstrap=20,
+            batches=4,
+        ),
         workers=1,
     ),
     "demo": Config(),
@@ -98,47 +103,17 @@ def predict(
     run: Run, files: Sequence[Path], output: Path, *, model: str | None = None, progress: bool = True
 ) -> Path:
     """The hidden map behind every screen of a user's files, which are one history in their order."""
-    config, trained = (
-        from_dict(Config, run.settings),
-        MODELS.choose(run, model, among=lambda part: part.box == NARROW),
-    )
+    config = from_dict(Config, run.settings)
+    trained = MODELS.choose(run, model, among=lambda part: part.box == NARROW)
     if trained.part.box == WAFERS:
         raise InputError(
             f"expected a network of the beam line, such as narrow-seed1, got {trained.part.name}"
         )
-    followers = [
-        Follower(trained.model, Mode("", settings), config.data.machine.line, 1, seed=config.seed)
-        for settings in (config.feedback, Feedback("none", calls=1))
-    ]
 
-    def opened(path: Path) -> Source:
-        source, pixels = Hdf5File(path, known=("screen", "settings")), config.data.machine.line.pixels
-        check_columns(("screen", "settings"), source.columns, str(path))
-        if source.shapes["screen"] != (pixels, pixels) or source.shapes["settings"] != (1,):
-            raise InputError(
-                f"{path}: expected screen (shot, {pixels}, {pixels}) and settings (shot, 1), got rows of "
-                f"{source.shapes['screen']} and {source.shapes['settings']}"
-            )
-        return source
+    def follower(feedback: Feedback) -> Follower:
+        return Follower(trained.model, Mode("", feedback), config.data.machine.line, 1, seed=config.seed)
 
-    def answer(piece: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        screens, fields = (
-            torch.from_numpy(piece[name].astype(np.float32)) for name in ("screen", "settings")
-        )
-        total = screens.sum(dim=(1, 2), keepdim=True)
-        if not bool(torch.isfinite(screens).all() and torch.isfinite(fields).all() and (total > 0).all()):
-            raise InputError("expected finite settings and screens with light, got others")
-        found = [
-            [part[0].numpy() for part in follower.follow(screen[None], at)]
-            for screen, at in zip(screens / total, fields, strict=True)
-            for follower in followers
-        ]
-        (maps, errors, vectors), (_, without, _) = (zip(*found[i::2], strict=True) for i in (0, 1))
-        return {
-            "map": np.stack(maps), "vector": np.stack(vectors), "screen_error": np.stack(errors),
-            "screen_error_without_feedback": np.stack(without),
-        }  # fmt: skip
-
-    return write_predictions(
-        files, output, opened, answer, model=trained.part.name, what="shots", rows=100, progress=progress
-    )
+    return follow_files(
+        files, output, lambda: (follower(config.feedback), follower(Feedback("none", calls=1))),
+        pixels=config.data.machine.line.pixels, model=trained.part.name, progress=progress,
+    )  # fmt: skip

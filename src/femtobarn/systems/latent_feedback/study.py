@@ -32,7 +32,7 @@ class Study:
     """Length of the code that is tuned."""
     channels: int = 16
     """Of the first convolution."""
-    train: Training = field(default_factory=lambda: Training(epochs=12, batch=50, lr=3e-3))
+    train: Training = field(default_factory=lambda: Training(epochs=10, batch=50, lr=3e-3))
     wafers: int = 4000
     """Wafers to train the autoencoder on."""
 
