@@ -96,7 +96,7 @@ def test_a_stored_state_goes_on_as_if_nothing_had_happened(tmp_path) -> None:  #
     for _ in range(7):
         state, again = (rule.step(s, distance(s.position, CENTRE[:, :3].float())) for s in (state, again))
     assert torch.equal(state.position, again.position)
-    assert state.count == again.count == 14
+    assert state.steps == again.steps == 14
 
 
 def test_a_decay_settles_and_a_limit_holds() -> None:

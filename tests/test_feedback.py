@@ -44,7 +44,7 @@ def test_every_method_finds_the_bottom_of_a_bowl(method: str) -> None:
 def test_all_methods_have_as_many_evaluations(method: str) -> None:
     cost = Counted(CENTRE[:1])
     found = tune(cost, no_feedback(1, 3), settings(method), generator=torch.Generator().manual_seed(1))
-    assert cost.asked == found.state.count == 10
+    assert cost.asked == found.state.calls == 10
 
 
 def test_without_feedback_nothing_moves() -> None:
@@ -55,7 +55,7 @@ def test_without_feedback_nothing_moves() -> None:
         cost = latent_cost(code, decoder, nn.Identity(), measured)
         found = tune(cost, no_feedback(2, 3), Feedback("none"))
         assert torch.equal(decoder(code + found.best), decoder(encoder(measured)))
-    assert found.state.count == 1
+    assert found.state.calls == 1
 
 
 def test_any_encoder_and_decoder_will_do() -> None:

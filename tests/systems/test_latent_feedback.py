@@ -15,14 +15,14 @@ from femtobarn.datasets import beam_images
 from femtobarn.engine import Training
 from femtobarn.engine.feedback import Feedback
 from femtobarn.errors import InputError
-from femtobarn.evaluation import wafer_feedback
+from femtobarn.evaluation import calorimeter_feedback
 from femtobarn.evaluation.following_scores import HIDDEN, OVER, SCREEN, WARNING, warned
 from femtobarn.evaluation.latent_following import Follower, Mode, Trace, followed
 from femtobarn.runs import Result, Run
 from femtobarn.simulate.beam_histories import BeamHistory
 from femtobarn.systems.latent_feedback import data, judge, recipe, study
 from femtobarn.systems.latent_feedback.data import BURNT, CHARGE, LENS, OUTSIDE, STILL, Data
-from femtobarn.systems.latent_feedback.study import MODELS, NARROW, WAFERS, Part
+from femtobarn.systems.latent_feedback.study import CALORIMETER, MODELS, NARROW, Part
 
 TinyRun = Callable[[str], Run]
 NONE = Feedback("none", calls=1)
@@ -56,8 +56,13 @@ def test_every_table_has_the_trivial_and_the_classical_rows(finished: Run) -> No
     for name in (SCREEN, HIDDEN):
         assert by_name[name] >= wanted, name
         assert by_name[OVER[name]] >= wanted - {"no feedback"}, name
-    ways = {wafer_feedback.NONE, wafer_feedback.LATENT, wafer_feedback.JOINT, wafer_feedback.MEANS}
-    assert by_name[wafer_feedback.ERROR] == ways
+    ways = {
+        calorimeter_feedback.NONE,
+        calorimeter_feedback.EACH,
+        calorimeter_feedback.JOINT,
+        calorimeter_feedback.MEANS,
+    }
+    assert by_name[calorimeter_feedback.ERROR] == ways
     assert {"charge found", "error of the field found", WARNING, "step chosen", "gain chosen"} <= set(by_name)
 
 
@@ -123,7 +128,7 @@ def test_only_networks_of_the_beam_line_predict(
     finished: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = ["predict", str(finished.folder), str(users_file(tmp_path)), "-o", str(tmp_path / "a.h5")]
-    assert execute([*command, "--model", "wafers-seed1"]) == 2
+    assert execute([*command, "--model", "calorimeter-seed1"]) == 2
     assert "narrow-seed1" in capsys.readouterr().err
 
 
@@ -152,7 +157,7 @@ def test_the_paper_starts_on_a_recorded_history(tmp_path: Path) -> None:
     )
     problem = data.load(few, seed=1)
     settings = replace(recipe.PRESETS["paper"].study, train=Training(epochs=1, batch=10))
-    one = study.train_one(settings, few, problem, tmp_path / "work", Part(NARROW, 1), lambda *_: None)
+    one = study.train_one(settings, problem, tmp_path / "work", Part(NARROW, 1), lambda *_: None)
     found = followed(
         one.model, problem.histories, Mode("", Feedback("gradient", 1)), few.machine.line, seed=1
     )
@@ -241,7 +246,7 @@ def drifting(tmp_path_factory: pytest.TempPathFactory, real_data: Path) -> Drift
     if "measured laser image" not in problem.provenance.source:
         pytest.skip("the public laser image is not there")
     part, folder = Part(NARROW, 1), tmp_path_factory.mktemp("work")
-    one = study.train_one(recipe.PRESETS["demo"].study, settings, problem, folder, part, lambda *_: None)
+    one = study.train_one(recipe.PRESETS["demo"].study, problem, folder, part, lambda *_: None)
     return Drifting(one.model, {each.name: each for each in problem.histories}, settings)
 
 
@@ -259,7 +264,7 @@ def test_feedback_follows_what_leaves_the_training(drifting: Drifting) -> None:
 
 @pytest.mark.slow
 def test_feedback_follows_a_burn_of_the_real_laser_spot(drifting: Drifting) -> None:
-    """10 fC, which the forward model does not know: seeking gains a fifth, the gradient a quarter; the map gains too."""
+    """10 fC that the forward model does not know: the gradient gains a quarter of both errors."""
     none, seeking = drifting.follow(BURNT, "none", 1), drifting.follow(BURNT, "seeking", 10)
     gradient = drifting.follow(BURNT, "gradient", 3)
     assert seeking[0] <= 0.8 * none[0]
@@ -290,16 +295,15 @@ def test_a_wrong_forward_model_flatters_the_screen(drifting: Drifting) -> None:
 
 @pytest.mark.slow
 def test_the_same_feedback_repairs_a_calorimeter(tmp_path: Path) -> None:
-    """A sector of a wafer loses a fifth of its gain: with codes and gains tuned the image is 20 % better."""
+    """A quadrant loses a fifth of its gain: with the code and the gains tuned the images are 20 % better."""
     settings = recipe.PRESETS["demo"]
     problem = data.load(recipe.PRESETS["tiny"].data, seed=1)
-    part = Part(WAFERS, 1)
-    model = study.train_one(settings.study, settings.data, problem, tmp_path, part, lambda *_: None).model
-    found = {
-        method: wafer_feedback.wafers_followed(model, method, batches=60, seed=1)
-        for method in (wafer_feedback.NONE, wafer_feedback.JOINT, wafer_feedback.MEANS)
-    }
-    none, joint, means = (each.error.mean() for each in found.values())
-    assert joint <= 0.8 * none
-    assert found[wafer_feedback.JOINT].gain == pytest.approx(1 - wafer_feedback.LOST, abs=0.05)
-    assert means < none
+    part = Part(CALORIMETER, 1)
+    model = study.train_one(settings.study, problem, tmp_path, part, lambda *_: None).model
+    ways = (calorimeter_feedback.NONE, calorimeter_feedback.BOTH, calorimeter_feedback.MEANS)
+    none, both, means = (
+        calorimeter_feedback.showers_followed(model, way, batches=60, seed=1) for way in ways
+    )
+    assert both.error.mean() <= 0.8 * none.error.mean()
+    assert both.gain == pytest.approx(1 - calorimeter_feedback.LOST, abs=0.06)
+    assert means.error.mean() < none.error.mean()

@@ -23,7 +23,7 @@ class Seeking(NamedTuple):
 
     position: Float[Tensor, "machine parameter"]
     """Where C is to be measured next."""
-    count: int
+    steps: int
     """Measurements of C so far: the phase, so that a shot that is left out does no harm."""
 
 
@@ -60,11 +60,11 @@ class ExtremumSeeking:
         """
         frequency, quadrature = self._dithers(state.position.shape[1], state.position)
         phase = (
-            frequency * (state.count * self.time_step) + self.gain * torch.nan_to_num(cost, 0, 0, 0)[:, None]
+            frequency * (state.steps * self.time_step) + self.gain * torch.nan_to_num(cost, 0, 0, 0)[:, None]
         )
-        size = self.oscillation * self.decay**state.count * self.time_step * frequency
+        size = self.oscillation * self.decay**state.steps * self.time_step * frequency
         wave = torch.where(quadrature, torch.sin(phase), torch.cos(phase))
-        return Seeking((state.position + size * wave).clamp(-self.limit, self.limit), state.count + 1)
+        return Seeking((state.position + size * wave).clamp(-self.limit, self.limit), state.steps + 1)
 
     @property
     def time_step(self) -> float:

@@ -52,7 +52,7 @@ class State(NamedTuple):
     """All that the feedback has to know to go on; tensors and a number, which can be stored."""
 
     position: Float[Tensor, "machine parameter"]
-    count: int
+    calls: int
     """Evaluations so far."""
     mean: Float[Tensor, "machine parameter"]
     """Of the gradient."""
@@ -119,14 +119,14 @@ def tune(cost: Cost, state: State, settings: Feedback, *, generator: torch.Gener
     seen = _Best(cost, settings.prior, len(state.position))
     if settings.method == "none":
         seen(torch.zeros_like(state.position))
-        return Tuned(state._replace(count=state.count + 1), *seen.best())
+        return Tuned(state._replace(calls=state.calls + 1), *seen.best())
     if settings.method == "random" and generator is None:
         raise InputError("expected a generator for the random search, got none")
     step: Any = {"seeking": _seek, "gradient": _descend, "random": _search, "simplex": _simplex}[
         settings.method
     ]
     moved = step(seen, state, settings, generator)
-    return Tuned(moved._replace(count=state.count + settings.calls), *seen.best())
+    return Tuned(moved._replace(calls=state.calls + settings.calls), *seen.best())
 
 
 class Probe(NamedTuple):
@@ -192,7 +192,7 @@ class _Best:
 @torch.no_grad()
 def _seek(cost: _Best, state: State, settings: Feedback, _: object) -> State:
     rule = ExtremumSeeking(settings.step, settings.gain, limit=settings.limit)
-    seeking = Seeking(state.position, state.count)
+    seeking = Seeking(state.position, state.calls)
     for _call in range(settings.calls):
         seeking = rule.step(seeking, cost(seeking.position))
     return state._replace(position=seeking.position)
@@ -201,7 +201,7 @@ def _seek(cost: _Best, state: State, settings: Feedback, _: object) -> State:
 def _descend(cost: _Best, state: State, settings: Feedback, _: object) -> State:
     """Adam (Kingma and Ba, arXiv:1412.6980) whose means live on from measurement to measurement."""
     position, mean, square = state[0], state.mean, state.square
-    for done in range(state.count + 1, state.count + settings.calls + 1):
+    for done in range(state.calls + 1, state.calls + settings.calls + 1):
         at = position.detach().requires_grad_()
         (slope,) = torch.autograd.grad(cost(at).sum(), at)
         slope = torch.nan_to_num(slope, 0.0, 0.0, 0.0)
@@ -210,7 +210,7 @@ def _descend(cost: _Best, state: State, settings: Feedback, _: object) -> State:
         size = (square / (1 - _DECAYS[1] ** done)).sqrt() + 1e-8
         position = position - settings.step * mean / (1 - _DECAYS[0] ** done) / size
         position = position.clamp(-settings.limit, settings.limit)
-    return State(position, state.count, mean, square)
+    return State(position, state.calls, mean, square)
 
 
 @torch.no_grad()

@@ -108,5 +108,5 @@ def _is(result: Result, method: str, history: str) -> bool:
 
 
 def _running(values: np.ndarray) -> np.ndarray:
-    width = min(_WIDTH, len(values))
+    width = min(_WIDTH, max(len(values) // 3, 1))
     return np.convolve(values, np.full(width, 1 / width), mode="valid")

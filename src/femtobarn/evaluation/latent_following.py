@@ -88,27 +88,16 @@ def followed(
             follower.compare(screen, field)
         found.append(follower.follow(screen, field))
         if mode.retrained and shot and not shot % _RETRAIN[0]:
-            _retrain(
-                follower.model,
-                screens[shot - _RETRAIN[0] : shot : 2, 0],
-                fields[shot - _RETRAIN[0] : shot : 2, 0],
-                line,
-            )
+            recent = slice(shot - _RETRAIN[0], shot, 2)
+            _retrain(follower.model, screens[recent, 0], fields[recent, 0], line)
     maps, errors, vectors = (torch.stack(each) for each in zip(*found, strict=True))
-    hidden = torch.stack(
-        [
-            torch.full((len(screens),), torch.nan)
-            if each.truth is None
-            else (maps[:, i] - each.truth).abs().sum(dim=(1, 2))
-            for i, each in enumerate(histories)
-        ],
-        dim=1,
-    )
-    calibration = (
-        torch.stack(follower.calibration(follower.state.position), dim=1)
-        if mode.joint
-        else torch.zeros(len(histories), 2)
-    )
+    truths = [
+        each.truth if each.truth is not None else torch.full_like(maps[:, 0], torch.nan) for each in histories
+    ]
+    hidden = (maps - torch.stack(truths, dim=1)).abs().sum(dim=(2, 3))
+    calibration = torch.zeros(len(histories), 2)
+    if mode.joint:
+        calibration = torch.stack(follower.calibration(follower.state.position), dim=1)
     return Trace(errors.numpy(), hidden.numpy(), vectors.norm(dim=2).numpy(), maps[-1], calibration)
 
 
@@ -148,12 +137,9 @@ class Follower:
         cost = self._cost(screen, decode, forward)
         with torch.no_grad():
             worse = (cost(self.state.position) > cost(torch.zeros_like(self.state.position)))[:, None]
-        position, count, *means = self.state
+        position, calls, *means = self.state
         self.state = State(
-            *(
-                each if isinstance(each, int) else each.masked_fill(worse, 0.0)
-                for each in (position, count, *means)
-            )
+            position.masked_fill(worse, 0.0), calls, *(each.masked_fill(worse, 0.0) for each in means)
         )
 
     def calibration(self, vector: Tensor) -> tuple[Tensor, Tensor]:
@@ -217,5 +203,8 @@ def _retrain(model: MapInverse, screens: Tensor, fields: Tensor, line: BeamLine)
 
 
 def _together(traces: Sequence[Trace]) -> Trace:
-    arrays = [np.concatenate(each, axis=1) for each in zip(*(trace[:3] for trace in traces), strict=True)]
-    return Trace(*arrays, *(torch.cat(each) for each in zip(*(trace[3:] for trace in traces), strict=True)))
+    screen, hidden, size = (
+        np.concatenate(each, axis=1) for each in zip(*(t[:3] for t in traces), strict=True)
+    )
+    last, calibration = (torch.cat(each) for each in zip(*(t[3:] for t in traces), strict=True))
+    return Trace(screen, hidden, size, last, calibration)

@@ -66,9 +66,9 @@ def solenoid_matrix(
     turn = k * length
     focus = torch.stack(
         (torch.cos(turn), length * torch.sinc(turn / math.pi), -k * torch.sin(turn), torch.cos(turn)), dim=-1
-    ).unflatten(-1, (2, 2))
+    ).reshape(*field.shape, 2, 2)
     rotation = torch.stack(
         (torch.cos(turn), torch.sin(turn), -torch.sin(turn), torch.cos(turn)), dim=-1
-    ).unflatten(-1, (2, 2))
+    ).reshape(*field.shape, 2, 2)
     # Both planes are focused alike and then turned into each other: the Kronecker product of the two.
     return torch.einsum("...ij,...ab->...iajb", rotation, focus).reshape(*field.shape, 4, 4)

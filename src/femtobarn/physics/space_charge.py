@@ -78,7 +78,7 @@ def space_charge_kick(
     for at, weight in zip(places, weights, strict=True):
         density = density.scatter_add(1, at, weight / particles)
     twice = (2 * cells, 2 * cells)
-    spectrum = torch.fft.rfft2(density.unflatten(1, (cells, cells)), s=twice)
+    spectrum = torch.fft.rfft2(density.view(slices, cells, cells), s=twice)
     field = torch.fft.irfft2(spectrum[:, None] * _kernel(cells, spectrum.dtype), s=twice)[..., :cells, :cells]
     parts = [
         sum(weight * each.gather(1, at) for at, weight in zip(places, weights, strict=True))

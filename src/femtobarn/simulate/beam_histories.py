@@ -94,7 +94,7 @@ def training_pairs(
     box, widths = (0.7, (0.08, 0.4)) if wide else (0.35, (0.1, 0.2))
     maps = spots(count, generator=generator, size=size, box=box, widths=widths)
     fields = torch.from_numpy(generator.uniform(*machine.field_range, count)).float()
-    pieces = zip(maps.split(500), fields.split(500), strict=True)
+    pieces = zip(torch.split(maps, 500), torch.split(fields, 500), strict=True)
     screens = torch.cat([screen_image(*piece, machine.line) for piece in pieces])
     return {"map": maps, "screen": _seen(screens, machine, generator), "settings": fields[:, None]}
 

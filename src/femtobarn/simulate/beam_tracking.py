@@ -82,7 +82,7 @@ def tracked(
     """
     if slices < 1 or len(beam) < slices:
         raise InputError(f"expected as many particles as slices, got {len(beam)} for {slices}")
-    groups = beam[: len(beam) // slices * slices].unflatten(0, (-1, slices)).transpose(0, 1)
+    groups = beam[: len(beam) // slices * slices].view(-1, slices, 4).transpose(0, 1)
     strength = gaussian_slices(perveance(charge, line.kinetic), line.pulse, slices)
     at = torch.tensor(field, dtype=beam.dtype)
     for length, inside in line.pieces():
@@ -101,7 +101,7 @@ def screen_of(beam: Float[Tensor, "particle 4"], line: BeamLine) -> Float[Tensor
     place = ((beam[:, [2, 0]] / line.screen + 1) * fine / 2).floor().long()
     inside = ((place >= 0) & (place < fine)).all(dim=1)
     flat = place[inside, 0] * fine + place[inside, 1]
-    count = torch.bincount(flat, minlength=fine * fine).unflatten(0, (fine, fine)).to(beam.dtype) / len(beam)
+    count = torch.bincount(flat, minlength=fine * fine).view(fine, fine).to(beam.dtype) / len(beam)
     axis = line.screen * ((torch.arange(fine, dtype=beam.dtype) + 0.5) * 2 / fine - 1)
     edges = torch.linspace(-line.screen, line.screen, line.pixels + 1, dtype=beam.dtype)
     blur = torch.special.ndtr((edges[:, None] - axis) / line.resolution).diff(dim=0)

@@ -60,7 +60,7 @@ class Evaluation:
     bootstrap: int = 200
     """Samples of the bootstrap."""
     batches: int = 60
-    """Batches of wafers in the study of a calorimeter; 0 leaves it out."""
+    """Batches of showers in the study of a calorimeter; 0 leaves it out."""
 
     def __post_init__(self) -> None:
         if not (self.steps and self.calls) or min(*self.calls, self.block) < 1 or self.bootstrap < 2:

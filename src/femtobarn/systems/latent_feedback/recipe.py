@@ -8,20 +8,20 @@ from pathlib import Path
 from femtobarn.engine import Training
 from femtobarn.engine.feedback import Feedback
 from femtobarn.errors import InputError
+from femtobarn.evaluation.calorimeter_feedback import calorimeter_table
 from femtobarn.evaluation.following_files import follow_files
 from femtobarn.evaluation.following_scores import HIDDEN
 from femtobarn.evaluation.latent_following import Follower, Mode
-from femtobarn.evaluation.wafer_feedback import wafer_feedback_table
 from femtobarn.runs import Result, Run, read_published
 from femtobarn.settings import from_dict
 from femtobarn.simulate.beam_histories import Machine
 from femtobarn.simulate.beam_line import BeamLine
-from femtobarn.study import Trained, headline
+from femtobarn.study import Headline, Trained
 from femtobarn.systems.latent_feedback import data as beams
 from femtobarn.systems.latent_feedback import judge, study
 from femtobarn.systems.latent_feedback.data import BURNT, Data, Problem
 from femtobarn.systems.latent_feedback.judge import Evaluation
-from femtobarn.systems.latent_feedback.study import MODELS, NARROW, WAFERS, Part, Study
+from femtobarn.systems.latent_feedback.study import CALORIMETER, MODELS, NARROW, Part, Study
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Config:
 PRESETS = {
     "tiny": Config(
         data=Data(public=False, pairs=100, shots=10, machine=Machine(particles=1024)),
-        study=Study(seeds=(1,), wafers=200, train=Training(epochs=1, batch=50, lr=3e-3)),
+        study=Study(seeds=(1,), showers=200, train=Training(epochs=1, batch=50, lr=3e-3)),
         evaluation=Evaluation(
             steps=(0.15,),
             oscillations=(0.15,),
@@ -67,12 +67,18 @@ PRESETS = {
     ),
 }
 PUBLISHED = read_published(__package__)
-HEADLINE = headline(
+HEADLINE = Headline(
     HIDDEN,
-    "method",
-    ("extremum seeking",),
-    ("no feedback", "no feedback, wide box", "random search"),
-    history=BURNT,
+    ({"method": "extremum seeking", "calls": "10", "history": BURNT},),
+    tuple(
+        {"method": name, "calls": calls, "history": BURNT}
+        for name, calls in (
+            ("no feedback", "1"),
+            ("no feedback, wide box", "1"),
+            ("random search", "10"),
+            ("gradient", "3"),
+        )
+    ),
 )
 
 
@@ -82,8 +88,8 @@ def load(config: Config, *, progress: bool = True) -> Problem:  # noqa: ARG001, 
 
 
 def train(config: Config, data: Problem, run: Run, *, progress: bool = True) -> list[Trained[Part]]:
-    """The networks of every box and seed, and the autoencoder of wafers."""
-    task = functools.partial(study.train_one, config.study, config.data, data, run.folder / "work")
+    """The networks of every box and seed, and the autoencoder of showers."""
+    task = functools.partial(study.train_one, config.study, data, run.folder / "work")
     return MODELS.train(
         run, config.study.parts(), task, settings=lambda _: config.study, workers=config.workers, progress=progress
     )  # fmt: skip
@@ -93,10 +99,10 @@ def evaluate(
     config: Config, data: Problem, trained: Sequence[Trained[Part]], run: Run, *, progress: bool = True,  # noqa: ARG001
 ) -> list[Result]:  # fmt: skip
     """Every method on every history: tables and the figures of the report; then the calorimeter."""
-    beam = [each for each in trained if each.part.box != WAFERS]
-    wafers = [each for each in trained if each.part.box == WAFERS]
+    beam = [each for each in trained if each.part.box != CALORIMETER]
+    showers = [each for each in trained if each.part.box == CALORIMETER]
     table = judge.results(run, data, beam, config.data.machine.line, config.evaluation, seed=config.seed)
-    return table + wafer_feedback_table(wafers, batches=config.evaluation.batches, seed=config.seed)
+    return table + calorimeter_table(showers, batches=config.evaluation.batches, seed=config.seed)
 
 
 def predict(
@@ -105,7 +111,7 @@ def predict(
     """The hidden map behind every screen of a user's files, which are one history in their order."""
     config = from_dict(Config, run.settings)
     trained = MODELS.choose(run, model, among=lambda part: part.box == NARROW)
-    if trained.part.box == WAFERS:
+    if trained.part.box == CALORIMETER:
         raise InputError(
             f"expected a network of the beam line, such as narrow-seed1, got {trained.part.name}"
         )

@@ -1,31 +1,31 @@
-"""What is trained: inverse models on maps from a box and from one twice as wide, and an autoencoder of wafers."""
+"""What is trained: inverse models on maps from a box and from one twice as wide, and an autoencoder of showers."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from femtobarn.engine import Batch, TensorTable, Training, fit
 from femtobarn.errors import InputError
-from femtobarn.evaluation.wafer_feedback import charges, wafer_image
 from femtobarn.nn import MapInverse, map_cross_entropy
-from femtobarn.nn.wafer_autoencoder import Autoencoder, Encoder, LargeDecoder
 from femtobarn.parts import Report
+from femtobarn.simulate.cell_images import cell_images
 from femtobarn.study import Models, Trained
-from femtobarn.systems.latent_feedback.data import Data, Problem
+from femtobarn.systems.latent_feedback.data import Problem
 
-NARROW, WIDE, WAFERS = "narrow", "wide", "wafers"
+NARROW, WIDE, CALORIMETER = "narrow", "wide", "calorimeter"
 
 
 @dataclass(frozen=True)
 class Study:
     """Which networks are trained, and how."""
 
-    boxes: tuple[str, ...] = (NARROW, WIDE, WAFERS)
-    """narrow: spots as in the histories before they drift; wide: twice as far out and up to twice as large; wafers: the
-    autoencoder of the calorimeter."""
+    boxes: tuple[str, ...] = (NARROW, WIDE, CALORIMETER)
+    """narrow: spots as in the histories before they drift; wide: twice as far out and up to twice as large;
+    calorimeter: an autoencoder of showers, on which the same feedback is tried."""
     seeds: tuple[int, ...] = (1, 2, 3)
     """Seeds of the initial weights, of the maps and of their order."""
     codes: int = 8
@@ -33,13 +33,13 @@ class Study:
     channels: int = 16
     """Of the first convolution."""
     train: Training = field(default_factory=lambda: Training(epochs=10, batch=50, lr=3e-3))
-    wafers: int = 4000
-    """Wafers to train the autoencoder on."""
+    showers: int = 2500
+    """Showers to train the autoencoder of the calorimeter on."""
 
     def __post_init__(self) -> None:
-        if not self.seeds or NARROW not in self.boxes or not set(self.boxes) <= {NARROW, WIDE, WAFERS}:
+        if not self.seeds or NARROW not in self.boxes or not set(self.boxes) <= {NARROW, WIDE, CALORIMETER}:
             raise InputError(
-                f"expected a seed and boxes among narrow, wide and wafers, narrow being one, got {self.boxes}"
+                f"expected a seed and boxes among narrow, wide and calorimeter, narrow being one, got {self.boxes}"
             )
 
     def parts(self) -> list["Part"]:
@@ -64,12 +64,11 @@ class Part(NamedTuple):
         return {"trained on": f"{self.box} box"}
 
 
-def network(part: Part, study: Study, pixels: int, size: int) -> MapInverse | Autoencoder:
+def network(part: Part, study: Study, pixels: int, size: int) -> MapInverse:
     """The untrained network of a part; its weights depend on the seed alone."""
     torch.manual_seed(part.seed)
-    if part.box == WAFERS:
-        return Autoencoder(Encoder(bits=9), LargeDecoder(width=64, blocks=2))
-    return MapInverse(pixels, size, codes=study.codes, channels=study.channels)
+    settings = 0 if part.box == CALORIMETER else 1
+    return MapInverse(pixels, size, settings=settings, codes=study.codes, channels=study.channels)
 
 
 MODELS = Models(
@@ -77,34 +76,30 @@ MODELS = Models(
 )
 
 
-def train_one(
-    study: Study, data: Data, problem: Problem, work: Path, part: Part, report: Report
-) -> Trained[Part]:
+def train_one(study: Study, problem: Problem, work: Path, part: Part, report: Report) -> Trained[Part]:
     """Train one network; the epoch with the least validation loss is kept."""
-    kept = {"pixels": data.machine.line.pixels, "size": data.size}
+    train, validation = (_table(study, problem, part, name) for name in ("train", "validation"))
+    kept = {"pixels": train.columns["screen"].shape[-1], "size": train.columns["map"].shape[-1]}
     model = network(part, study, **kept)
-    if isinstance(model, MapInverse):
-        train, validation = (
-            problem.pairs(name, part.seed, part.box == WIDE) for name in ("train", "validation")
-        )
-        model.learn_scale(train.columns["settings"])
-    else:
-        train, validation = (
-            TensorTable({"charge": charges(n, seed=n)}) for n in (study.wafers, study.wafers // 8)
-        )
+    model.learn_scale(train.columns["settings"])
     fitted = fit(
         model, loss, train, validation, settings=study.train, seed=part.seed, folder=work / part.name,
         report=lambda row: report(int(row["epoch"]) + 1, study.train.epochs, f"loss {row['validation']:.3g}"),
         progress=False,
     )  # fmt: skip
-    if isinstance(model, MapInverse):
-        model.learn_spread(validation.columns["screen"], validation.columns["settings"])
+    model.learn_spread(validation.columns["screen"], validation.columns["settings"])
     return Trained(part, model.eval(), fitted.history, fitted.validation, kept)
 
 
 def loss(model: nn.Module, batch: Batch) -> Tensor:
-    """Cross entropy of the maps, or of the images of wafers."""
-    if "charge" in batch:
-        truth = batch["charge"] / batch["charge"].sum(dim=1, keepdim=True)
-        return -(truth * wafer_image(model, batch["charge"]).clamp(min=1e-9).log()).sum(dim=1).mean()
+    """Divergence of the maps from the true ones."""
     return map_cross_entropy(model.logits(model.encode(batch["screen"], batch["settings"])), batch["map"])
+
+
+def _table(study: Study, problem: Problem, part: Part, name: str) -> TensorTable:
+    if part.box != CALORIMETER:
+        return problem.pairs(name, part.seed, part.box == WIDE)
+    count = study.showers if name == "train" else max(study.showers // 10, 10)
+    images = cell_images(count, generator=np.random.default_rng((part.seed, len(name))))
+    share = images / images.sum(dim=(1, 2), keepdim=True)
+    return TensorTable({"map": share, "screen": images, "settings": torch.zeros(count, 0)})
