@@ -264,18 +264,23 @@ def test_feedback_follows_what_leaves_the_training(drifting: Drifting) -> None:
 
 @pytest.mark.slow
 def test_feedback_follows_a_burn_of_the_real_laser_spot(drifting: Drifting) -> None:
-    """10 fC that the forward model does not know: the gradient gains a quarter of both errors."""
-    none, seeking = drifting.follow(BURNT, "none", 1), drifting.follow(BURNT, "seeking", 10)
-    gradient = drifting.follow(BURNT, "gradient", 3)
-    assert seeking[0] <= 0.8 * none[0]
+    """10 fC that the forward model does not know: the gradient gains a quarter of both errors, a random search a fifth
+    of the screen error with the evaluations of extremum seeking, which gains less."""
+    none, gradient = drifting.follow(BURNT, "none", 1), drifting.follow(BURNT, "gradient", 3)
     assert gradient[0] <= 0.75 * none[0]
-    assert max(seeking[1], gradient[1]) < 0.95 * none[1]
+    assert gradient[1] <= 0.75 * none[1]
+    search, seeking = (drifting.follow(BURNT, method, 10, 0.05) for method in ("random", "seeking"))
+    assert search[0] <= 0.8 * none[0]
+    assert search[1] < none[1]
+    assert search[0] < seeking[0]
 
 
 @pytest.mark.slow
 def test_feedback_does_no_harm_without_a_drift(drifting: Drifting) -> None:
+    """Small steps: where nothing drifts there is nothing to gain."""
     none = drifting.follow(STILL, "none", 1)
-    assert drifting.follow(STILL, "seeking", 10)[0] <= 1.05 * none[0]
+    for method, calls in (("gradient", 10), ("random", 10), ("seeking", 10)):
+        assert drifting.follow(STILL, method, calls, 0.05)[0] <= 1.06 * none[0], method
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from femtobarn.simulate.beam_histories import BeamHistory
 from femtobarn.simulate.beam_line import BeamLine, screen_image
 
 LENS_UNIT, CHARGE_UNIT = 0.03, 1000.0  # what the calibration may be off by: share of the field, fC
-_CALIBRATION_PRIOR = 0.01  # added to the cost, times the square of the calibration in these units
+_CALIBRATION_PRIOR = 0.03  # added to the cost, times the square of the calibration in these units
 _RETRAIN = (50, 25, 1e-3)  # shots from one to the next, steps, learning rate
 
 

@@ -93,6 +93,7 @@ def train_one(study: Study, problem: Problem, work: Path, part: Part, report: Re
 
 def loss(model: nn.Module, batch: Batch) -> Tensor:
     """Divergence of the maps from the true ones."""
+    assert isinstance(model, MapInverse)
     return map_cross_entropy(model.logits(model.encode(batch["screen"], batch["settings"])), batch["map"])
 
 
