@@ -29,7 +29,8 @@ class History(NamedTuple):
     """What a beam line saw over time."""
 
     screen: Float32[np.ndarray, "shot row column"]
-    settings: Float64[np.ndarray, "shot setting"]
+    settings: Float64[np.ndarray, "shot 1"]
+    """Field of the solenoid as it was read back, T."""
     cathode: Float32[np.ndarray, "shot y x"] | None
     """The map behind the screen, where a camera sees it."""
 
@@ -69,20 +70,22 @@ def read_history(path: str | Path) -> History:
     """Screens of an HDF5 file, shot by shot, with the settings and, where there is one, the virtual cathode.
 
     Raises:
-        InputError: Not HDF5, an array missing or of another shape or length, or a screen that is not finite or dark.
+        InputError: Not HDF5, an array missing, images that are not square, more than one setting, arrays of another
+            length, or numbers that are not finite, or a dark image.
     """
     path = Path(path)
     with opened_hdf5(path) as file:
         names = [name for name in ("screen", "settings", "cathode") if name in file or name != "cathode"]
         shapes = {name: file.shape(name) for name in names}
-        wanted = {"screen": 3, "settings": 2, "cathode": 3}
+        images = [shape for name, shape in shapes.items() if name != "settings"]
         if (
-            any(len(shape) != wanted[name] for name, shape in shapes.items())
-            or len({s[0] for s in shapes.values()}) > 1
+            len({shape[0] for shape in shapes.values()}) > 1
+            or shapes["settings"][1:] != (1,)
+            or any(len(shape) != 3 or shape[1] != shape[2] for shape in images)
         ):
             raise InputError(
-                f"{path}: expected screen (shot, row, column), settings (shot, setting) and perhaps cathode "
-                f"(shot, row, column) of as many shots, got {shapes}"
+                f"{path}: expected square images screen (shot, row, column), settings (shot, 1) and perhaps "
+                f"cathode (shot, row, column) of as many shots, got {shapes}"
             )
         arrays = {name: file.read(name) for name in names}
     for name, array in arrays.items():

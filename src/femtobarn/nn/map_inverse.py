@@ -62,7 +62,7 @@ class MapInverse(nn.Module):
     def learn_scale(self, settings: Float[Tensor, "shot setting"]) -> None:
         """Keep mean and standard deviation of the settings, by which they are normalised."""
         self.centre.copy_(settings.mean(dim=0))
-        self.scale.copy_(settings.std(dim=0).clamp(min=1e-12))
+        self.scale.copy_((settings - self.centre).square().mean(dim=0).sqrt().clamp(min=1e-12))
 
     @torch.no_grad()
     def learn_spread(

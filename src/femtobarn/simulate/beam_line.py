@@ -82,7 +82,8 @@ def optics(
     """The optics of the line for each field.
 
     With a charge each piece also gets a kick K x / (4 sigma^2), the linear part of the space charge of any round beam
-    of this rms width (Sacherer 1971, IEEE Trans. Nucl. Sci. 18, 1105), K being that of the mean line charge.
+    of this rms width about the axis (Sacherer 1971, IEEE Trans. Nucl. Sci. 18, 1105), K being that of the mean line
+    charge.
 
     Args:
         line: The beam line.
