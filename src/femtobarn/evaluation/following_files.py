@@ -27,14 +27,11 @@ def recorded(path: Path, *, pixels: int, size: int) -> BeamHistory:
         size: Pixels of the maps, a side.
 
     Raises:
-        InputError: The file cannot be read, has other sizes, or not one setting a shot.
+        InputError: The file cannot be read, or has other sizes.
     """
     found = read_history(path)
-    if found.screen.shape[1:] != (pixels, pixels) or found.settings.shape[1] != 1:
-        got = f"{found.screen.shape[1:]} and {found.settings.shape[1]}"
-        raise InputError(
-            f"{path}: expected screens ({pixels}, {pixels}) and one setting, the field, got {got}"
-        )
+    if found.screen.shape[1:] != (pixels, pixels):
+        raise InputError(f"{path}: expected screens ({pixels}, {pixels}), got {found.screen.shape[1:]}")
     if found.cathode is not None and found.cathode.shape[1:] != (size, size):
         raise InputError(f"{path}: expected maps ({size}, {size}) in cathode, got {found.cathode.shape[1:]}")
     screen, truth = (None if each is None else _unit(each) for each in (found.screen, found.cathode))

@@ -32,8 +32,8 @@ NAMES = {
     "random": "random search",
     "simplex": "Nelder-Mead",
 }  #: methods that have a step to choose
-JOINT = "gradient, latent + calibration"
-DRAWN = (NO_FEEDBACK, NAMES["random"], NAMES["seeking"], NAMES["gradient"], JOINT)
+JOINT, PIXELS = "gradient, latent + calibration", "gradient, every pixel"
+DRAWN = (NO_FEEDBACK, NAMES["random"], NAMES["seeking"], NAMES["gradient"], JOINT, PIXELS)
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def modes(chosen: Mapping[str, Feedback], settings: Evaluation) -> list[Mode]:
     ]
     if settings.pixel_calls:
         every = Feedback("gradient", settings.pixel_calls, step=0.1, limit=20.0)
-        found.append(Mode("gradient, every pixel", every, pixels=True))
+        found.append(Mode(PIXELS, every, pixels=True))
     if settings.retrain:
         found.append(Mode("re-trained every 50 shots", none, retrained=True))
     return found

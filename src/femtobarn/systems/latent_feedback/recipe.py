@@ -67,17 +67,18 @@ PRESETS = {
     ),
 }
 PUBLISHED = read_published(__package__)
+_OURS = {"extremum seeking": "10", "gradient": "3"}
+_RIVALS = {
+    "no feedback": "1",
+    "no feedback, wide box": "1",
+    "random search": "10",
+    "gradient, every pixel": "30",
+}
 HEADLINE = Headline(
     HIDDEN,
-    ({"method": "extremum seeking", "calls": "10", "history": BURNT},),
-    tuple(
-        {"method": name, "calls": calls, "history": BURNT}
-        for name, calls in (
-            ("no feedback", "1"),
-            ("no feedback, wide box", "1"),
-            ("random search", "10"),
-            ("gradient", "3"),
-        )
+    *(
+        tuple({"method": name, "calls": calls, "history": BURNT} for name, calls in some.items())
+        for some in (_OURS, _RIVALS)
     ),
 )
 
