@@ -197,19 +197,20 @@ def test_a_vector_that_got_worse_is_dropped(finished: Run) -> None:
     model = MODELS.load(finished.folder / "work" / "narrow-seed1").model
     history = data.load(config.data, seed=1).histories[0]
     follower = Follower(model, Mode("", Feedback()), config.data.machine.line, 2, seed=1)
-    worse = follower.state.position.clone()
     screen, field = history.screen[:1].expand(2, -1, -1), history.field[:1].expand(2)
     decode, forward, _ = follower._models(screen, field)
     cost = follower._cost(screen, decode, forward)
-    draw = torch.Generator().manual_seed(1)
-    for _ in range(50):  # until one vector is worse and another better than none
-        tried = torch.randn(worse.shape, generator=draw)
+    draw, kept = torch.Generator().manual_seed(1), {}
+    for _ in range(200):  # until one vector is worse and another better than none
+        tried = torch.randn(follower.state.position.shape, generator=draw)
         with torch.no_grad():
-            bad = cost(tried) > cost(torch.zeros_like(tried))
-        worse = torch.where(bad[:, None], tried, worse)
-    follower.state = follower.state._replace(position=torch.stack((worse[0], torch.zeros_like(worse[1]))))
+            worse = bool((cost(tried) > cost(torch.zeros_like(tried)))[0])
+        kept[worse] = tried[0]
+    assert len(kept) == 2
+    follower.state = follower.state._replace(position=torch.stack((kept[True], kept[False])))
     follower.compare(screen, field)
-    assert float(follower.state.position.abs().max()) == 0
+    assert torch.equal(follower.state.position[0], torch.zeros_like(kept[True]))
+    assert torch.equal(follower.state.position[1], kept[False])
 
 
 def test_settings_that_cannot_be() -> None:
@@ -226,7 +227,7 @@ def test_settings_that_cannot_be() -> None:
 
 
 class Drifting(NamedTuple):
-    """A network as the demo trains it, and histories that are shorter than the demo's."""
+    """A network and histories as those of the demo."""
 
     model: torch.nn.Module
     histories: dict[str, BeamHistory]
@@ -246,7 +247,7 @@ class Drifting(NamedTuple):
 def drifting(tmp_path_factory: pytest.TempPathFactory, real_data: Path) -> Drifting:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FEMTOBARN_DATA", str(real_data))
-        settings = replace(Data(), shots=80)
+        settings = Data()
         problem = data.load(settings, seed=1)
     if "measured laser image" not in problem.provenance.source:
         pytest.skip("the public laser image is not there")
@@ -282,10 +283,10 @@ def test_feedback_follows_a_burn_of_the_real_laser_spot(drifting: Drifting) -> N
 
 @pytest.mark.slow
 def test_feedback_does_no_harm_without_a_drift(drifting: Drifting) -> None:
-    """Small steps: where nothing drifts there is nothing to gain."""
+    """With small steps; extremum seeking does harm, as the README says."""
     none = drifting.follow(STILL, "none", 1)
-    for method, calls in (("gradient", 10), ("random", 10), ("seeking", 10)):
-        assert drifting.follow(STILL, method, calls, 0.05)[0] <= 1.06 * none[0], method
+    for method, calls in (("gradient", 10), ("random", 10)):
+        assert drifting.follow(STILL, method, calls, 0.05)[0] <= 1.05 * none[0], method
 
 
 @pytest.mark.slow
