@@ -16,6 +16,7 @@ from femtobarn import datasets
 from femtobarn.data.source import Source
 from femtobarn.datasets import (
     adc2021,
+    beam_images,
     calo_regions,
     calochallenge,
     clic,
@@ -288,6 +289,20 @@ def columns_of(read: disaster_messages.LabelledTexts) -> Arrays:
 
 FORMATS: dict[str, dict[str, Format]] = {
     "adc2021": {"HDF5": Format(".h5", hdf5(level1), lambda p: every(adc2021.open_events(p)))},
+    "beam_images": {
+        "laser": Format(
+            ".npz",
+            lambda p: np.savez(p, intensity=DRAW.uniform(1, 2, (ROWS, 9))),
+            lambda p: {"image": beam_images.read_laser(p, pixels=ROWS)},
+        ),
+        "history": Format(
+            ".h5",
+            lambda p: beam_images.write_history(
+                p, beam_images.History(DRAW.random((ROWS, 4, 4), np.float32), DRAW.random((ROWS, 1)), None)
+            ),
+            lambda p: flat(*beam_images.read_history(p)[:2]),
+        ),
+    },
     "calo_regions": {
         "HDF5": Format(
             ".h5",

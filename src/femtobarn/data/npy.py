@@ -22,16 +22,20 @@ _ENDING = ".npy"
 class NumpyFile:
     """Source of a NumPy file. A ``.npy`` file has one column, "array", and is read in pieces.
 
+    Args:
+        path: The file.
+        known: Arrays that are wanted of an archive; what else it holds is left alone. All of them if not given.
+
     Raises:
-        InputError: No such file, not NumPy's format or cut short, or arrays that hold no numbers or are of
-            different length.
+        InputError: No such file, not NumPy's format or cut short, an array that is not there, or arrays that hold no
+            numbers or are of different length.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, known: Sequence[str] | None = None) -> None:
         self.path = path
         check_file(path)
         with reading(path, "NumPy"):
-            arrays = _members(path) if path.suffix == ".npz" else {"array": _mapped(path)}
+            arrays = _members(path, known) if path.suffix == ".npz" else {"array": _mapped(path)}
         self._table = InMemory({name: _table_of(path, name, array) for name, array in arrays.items()})
         self.columns = self._table.columns
 
@@ -60,10 +64,14 @@ def _mapped(path: Path) -> np.ndarray:
     return np.memmap(path, kind, "r", offset, shape, "F" if fortran else "C")
 
 
-def _members(path: Path) -> Arrays:
+def _members(path: Path, known: Sequence[str] | None) -> Arrays:
     """The arrays of a .npz file, after a look at what their headers declare."""
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
+        if known is not None:
+            there = [name.removesuffix(_ENDING) for name in names]
+            check_columns(known, there, str(path))
+            names = [name for name in names if name.removesuffix(_ENDING) in known]
         if odd := [name for name in names if not name.endswith(_ENDING)]:
             raise InputError(f"{path}: expected NumPy arrays, got {odd[0]}")
         if len(set(names)) < len(names):

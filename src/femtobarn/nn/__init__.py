@@ -39,6 +39,7 @@ from femtobarn.nn.hit_embedding import (
 from femtobarn.nn.image_autoencoder import ImageAutoencoder, PixelPReLU
 from femtobarn.nn.interaction_network import InteractionNetwork
 from femtobarn.nn.lorentz_net import LorentzBlock, LorentzNet, psi
+from femtobarn.nn.map_inverse import MapInverse, map_cross_entropy
 from femtobarn.nn.masked_batch_norm import MaskedBatchNorm
 from femtobarn.nn.message_passing import MessagePassing
 from femtobarn.nn.minkowski import minkowski
@@ -133,6 +134,7 @@ __all__ = [
     "LinearAttention3d",
     "LorentzBlock",
     "LorentzNet",
+    "MapInverse",
     "MaskedBatchNorm",
     "MeanHead",
     "MessagePassing",
@@ -193,6 +195,7 @@ __all__ = [
     "line_graph",
     "load_efficientnet_lite0",
     "load_text_encoder",
+    "map_cross_entropy",
     "matching_loss",
     "mean_of_tokens",
     "metric_loss",

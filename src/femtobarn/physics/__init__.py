@@ -27,6 +27,8 @@ __all__ = [
     "resolved_mass",
     "soft_drop",
     "software_compensation",
+    "solenoid",
+    "space_charge",
     "substructure",
     "vectors",
     "voxels",

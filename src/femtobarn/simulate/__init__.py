@@ -15,6 +15,11 @@
 `jet_pairs`         jets before and after the detector
 `convection`        rain showers that drift, from formulas
 `footprints`        hadron showers in one layer of cells behind tracks, from formulas
+`cathode_maps`      charge on a photocathode: spots, and a spot that burns in
+`beam_histories`    a drifting beam line, shot by shot
+`cell_images`       electron showers in an array of crystals, from a formula
+`beam_line`         cathode, solenoid and screen in closed form
+`beam_tracking`     the same, electron by electron, with space charge
 `collisions`        particles, pile-up, and jets of known origin by Pythia 8 and FastJet
 `strain`            whitened strain of two interferometers: noise, signals, glitches
 `chunks`            bulk simulation in several processes, kept in the cache
