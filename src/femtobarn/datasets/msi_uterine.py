@@ -1,8 +1,8 @@
 """Ion images of mouse uterine tissue with expert classes (nano-DESI; Hu, Bindu, Laskin 2022, 10.1039/D1SC04077D).
 
 The public repository holds 367 ion images of 13 classes (``training_data.npy``), the mean of each class
-(``labeling_data.npy``), the tissue (``mask.npy``, 1 OFF tissue) and the ions (``mass_list.npy``). `read_exemplars` reads
-the class means as our real samples hold them, `read_published` an array as published.
+(``labeling_data.npy``), the tissue (``mask.npy``, 1 OFF tissue) and the ions (``mass_list.npy``). `read_exemplars`
+reads the class means as our real samples hold them, `read_published` an array as published.
 """
 
 import csv
@@ -115,11 +115,10 @@ def read_published(path: str | Path, mask: Bool[np.ndarray, "row column"] | None
     rows = read_object_array(path)
     if rows.ndim != 2 or rows.shape[1] != 2 or not len(rows):
         raise InputError(f"{path}: expected rows of an image and its class, got an array {rows.shape}")
-    shapes = {np.shape(image) for image in rows[:, 0]}
-    if len(shapes) > 1 or len(shape := shapes.pop()) != 3 or shape[2] != 3:
-        raise InputError(
-            f"{path}: expected images (row, column, 3) of one size, got {sorted(shapes | {shape})[:2]}"
-        )
+    shapes = sorted({np.shape(image) for image in rows[:, 0]})
+    shape = shapes[0]
+    if len(shapes) > 1 or len(shape) != 3 or shape[2] != 3:
+        raise InputError(f"{path}: expected images (row, column, 3) of one size, got {shapes[:2]}")
     with reading(path, "NumPy"):
         counts = np.stack([np.asarray(image)[..., 0] for image in rows[:, 0]]).astype(np.float32)
         label = np.array([int(each) for each in rows[:, 1]])

@@ -1,5 +1,6 @@
 """Stacks of images from a user's file: imzML, NumPy arrays, or the pickled array of the published benchmark."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -56,11 +57,10 @@ class StackSource:
 
     def __init__(self, stack: ImageStack) -> None:
         self._stack = stack
-        try:
-            self._mz = np.array([float(each) for each in stack.name])
-        except ValueError:
-            self._mz = None
-        self.columns = ("counts",) if self._mz is None else ("counts", "mz")
+        self._every: Arrays = {"counts": stack.counts}
+        with contextlib.suppress(ValueError):
+            self._every["mz"] = np.array([float(each) for each in stack.name])
+        self.columns = tuple(self._every)
 
     def __len__(self) -> int:
         return len(self._stack)
@@ -68,10 +68,7 @@ class StackSource:
     def read(self, columns: Sequence[str], start: int, stop: int) -> Arrays:
         """The images of these numbers."""
         check_columns(columns, self.columns, "the stack")
-        every = {"counts": self._stack.counts[start:stop]} | (
-            {} if self._mz is None else {"mz": self._mz[start:stop]}
-        )
-        return {name: every[name] for name in columns}
+        return {name: self._every[name][start:stop] for name in columns}
 
 
 def _one(path: Path) -> np.ndarray:

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from femtobarn.data.image_stack import ImageStack, scaled
+from femtobarn.data.image_stack import ImageStack, scaled, stabilised
 from femtobarn.evaluation.image_clusters import unit_rows
 from femtobarn.metrics import Agreement, agreement
 from femtobarn.metrics.clustering import contingency
+from femtobarn.physics.registration import registered
 from femtobarn.runs import Result, Run
 from femtobarn.study import drawing, grouped, over_seeds, row
 
 _SAME = 0.99  # cosine of the pixels from which on two images are duplicates
 _SHOWN = 20  # clusters in a figure
+_ENOUGH = 1000  # counts of an image whose shift can be told
 Place = tuple[str, int]  #: kind of a stack, and which one
 
 
@@ -99,6 +101,34 @@ def stability_table(pairs: Sequence[tuple[Clustered, Clustered]]) -> list[Result
         labels = {"embedding": embedding, "stack": kind}
         rows.append(
             row("ARI between two trainings", values, labels, n=len(group[0][0].cluster), split="stack")
+        )
+    return rows
+
+
+def stack_table(kind: str, stacks: Sequence[ImageStack], *, largest: int) -> list[Result]:
+    """Of the stacks of a kind: images that nearly equal another, and how well known shifts are found.
+
+    Shifts count in images of 1000 counts or more, but for one shift that all images of a class have in common: two
+    patterns have no common origin.
+
+    Args:
+        kind: Of the stacks.
+        stacks: One or more.
+        largest: Shift that is looked for.
+    """
+    labels, size = {"stack": kind}, len(stacks[0])
+    same = [(float((duplicates(stack) != np.arange(size)).sum()), 0.0) for stack in stacks]
+    rows = [row("images that nearly equal another", same, labels, n=size, split="stack")]
+    moved = [
+        stack for stack in stacks if stack.label is not None and stack.shift is not None and stack.shift.any()
+    ]
+    if not moved or not largest:
+        return rows
+    off = [_shift_left(stack, largest) for stack in moved]
+    for most in (0, 1):
+        shares = [(float((each <= most).mean()), 0.0) for each in off if len(each)]
+        rows.append(
+            row("shifts found", shares, labels | {"within": f"{most} px"}, n=len(off[0]), split="stack")
         )
     return rows
 
@@ -202,6 +232,18 @@ def _by_kind(found: Sequence[Clustered], truth: Truth) -> dict[tuple[str, str], 
 
 def _seeds(group: Sequence[Clustered]) -> tuple[int, ...]:
     return tuple(one.seed for one in group if one.seed)
+
+
+def _shift_left(stack: ImageStack, largest: int) -> Int[np.ndarray, "image"]:
+    """Pixels by which the shift of each image with counts enough is wrong."""
+    assert stack.shift is not None
+    assert stack.label is not None
+    left = registered(stabilised(stack.counts, stack.inside), largest=largest).shift + stack.shift
+    for name in np.unique(stack.label):
+        own = stack.label == name
+        values, count = np.unique(left[own], axis=0, return_counts=True)
+        left[own] -= values[count.argmax()]
+    return np.abs(left).max(axis=1)[stack.counts.sum(axis=(1, 2)) >= _ENOUGH]
 
 
 def _halves(one: Clustered, label: Int[np.ndarray, "image"]) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int64
+from jaxtyping import Bool, Float, Float32
 from scipy import ndimage
 
 from femtobarn.data.image_stack import ImageStack
@@ -65,7 +65,7 @@ def ion_images(
         raise InputError(f"expected a size for each of {len(templates)} templates, two or more: got {sizes}")
     label = generator.permutation(np.repeat(np.arange(len(sizes)), sizes))
     largest = round(ions.shift * inside.shape[0] / 48)
-    counts = np.stack([_image(templates, inside, each, ions, generator) for each in label])
+    counts = np.stack([_image(templates, inside, each, ions, generator) for each in label.tolist()])
     shift = generator.integers(-largest, largest + 1, (len(label), 2))
     rolled = np.stack([np.roll(each, by, (0, 1)) for each, by in zip(counts, shift.tolist(), strict=True)])
     around = ndimage.binary_dilation(inside, np.ones((2 * largest + 1,) * 2)) if largest else inside
@@ -91,7 +91,7 @@ def smooth_field(
 
 
 def _image(
-    templates: np.ndarray, inside: np.ndarray, label: Int64, ions: Ions, generator: np.random.Generator
+    templates: np.ndarray, inside: np.ndarray, label: int, ions: Ions, generator: np.random.Generator
 ) -> Float32[np.ndarray, "row column"]:
     field = np.exp(_FIELD * smooth_field(inside.shape, _SMOOTH * inside.shape[0] / 48, generator))
     other = generator.choice([each for each in range(len(templates)) if each != label])

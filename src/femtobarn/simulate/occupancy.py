@@ -4,7 +4,7 @@ import functools
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Float32, Int
 
 from femtobarn.data.image_stack import ImageStack
 from femtobarn.errors import InputError
@@ -49,25 +49,25 @@ def occupancy_maps(
         )
     label = generator.permutation(np.repeat(np.arange(len(FAULTS)), runs))
     hot = generator.integers(side // 8, side - side // 8, (6, 2))
-    counts = np.stack([_run(FAULTS[each], side, showers, hot, generator) for each in label])
+    counts = np.stack([_run(FAULTS[each], side, showers, hot, generator) for each in label.tolist()])
     names = [f"run {number}" for number in range(len(label))]
     return ImageStack(counts, np.ones((side, side), bool), names, label)
 
 
 @functools.cache
-def _footprints() -> Float[np.ndarray, "shower"]:
-    """Towers above threshold of showers in the middle of a tower grid, as offsets, one array of (2,) rows each."""
+def _footprints() -> list[Int[np.ndarray, "tower 2"]]:
+    """Towers above threshold of each shower of a library, seen from the tower that it enters."""
     spots = gflash(np.full(_SHOWERS, _ENERGY), hgcal_like(), generator=np.random.default_rng(17), pdg=22)
     own = spots.layer == _LAYER
     place = np.random.default_rng(18).uniform(0, 1, (_SHOWERS, 2))[spots.shower[own]]
     along = np.stack((np.cos(spots.phi[own]), np.sin(spots.phi[own])), axis=1)
     tower = np.floor(place + along * spots.radius[own, None] / _TOWER).astype(int)
-    found = np.empty(_SHOWERS, object)
+    found = []
     for shower in range(_SHOWERS):
         mine = spots.shower[own] == shower
         towers, index = np.unique(tower[mine], axis=0, return_inverse=True)
         energy = np.bincount(index.ravel(), spots.energy[own][mine], len(towers))
-        found[shower] = towers[energy > _THRESHOLD].reshape(-1, 2)
+        found.append(towers[energy > _THRESHOLD].reshape(-1, 2))
     return found
 
 

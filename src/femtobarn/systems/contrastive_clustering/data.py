@@ -81,7 +81,7 @@ def load(settings: Data, *, seeds: tuple[int, ...], seed: int) -> Stacks:
     folder = None if settings.drawn else published_folder()
     source = "drawn patterns" if folder is None else f"class means of {NAME}"
     told = {"templates": source, "kinds": list(settings.kinds), "seed": seed}
-    made = {
+    made: dict[str, dict[int, ImageStack]] = {
         kind: {each: draw(settings, kind, folder)(np.random.default_rng([seed, each])) for each in seeds}
         for kind in settings.kinds
     }

@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 import torch
-from torch import nn
 
 from femtobarn.data.image_stack import ImageStack, scaled, stabilised
 from femtobarn.data.image_views import Counting
@@ -23,9 +22,10 @@ from femtobarn.study import Models, Trained
 from femtobarn.systems.contrastive_clustering.data import OWN, Stacks
 
 Method = Literal["contrastive", "register, then contrastive", "contrastive, published views", "self-labelled"]
-CONTRASTIVE, REGISTER, PUBLISHED_VIEWS, SELF = (
-    "contrastive", "register, then contrastive", "contrastive, published views", "self-labelled",
-)  # fmt: skip
+CONTRASTIVE: Final = "contrastive"
+REGISTER: Final = "register, then contrastive"
+PUBLISHED_VIEWS: Final = "contrastive, published views"
+SELF: Final = "self-labelled"
 _AGAIN = 100  # added to the seed of a second training on the first stack
 
 
@@ -103,7 +103,7 @@ class Part(NamedTuple):
         return {"embedding": self.method, "stack": self.kind}
 
 
-def build(part: Part, settings: Study, kept: Mapping[str, Any]) -> nn.Module:
+def build(part: Part, settings: Study, kept: Mapping[str, Any]) -> ImageEncoder | ClusterNetwork:
     """The untrained network; its weights depend on the seed alone."""
     torch.manual_seed(part.seed)
     inside = kept["inside"]
