@@ -1,9 +1,11 @@
 """Clusters of embedded images: spectral clustering of the graph of nearest neighbours."""
 
 import warnings
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int64
+from scipy.sparse import csgraph
 
 from femtobarn.errors import InputError, require
 
@@ -27,8 +29,8 @@ def image_clusters(
 
     Spectral clustering of the symmetric graph of nearest neighbours by cosine, with the labels of a pivoted QR
     factorisation (Damle, Minden, Ying 2019, arXiv:1708.07481), which depends on no random number. Where the graph falls
-    apart into more pieces than one, it is given twice as many neighbours, until it holds together. With more rows
-    than `many`, k-means of the rows with a fixed seed.
+    apart, each piece is tied to the nearest row of another, because the eigenvectors of pieces are not defined one by
+    one. With more rows than `many`, k-means of the rows with a fixed seed.
 
     Raises:
         MissingExtraError: scikit-learn is not installed.
@@ -52,17 +54,26 @@ def image_clusters(
     return _by_size(found)
 
 
-def _joined_graph(rows: Embedding, neighbours: int) -> np.ndarray:
-    """The sparse graph of nearest neighbours, in one piece."""
-    nearest = require("sklearn.neighbors", extra="baselines")
-    csgraph = require("scipy.sparse.csgraph", extra="baselines")
+def _joined_graph(rows: Embedding, neighbours: int) -> Any:
+    """The sparse symmetric graph of nearest neighbours, in one piece.
+
+    More neighbours would join pieces, too, but blur what tells them apart: a piece of few rows would soon have
+    neighbours in others only.
+    """
+    near = require("sklearn.neighbors", extra="baselines")
+    found = near.kneighbors_graph(rows, min(neighbours, len(rows)), include_self=True)
+    graph = 0.5 * (found + found.T)
     while True:
-        neighbours = min(neighbours, len(rows))
-        found = nearest.kneighbors_graph(rows, neighbours, include_self=True)
-        graph = 0.5 * (found + found.T)
-        if csgraph.connected_components(graph, directed=False)[0] == 1 or neighbours == len(rows):
+        pieces, piece = csgraph.connected_components(graph, directed=False)
+        if pieces == 1:
             return graph
-        neighbours *= 2
+        tied = graph.tolil()
+        for one in range(pieces):
+            own, others = np.flatnonzero(piece == one), np.flatnonzero(piece != one)
+            place = np.unravel_index((rows[own] @ rows[others].T).argmax(), (len(own), len(others)))
+            here, there = own[place[0]], others[place[1]]
+            tied[here, there] = tied[there, here] = 0.5
+        graph = tied.tocsr()
 
 
 def _by_size(cluster: np.ndarray) -> Int64[np.ndarray, "image"]:

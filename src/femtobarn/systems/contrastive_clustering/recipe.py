@@ -46,7 +46,11 @@ class Config:
             raise InputError(f"workers must be at least 1: got {self.workers}")
 
 
-_DEMO = Study(contrast=Contrasting(epochs=40), labelling=SelfLabelling(head_epochs=100, epochs=40))
+_DEMO = Study(
+    widths=(16, 32, 64, 128),
+    contrast=Contrasting(epochs=25, batch=64),
+    labelling=SelfLabelling(head_epochs=100, epochs=20),
+)
 PRESETS = {
     "tiny": Config(
         data=Data(

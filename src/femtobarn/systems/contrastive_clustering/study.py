@@ -44,6 +44,8 @@ class Study:
     """Kinds of simulated stacks that the published views are tried on."""
     encoder: Literal["small", "Lite0"] = "small"
     """A small network that nobody trained before, or EfficientNet-Lite0 trained on ImageNet."""
+    widths: tuple[int, ...] = (24, 48, 96, 128)
+    """Channels of the small network."""
     projection: tuple[int, int] = (128, 64)
     """Widths of the projection that the loss compares."""
     shift: int = 3
@@ -108,7 +110,11 @@ def build(part: Part, settings: Study, kept: Mapping[str, Any]) -> ImageEncoder 
     torch.manual_seed(part.seed)
     inside = kept["inside"]
     groups = 8 if kept["images"] < 64 else 0  # too few for the statistics of a batch
-    trunk = Lite0Trunk() if settings.encoder == "Lite0" else small_trunk(*inside.shape, groups=groups)
+    trunk = (
+        Lite0Trunk()
+        if settings.encoder == "Lite0"
+        else small_trunk(*inside.shape, widths=settings.widths, groups=groups)
+    )
     own = part.method in (REGISTER, SELF)
     encoder = ImageEncoder(inside, trunk, stabilise=own, projection=settings.projection)
     return ClusterNetwork(encoder, kept["clusters"]) if part.method == SELF else encoder
