@@ -37,7 +37,7 @@ TinyRun = Callable[[str], Run]
 SYSTEM = recipes.all_systems()["contrastive-clustering"]
 TINY = recipe.PRESETS["tiny"]
 SIDE = TINY.data.side
-PLAIN = [name for name in stack_embeddings.training_free(largest=3, seed=1)]
+PLAIN = list(stack_embeddings.training_free(largest=3, seed=1))
 
 
 def ions(images: int = 30, side: int = SIDE, shift: int = 0) -> ImageStack:
@@ -161,7 +161,10 @@ def test_an_imzml_goes_in_and_cluster_labels_come_out(tmp_path: Path) -> None:
     assert execute([*command, "--model", Part(SELF, "own", 1, 1).name]) == 0
     with h5py.File(output) as file:
         np.testing.assert_allclose(file["mz"][:], mz, rtol=1e-6)
-        assert file["cluster"][:].tolist() == [int(row["cluster"]) for row in rows] or True
+        same = file["cluster"][:] == [int(row["cluster"]) for row in rows]
+        assert same.mean() > 0.8, (
+            "new images are shifted onto cluster means, those of the stack onto each other"
+        )
         assert file["features"].shape == (36, 128)
         assert ((file["confidence"][:] > 0) & (file["confidence"][:] <= 1)).all()
 
@@ -172,7 +175,7 @@ def test_images_outside_the_mask_change_no_prediction(finished: Run) -> None:
     stack = ions(12)
     inside = trained.kept["inside"].numpy()
     other = np.where(inside, stack.counts, 1000).astype(np.float32)
-    one, two = (study.new_images(trained, counts * inside, 3) for counts in (stack.counts, other))
+    one, two = (study.new_images(trained, counts * inside, TINY.study) for counts in (stack.counts, other))
     np.testing.assert_allclose(one, two, atol=1e-6)
     with torch.inference_mode():
         noise = torch.where(trained.kept["inside"], torch.from_numpy(one), 7.0)
@@ -184,8 +187,8 @@ def test_images_outside_the_mask_change_no_prediction(finished: Run) -> None:
 def test_shifted_new_images_are_brought_back(finished: Run) -> None:
     trained = MODELS.load(finished.folder / "work" / Part(SELF, "faint, shifted", 1, 1).name)
     counts = ions(12).counts
-    one = study.new_images(trained, counts, 3)
-    two = study.new_images(trained, np.roll(counts, (1, 1), (1, 2)), 3)
+    one = study.new_images(trained, counts, TINY.study)
+    two = study.new_images(trained, np.roll(counts, (1, 1), (1, 2)), TINY.study)
     assert np.corrcoef(one.ravel(), two.ravel())[0, 1] > 0.9
 
 
@@ -232,6 +235,7 @@ def test_a_mask_as_published_is_zero_inside(tmp_path: Path) -> None:
 # As published
 
 
+@pytest.mark.slow
 def test_the_published_settings_start_on_the_published_files(tmp_path: Path) -> None:
     """``training_data.npy`` and ``mask.npy`` as the authors wrote them, in 96 x 96 pixels; fewer epochs and images."""
     stack = ions(24, 96)
@@ -275,7 +279,7 @@ def test_the_same_seed_gives_the_same_labels_and_another_order_the_same_clusters
     order = np.random.default_rng(3).permutation(len(stack))
     found = []
     for each in (stack, stack, stack.take(order)):
-        images = study.prepared(CONTRASTIVE, each, 0)
+        images = study.prepared(Part(CONTRASTIVE, "occupancy", 1, 1), each, TINY.study)
         rows = trained.model(torch.from_numpy(images)).detach().numpy()
         found.append(study.image_clusters(rows, 6))
     np.testing.assert_array_equal(found[0], found[1])
@@ -288,8 +292,9 @@ def test_the_exported_network_gives_the_same_clusters(finished: Run, tmp_path: P
     command = ["export", str(finished.folder), "--to", "onnx", "-o", str(output), "--model", name]
     assert execute(command) == 0
     trained = MODELS.load(finished.folder / "work" / name)
-    images = study.prepared(SELF, ions(9), 0)
-    (said,) = onnx_session(output).run(None, {"images": images})
+    images = study.prepared(Part(CONTRASTIVE, "own", 1, 1), ions(9), TINY.study)
+    session = onnx_session(output)
+    (said,) = session.run(None, {session.get_inputs()[0].name: images})
     cluster, chance = confident(trained.model.encoder, trained.model.head, images)
     np.testing.assert_array_equal(said.argmax(axis=1), cluster)
     np.testing.assert_allclose(said.max(axis=1), chance, atol=1e-4)
@@ -304,7 +309,8 @@ def test_nothing_that_gives_no_cluster_predicts(
     assert "choose one that is self-labelled" in capsys.readouterr().err
 
 
-def test_real_templates_are_used_where_they_are(real_data: Path) -> None:
+@pytest.mark.usefixtures("real_data")
+def test_real_templates_are_used_where_they_are() -> None:
     if data.published_folder() is None:
         pytest.skip("the ion images are not among the real samples")
     stacks = data.load(Data(kinds=("clean",), side=24), seeds=(1, 2), seed=1)

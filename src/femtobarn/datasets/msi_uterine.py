@@ -14,10 +14,11 @@ import numpy as np
 from jaxtyping import Bool, Float32
 
 from femtobarn.data.array_pickle import read_object_array
-from femtobarn.data.image_stack import ImageStack
+from femtobarn.data.image_stack import ImageStack, resized
 from femtobarn.data.npy import read_arrays
 from femtobarn.data.opening import check_file, reading
 from femtobarn.errors import InputError
+from femtobarn.simulate.ion_images import drawn_templates
 
 NAME = "msi_uterine"
 SUMMARY = (
@@ -86,6 +87,31 @@ def class_sizes(path: str | Path) -> list[int]:
     if not words or not all(word.isdecimal() and len(word) < 4 for word in words):
         raise InputError(f"{path}: expected polarity,mz,label with a class from 0 on in each line")
     return np.bincount([int(word) for word in words]).tolist()
+
+
+def stand_in_templates(
+    classes: int, side: int, folder: Path | None = None
+) -> tuple[Float32[np.ndarray, "class row column"], Bool[np.ndarray, "row column"]]:
+    """Patterns of classes from 0 to 1 and the tissue, for `femtobarn.simulate.ion_images`.
+
+    Args:
+        classes: The first so many.
+        side: Pixels a side.
+        folder: With the class means, see `published_folder`; drawn patterns without one.
+
+    Raises:
+        InputError: There are fewer classes, or the file cannot be read.
+    """
+    if folder is None:
+        return drawn_templates(classes, side, generator=np.random.default_rng(17))
+    read = read_exemplars(folder / FILE)
+    if classes > len(read.image):
+        raise InputError(
+            f"expected at most {len(read.image)} classes, those of {folder / FILE}, got {classes}"
+        )
+    names = [str(number) for number in range(len(read.image))]
+    small = resized(ImageStack(read.image, read.inside, names), side)
+    return small.counts[:classes], small.inside
 
 
 def is_published(path: Path) -> bool:

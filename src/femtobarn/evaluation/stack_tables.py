@@ -149,22 +149,21 @@ def duplicates(stack: ImageStack) -> Int[np.ndarray, "image"]:
 
 def verdict(found: Sequence[Clustered], truth: Truth, kind: str) -> str:
     """One sentence: whether training helped on the stacks of a kind."""
-    means = {
-        name: (group[0].trained, [_agreement(one, truth).nmi for one in group])
-        for (own, name), group in _by_kind(found, truth).items()
-        if own == kind
-    }
-    learned = {name: values for name, (trained, values) in means.items() if trained}
-    plain = {name: values for name, (trained, values) in means.items() if not trained}
+    groups = {name: group for (own, name), group in _by_kind(found, truth).items() if own == kind}
+    nmi = {name: [_agreement(one, truth).nmi for one in group] for name, group in groups.items()}
+    learned = {name: values for name, values in nmi.items() if groups[name][0].trained}
+    plain = {name: values for name, values in nmi.items() if not groups[name][0].trained}
     if not learned or not plain:
         return "Without known classes nobody can say whether training helped; the ARI between two trainings is all."
     best, simple = (max(group, key=lambda name: float(np.mean(group[name]))) for group in (learned, plain))
-    pairs = [(a - b, 0.0) for a, b in zip(learned[best], plain[simple], strict=False)]
+    there = dict(zip((one.place for one in groups[simple]), plain[simple], strict=True))
+    pairs = [(a - there[one.place], 0.0) for a, one in zip(learned[best], groups[best], strict=True)]
     gain, error = over_seeds(pairs, of_mean=True)
     helped = "helped" if gain > error else "did not help" if gain < -error else "made no difference"
+    spread = f" ± {error:.3f} (standard error over {len(pairs)} seeds)" if len(pairs) > 1 else " for one seed"
     return (
         f"Training {helped}: the best trained embedding ({best}) has an NMI of {np.mean(learned[best]):.2f}, the best "
-        f"without training ({simple}) {np.mean(plain[simple]):.2f}, a difference of {gain:+.3f} ± {error:.3f}."
+        f"without training ({simple}) {np.mean(plain[simple]):.2f}, a difference of {gain:+.3f}{spread}."
     )
 
 
@@ -198,13 +197,13 @@ def draw_clusters(run: Run, stack: ImageStack, one: Clustered, *, title: str) ->
     """The mean image of each cluster with its size; the numbers drawn are the cluster of each image."""
     confidence = np.ones(len(stack)) if one.confidence is None else one.confidence
     names = np.unique(one.cluster)[:_SHOWN]
-    columns = min(len(names), 7)
+    columns = min(max(len(names), 4), 7)
     rows = -(-len(names) // columns)
     with drawing(
         run, "clusters", title=title, section="Clusters",
         shape=(rows, columns), size=(1.25 * columns, 1.5 * rows + 0.5),
-        caption="Mean of the images of each cluster, above it their number; white: not inside. The table beside the "
-        "figure holds the cluster and the confidence of every image.",
+        caption="Mean of the images of each cluster, below it its name and their number; white: not inside. The table "
+        "beside the figure holds the cluster and the confidence of every image.",
     ) as d:  # fmt: skip
         images = scaled(stack.counts, stack.inside)
         for ax in d.axes.flat:
@@ -212,7 +211,7 @@ def draw_clusters(run: Run, stack: ImageStack, one: Clustered, *, title: str) ->
         for ax, name in zip(d.axes.flat, names.tolist(), strict=False):
             own = one.cluster == name
             ax.imshow(np.where(stack.inside, images[own].mean(axis=0), np.nan), cmap="viridis")
-            ax.set_title(f"{name}: {int(own.sum())}", fontsize=7)
+            ax.set_title(f"{name}: {int(own.sum())}", fontsize=7, y=-0.25)
         d.table = {
             "image": stack.name, "cluster": one.cluster, "confidence": confidence, "nearly equals": duplicates(stack),
         }  # fmt: skip

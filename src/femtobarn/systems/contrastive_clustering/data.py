@@ -1,20 +1,18 @@
 """Stacks of a run: simulated ones of several kinds, drawn several times, or the user's own."""
 
-import functools
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from femtobarn.data.image_stack import ImageStack, resized
+from femtobarn.data.image_stack import ImageStack
 from femtobarn.data.imzml import Cube
-from femtobarn.datasets.msi_uterine import FILE, NAME, published_folder, read_exemplars
+from femtobarn.datasets.msi_uterine import NAME, published_folder, stand_in_templates
 from femtobarn.errors import InputError
 from femtobarn.evaluation.stack_files import read_stack
 from femtobarn.runs import Provenance
-from femtobarn.simulate.ion_images import CLASS_SIZES, Ions, drawn_templates, ion_images
+from femtobarn.simulate.ion_images import CLASS_SIZES, Ions, ion_images
 from femtobarn.simulate.occupancy import occupancy_maps
 
 Kind = Literal["clean", "faint", "faint, shifted", "occupancy"]
@@ -47,6 +45,11 @@ class Data:
     def __post_init__(self) -> None:
         if self.side < 16 or not (self.stack or self.kinds):
             raise InputError(f"expected 16 pixels a side and a kind of images: got {self.side}, {self.kinds}")
+
+
+def shift_of(kind: str, largest: int) -> int:
+    """Largest shift of images of a kind: towers of a calorimeter stay where they are."""
+    return 0 if kind == "occupancy" else largest
 
 
 @dataclass(frozen=True)
@@ -82,30 +85,14 @@ def load(settings: Data, *, seeds: tuple[int, ...], seed: int) -> Stacks:
     source = "drawn patterns" if folder is None else f"class means of {NAME}"
     told = {"templates": source, "kinds": list(settings.kinds), "seed": seed}
     made: dict[str, dict[int, ImageStack]] = {
-        kind: {each: draw(settings, kind, folder)(np.random.default_rng([seed, each])) for each in seeds}
+        kind: {each: _drawn(settings, kind, folder, np.random.default_rng([seed, each])) for each in seeds}
         for kind in settings.kinds
     }
     return Stacks(made, Provenance("stand-in", "ion images", f"counts around {source}", generator=told))
 
 
-def draw(settings: Data, kind: Kind, folder: Path | None) -> Callable[[np.random.Generator], ImageStack]:
-    """What draws a stack of a kind; templates come from the folder, if one is given."""
+def _drawn(settings: Data, kind: Kind, folder: Path | None, generator: np.random.Generator) -> ImageStack:
     if kind == "occupancy":
-        return lambda generator: occupancy_maps(settings.runs, side=settings.side, generator=generator)
-    templates, inside = _templates(len(settings.sizes), settings.side, folder)
-    return lambda generator: ion_images(
-        templates, inside, IONS[kind], sizes=settings.sizes, generator=generator
-    )
-
-
-@functools.cache
-def _templates(classes: int, side: int, folder: Path | None) -> tuple[np.ndarray, np.ndarray]:
-    if folder is None:
-        return drawn_templates(classes, side, generator=np.random.default_rng(17))
-    read = read_exemplars(folder / FILE)
-    if classes > len(read.image):
-        raise InputError(
-            f"expected at most {len(read.image)} classes, those of {folder / FILE}, got {classes}"
-        )
-    small = resized(ImageStack(read.image, read.inside, [str(i) for i in range(len(read.image))]), side)
-    return small.counts[:classes], small.inside
+        return occupancy_maps(settings.runs, side=settings.side, generator=generator)
+    templates, inside = stand_in_templates(len(settings.sizes), settings.side, folder)
+    return ion_images(templates, inside, IONS[kind], sizes=settings.sizes, generator=generator)

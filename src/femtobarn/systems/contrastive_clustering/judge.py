@@ -3,7 +3,6 @@
 import itertools
 from collections.abc import Iterator, Sequence
 
-import numpy as np
 import torch
 
 from femtobarn.data.image_stack import ImageStack
@@ -17,7 +16,7 @@ from femtobarn.evaluation.stack_tables import Clustered
 from femtobarn.nn import ClusterNetwork
 from femtobarn.runs import Result, Run
 from femtobarn.study import Trained, by_name, draw_training, grouped
-from femtobarn.systems.contrastive_clustering.data import OWN, Stacks
+from femtobarn.systems.contrastive_clustering.data import OWN, Stacks, shift_of
 from femtobarn.systems.contrastive_clustering.study import REGISTER, SELF, Part, Study, prepared
 
 
@@ -41,16 +40,16 @@ def results(run: Run, study: Study, stacks: Stacks, trained: Sequence[Trained[Pa
     rows += tables.confidence_table(found, truth)
     rows += tables.stability_table(list(_pairs(learned)))
     for kind, drawn in stacks.of.items():
-        rows += tables.stack_table(kind, list(drawn.values()), largest=study.shift)
+        rows += tables.stack_table(kind, list(drawn.values()), largest=shift_of(kind, study.shift))
     networks = {each.part.method: each.model for each in trained}
-    example = prepared("", next(iter(next(iter(stacks.of.values())).values())).take(np.arange(1)), 0)
-    return by_name(rows + network_costs(networks, (torch.from_numpy(example),), calls=0, what="image"))
+    example = torch.zeros(1, *trained[0].kept["inside"].shape)
+    return by_name(rows + network_costs(networks, (example,), calls=0, what="image"))
 
 
 def _untrained(run: Run, study: Study, kind: str, drawn: dict[int, ImageStack]) -> Iterator[Clustered]:
     """What needs no training; of a user's stack, which is the same for all seeds, once."""
     for draw, stack in list(drawn.items())[: 1 if kind == OWN else None]:
-        for name, embedding in training_free(largest=study.shift, seed=draw).items():
+        for name, embedding in training_free(largest=shift_of(kind, study.shift), seed=draw).items():
             try:
                 rows = embedding(stack)
             except MissingExtraError as error:
@@ -64,19 +63,18 @@ def _untrained(run: Run, study: Study, kind: str, drawn: dict[int, ImageStack]) 
 def _clustered(trained: Trained[Part], stacks: Stacks, study: Study) -> Clustered:
     part, model = trained.part, trained.model
     stack = stacks.of[part.kind][part.draw]
-    images, confidence = prepared(part.method, stack, study.shift), None
+    images, confidence = prepared(part, stack, study), None
     if isinstance(model, ClusterNetwork):
         cluster, confidence = confident(model.encoder, model.head, images)
     else:
         cluster = image_clusters(embed(model, images), study.clusters_of(stack))
-    return Clustered(part.method, (part.kind, part.draw), cluster, True, part.seed, confidence)
+    place = part.kind, study.seeds[0] if part.kind == OWN else part.draw  # of the user's there is one
+    return Clustered(part.method, place, cluster, True, part.seed, confidence)
 
 
 def _pairs(learned: dict[Part, Clustered]) -> Iterator[tuple[Clustered, Clustered]]:
     """Trainings of one embedding on the same images with different seeds."""
-    for group in grouped(
-        learned, lambda part: (part.method, part.kind, part.kind == OWN or part.draw)
-    ).values():
+    for group in grouped(learned, lambda part: (part.method, learned[part].place)).values():
         for one, two in itertools.pairwise(group):
             yield learned[one], learned[two]
 

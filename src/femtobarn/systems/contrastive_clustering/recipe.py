@@ -19,15 +19,7 @@ from femtobarn.study import Trained, headline, write_predictions
 from femtobarn.systems.contrastive_clustering import data as images
 from femtobarn.systems.contrastive_clustering import judge, study
 from femtobarn.systems.contrastive_clustering.data import Data, Stacks
-from femtobarn.systems.contrastive_clustering.study import (
-    CONTRASTIVE,
-    MODELS,
-    REGISTER,
-    SELF,
-    Part,
-    Study,
-    new_images,
-)
+from femtobarn.systems.contrastive_clustering.study import MODELS, REGISTER, SELF, Part, Study, new_images
 
 
 @dataclass(frozen=True)
@@ -73,9 +65,7 @@ PRESETS = {
     "detector": Config(data=Data(kinds=("occupancy",)), study=_DEMO),
 }  # fmt: skip
 PUBLISHED = read_published(__package__)
-HEADLINE = headline(
-    "NMI", "embedding", (CONTRASTIVE, REGISTER), ("pixels", REGISTERED), stack="faint, shifted"
-)
+HEADLINE = headline("NMI", "embedding", (REGISTER,), ("pixels", REGISTERED), stack="faint, shifted")
 
 
 def load(config: Config, *, progress: bool = True) -> Stacks:  # noqa: ARG001
@@ -104,10 +94,10 @@ def predict(
 ) -> Path:
     """Cluster, its probability and the features of each image of stacks, which show the same as those of the run."""
     config, chosen = from_dict(Config, run.settings), _chosen(run, model)
-    settings, shift = config.data, config.study.shift
+    settings = config.data
 
     def clusters(piece: Arrays) -> Arrays:
-        seen = new_images(chosen, piece["counts"], shift)
+        seen = new_images(chosen, piece["counts"], config.study)
         cluster, confidence = confident(chosen.model.encoder, chosen.model.head, seen)
         known = {"mz": piece["mz"]} if "mz" in piece else {}
         return {

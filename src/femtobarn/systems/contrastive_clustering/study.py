@@ -9,7 +9,6 @@ import numpy as np
 import torch
 
 from femtobarn.data.image_stack import ImageStack, scaled, stabilised
-from femtobarn.data.image_views import Counting
 from femtobarn.errors import InputError
 from femtobarn.evaluation import contrastive_images as lessons
 from femtobarn.evaluation.contrastive_images import Contrasting, SelfLabelling, Views
@@ -19,7 +18,7 @@ from femtobarn.nn import ClusterNetwork, ImageEncoder, Lite0Trunk, small_trunk
 from femtobarn.parts import Report
 from femtobarn.physics.registration import moved, shifts_onto
 from femtobarn.study import Models, Trained
-from femtobarn.systems.contrastive_clustering.data import OWN, Stacks
+from femtobarn.systems.contrastive_clustering.data import OWN, Stacks, shift_of
 
 Method = Literal["contrastive", "register, then contrastive", "contrastive, published views", "self-labelled"]
 CONTRASTIVE: Final = "contrastive"
@@ -127,20 +126,21 @@ def _needs(part: Part) -> list[Part]:
 MODELS = Models(Part, lambda _: Study, build, _needs)
 
 
-def prepared(method: str, stack: ImageStack, shift: int) -> np.ndarray:
+def prepared(part: Part, stack: ImageStack, study: Study) -> np.ndarray:
     """The images that a method learns from, from 0 to 1."""
-    used = onto_each_other(stack, shift) if method in (REGISTER, SELF) else stack
+    shift = shift_of(part.kind, study.shift)
+    used = onto_each_other(stack, shift) if part.method in (REGISTER, SELF) else stack
     return scaled(used.counts, used.inside)
 
 
 def train_one(study: Study, stacks: Stacks, work: Path, part: Part, report: Report) -> Trained[Part]:
     """Train one part on its stack."""
     stack = stacks.of[part.kind][part.draw]
-    images = prepared(part.method, stack, study.shift)
+    images = prepared(part, stack, study)
     kept: dict[str, Any] = {
         "inside": torch.from_numpy(stack.inside), "images": len(stack), "clusters": study.clusters_of(stack),
     }  # fmt: skip
-    model, views, batch = build(part, study, kept), _views(study, part.method), study.contrast.batch
+    model, views, batch = build(part, study, kept), _views(study, part), study.contrast.batch
     if isinstance(model, ClusterNetwork):
         model.encoder.load_state_dict(MODELS.load(work / _needs(part)[0].name).model.state_dict())
         cluster = image_clusters(lessons.embed(model.encoder, images), kept["clusters"])
@@ -149,27 +149,26 @@ def train_one(study: Study, stacks: Stacks, work: Path, part: Part, report: Repo
             model.encoder, model.head, images, cluster, weak, strong, study.labelling, batch=batch, seed=part.seed,
             report=report,
         )  # fmt: skip
-        kept["references"] = _means(onto_each_other(stack, study.shift), cluster)
+        kept["references"] = _means(onto_each_other(stack, shift_of(part.kind, study.shift)), cluster)
     else:
         view = views.of("medium", kept["inside"])
         history = lessons.contrast(model, images, view, study.contrast, seed=part.seed, report=report)
     return Trained(part, model, history, history[-1]["train"], kept)
 
 
-def new_images(trained: Trained[Part], counts: np.ndarray, shift: int) -> np.ndarray:
+def new_images(trained: Trained[Part], counts: np.ndarray, study: Study) -> np.ndarray:
     """Images that were not in the stack, shifted onto its cluster means, as the self-labelled network sees them."""
     inside, references = trained.kept["inside"].numpy(), trained.kept["references"].numpy()
-    by = shifts_onto(references, stabilised(counts, inside), largest=shift)
+    largest = shift_of(trained.part.kind, study.shift)
+    by = shifts_onto(references, stabilised(counts, inside), largest=largest)
     return scaled(moved(counts, by), inside)
 
 
-def _views(study: Study, method: str) -> Views:
+def _views(study: Study, part: Part) -> Views:
     """Images as they are may lie anywhere within the shift; registered ones are off by a pixel at most."""
-    rolled: Counting = replace(
-        study.views.counting, shift=study.shift if method == CONTRASTIVE else min(1, study.shift)
-    )
-    kind = "published" if method == PUBLISHED_VIEWS else study.views.kind
-    return Views(kind, rolled)
+    largest = shift_of(part.kind, study.shift)
+    rolled = replace(study.views.counting, shift=largest if part.method == CONTRASTIVE else min(1, largest))
+    return Views("published" if part.method == PUBLISHED_VIEWS else study.views.kind, rolled)
 
 
 def _means(stack: ImageStack, cluster: np.ndarray) -> torch.Tensor:
