@@ -16,6 +16,8 @@
 `convection`        rain showers that drift, from formulas
 `footprints`        hadron showers in one layer of cells behind tracks, from formulas
 `collisions`        particles, pile-up, and jets of known origin by Pythia 8 and FastJet
+`ion_images`        stacks of counted images of one tissue, in classes
+`occupancy`         occupancy maps of a calorimeter, run by run, with faults
 `strain`            whitened strain of two interferometers: noise, signals, glitches
 `chunks`            bulk simulation in several processes, kept in the cache
 =================== ===================================================================================

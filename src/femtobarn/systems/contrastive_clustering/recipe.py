@@ -40,8 +40,8 @@ class Config:
 
 _DEMO = Study(
     widths=(16, 32, 64, 128),
-    contrast=Contrasting(epochs=25, batch=64),
-    labelling=SelfLabelling(head_epochs=100, epochs=20),
+    contrast=Contrasting(epochs=20, batch=64),
+    labelling=SelfLabelling(head_epochs=100, epochs=15),
 )
 PRESETS = {
     "tiny": Config(
