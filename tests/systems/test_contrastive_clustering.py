@@ -319,3 +319,51 @@ def test_real_templates_are_used_where_they_are() -> None:
     assert not np.array_equal(one.counts, two.counts)
     assert one.inside.mean() == pytest.approx(0.635, abs=0.03), "the mask is of the tissue"
     assert "class means" in stacks.provenance.source
+
+
+# Acceptance, on the stacks of the demo
+
+
+@pytest.fixture(scope="module")
+def acceptance(tmp_path_factory: pytest.TempPathFactory, real_data: Path) -> dict[tuple[str, ...], float]:
+    """Numbers of a demo around real class means, by the name of the quantity and its labels."""
+    assert real_data
+    if data.published_folder() is None:
+        pytest.skip("the ion images are not among the real samples")
+    run = carried_out(recipe.PRESETS["demo"], tmp_path_factory.mktemp("demo"))
+    return {(row.name, *row.labels.values()): row.value for row in run.results()}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_registering_and_then_learning_pays_where_images_are_shifted(
+    acceptance: dict[tuple[str, ...], float],
+) -> None:
+    """Both learned embeddings against cosine, and the combination against registration alone."""
+    nmi = {name: acceptance["NMI", name, "faint, shifted"] for name in (*PLAIN, CONTRASTIVE, REGISTER)}
+    assert nmi[CONTRASTIVE] >= 1.3 * nmi[stack_embeddings.PIXELS]
+    assert nmi[REGISTER] >= nmi[stack_embeddings.REGISTERED] - 0.01
+    assert acceptance["shifts found", "faint, shifted", "1 px"] >= 0.9
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_training_is_worth_more_than_random_weights_and_counting_views_more_than_published_ones(
+    acceptance: dict[tuple[str, ...], float],
+) -> None:
+    for kind in ("clean", "faint", "faint, shifted"):
+        assert (
+            acceptance["NMI", CONTRASTIVE, kind] >= 1.2 * acceptance["NMI", stack_embeddings.UNTRAINED, kind]
+        )
+    assert acceptance["NMI", CONTRASTIVE, "faint"] >= acceptance["NMI", PUBLISHED_VIEWS, "faint"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_confidence_tells_right_from_wrong(acceptance: dict[tuple[str, ...], float]) -> None:
+    for kind in ("clean", "faint", "faint, shifted"):
+        more, less = (
+            acceptance["purity of half the images", SELF, kind, f"{half} confident"]
+            for half in ("more", "less")
+        )
+        assert more >= less + 0.1, kind
