@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from femtobarn.errors import InputError
-from femtobarn.metrics import agreement, purity
+from femtobarn.metrics import agreement, purity, silhouette
 
 
 def labels(seed: int, objects: int, clusters: int) -> np.ndarray:
@@ -43,6 +43,17 @@ def test_purity_never_falls_when_a_cluster_is_split() -> None:
     assert purity(split, truth) >= purity(cluster, truth)
     assert purity(np.arange(200), truth) == 1
     assert agreement(np.arange(200), truth).ari == pytest.approx(0)
+
+
+def test_far_clusters_have_a_silhouette_of_one_and_random_ones_none() -> None:
+    cluster = np.repeat(np.arange(3), 20)
+    rows = np.eye(3)[cluster] + np.random.default_rng(1).normal(0, 0.01, (60, 3))
+    assert silhouette(rows, cluster) > 0.99
+    assert silhouette(rows, np.random.default_rng(2).permutation(cluster)) < 0.1
+    assert silhouette(5 * rows, cluster) == pytest.approx(silhouette(rows, cluster)), (
+        "distances are by cosine"
+    )
+    assert np.isnan(silhouette(rows, np.zeros(60, int)))
 
 
 def test_each_object_needs_both() -> None:

@@ -91,6 +91,7 @@ def test_every_baseline_and_every_training_has_its_row(finished: Run) -> None:
     assert over == {stack_embeddings.PIXELS, stack_embeddings.STABILISED, stack_embeddings.REGISTERED}
     named = {row.name for row in rows}
     assert named >= {
+        "silhouette",
         "purity of half the images", "ARI between two trainings", "images that nearly equal another", "shifts found",
         "weights", "multiply-adds of an image",
     }  # fmt: skip

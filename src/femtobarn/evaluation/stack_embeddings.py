@@ -83,7 +83,8 @@ def _of_imagenet(stack: ImageStack, block: int, side: int) -> Embedding:
     network = load_efficientnet_lite0((block,))
     with torch.inference_mode():
         found = [
-            F.adaptive_avg_pool2d(network(each), side) for each in torch.from_numpy(_scaled(stack)).split(256)
+            F.adaptive_avg_pool2d(network(each), side)
+            for each in torch.split(torch.from_numpy(_scaled(stack)), 256)
         ]
     return torch.cat(found).flatten(1).numpy()
 

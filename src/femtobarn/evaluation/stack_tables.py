@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from femtobarn.data.image_stack import ImageStack, scaled, stabilised
-from femtobarn.evaluation.image_clusters import unit_rows
-from femtobarn.metrics import Agreement, agreement
+from femtobarn.evaluation.image_clusters import image_clusters, unit_rows
+from femtobarn.metrics import Agreement, agreement, silhouette
 from femtobarn.metrics.clustering import contingency
 from femtobarn.physics.registration import registered
 from femtobarn.runs import Result, Run
@@ -31,9 +32,37 @@ class Clustered:
     seed: int = 0
     """Of the training; 0 without one."""
     confidence: Float[np.ndarray, "image"] | None = None
+    silhouette: float = float("nan")
 
 
 Truth = Mapping[Place, Int[np.ndarray, "image"]]
+
+
+def clustered(
+    embedding: str, place: Place, rows: Float[np.ndarray, "image ..."], clusters: int, **more: Any
+) -> Clustered:
+    """The clusters of embedded images.
+
+    Args:
+        embedding: Its name.
+        place: The stack.
+        rows: Of the images.
+        clusters: Their number.
+        more: Of `Clustered`.
+    """
+    flat = rows.reshape(len(rows), -1)
+    found = image_clusters(flat, clusters)
+    return Clustered(embedding, place, found, silhouette=silhouette(flat, found), **more)
+
+
+def silhouette_table(found: Sequence[Clustered]) -> list[Result]:
+    """Silhouette of the clusters of each embedding, also where no classes are known."""
+    groups = grouped(found, lambda one: (one.place[0], one.embedding))
+    return [
+        row("silhouette", [(one.silhouette, 0.0) for one in group], {"embedding": embedding, "stack": kind},
+            seeds=_seeds(group), n=len(group[0].cluster), split="stack")
+        for (kind, embedding), group in groups.items()
+    ]  # fmt: skip
 
 
 def agreement_table(found: Sequence[Clustered], truth: Truth) -> list[Result]:

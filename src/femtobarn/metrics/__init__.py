@@ -10,7 +10,7 @@ from femtobarn.metrics.calibration import (
 )
 from femtobarn.metrics.classifier_test import Schedule, auc, classifier_test
 from femtobarn.metrics.clustered_auc import clustered_auc
-from femtobarn.metrics.clustering import Agreement, agreement, purity
+from femtobarn.metrics.clustering import Agreement, agreement, purity, silhouette
 from femtobarn.metrics.compatibility import fpd_jetnet, fpd_literature, kpd_jetnet
 from femtobarn.metrics.coverage_mmd import CoverageMmd, coverage_mmd
 from femtobarn.metrics.decorrelation import (
@@ -148,6 +148,7 @@ __all__ = [
     "separation",
     "separation_power",
     "signal_efficiency",
+    "silhouette",
     "spatial_scores",
     "spatial_sums",
     "structural_similarity",

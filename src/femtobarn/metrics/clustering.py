@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 
 from femtobarn.errors import InputError, require
@@ -49,6 +49,21 @@ def purity(cluster: Labels, truth: Labels) -> float:
     """
     table = contingency(cluster, truth)
     return float(table.max(axis=1).sum() / table.sum())
+
+
+def silhouette(embedding: Float[np.ndarray, "object feature"], cluster: Int[np.ndarray, "object"]) -> float:
+    """Mean over objects of (b - a) / max(a, b): mean cosine distances a to the own cluster, b to the nearest other.
+
+    1 for clusters that lie far apart, 0 for those that touch. It knows no classes, and it is of one embedding: another
+    one has other distances. NaN if all objects are in one cluster or each in its own.
+
+    Raises:
+        MissingExtraError: scikit-learn is not installed.
+    """
+    if not 1 < len(np.unique(cluster)) < len(cluster):
+        return float("nan")
+    metrics = require("sklearn.metrics", extra="baselines")
+    return float(metrics.silhouette_score(embedding, cluster, metric="cosine"))
 
 
 def contingency(cluster: Labels, truth: Labels) -> Int[np.ndarray, "cluster class"]:

@@ -9,10 +9,10 @@ from femtobarn.data.image_stack import ImageStack
 from femtobarn.errors import MissingExtraError
 from femtobarn.evaluation import stack_tables as tables
 from femtobarn.evaluation.contrastive_images import confident, embed
-from femtobarn.evaluation.image_clusters import image_clusters
 from femtobarn.evaluation.network_costs import network_costs
 from femtobarn.evaluation.stack_embeddings import PIXELS, REGISTERED, STABILISED, training_free
 from femtobarn.evaluation.stack_tables import Clustered
+from femtobarn.metrics import silhouette
 from femtobarn.nn import ClusterNetwork
 from femtobarn.runs import Result, Run
 from femtobarn.study import Trained, by_name, draw_training, grouped
@@ -25,12 +25,8 @@ def results(run: Run, study: Study, stacks: Stacks, trained: Sequence[Trained[Pa
     found = [each for kind, drawn in stacks.of.items() for each in _untrained(run, study, kind, drawn)]
     learned = {each.part: _clustered(each, stacks, study) for each in trained}
     found += [one for part, one in learned.items() if part.seed in study.seeds]
-    truth = {
-        (kind, draw): stack.label
-        for kind, drawn in stacks.of.items()
-        for draw, stack in drawn.items()
-        if stack.label is not None
-    }
+    known = [(kind, draw, stack.label) for kind, drawn in stacks.of.items() for draw, stack in drawn.items()]
+    truth = {(kind, draw): label for kind, draw, label in known if label is not None}
     for kind in stacks.of:
         tables.draw_ranking(run, found, truth, kind)
         run.log(event="note", note=f"{kind}: {tables.verdict(found, truth, kind)}")
@@ -38,6 +34,7 @@ def results(run: Run, study: Study, stacks: Stacks, trained: Sequence[Trained[Pa
     rows = tables.agreement_table(found, truth)
     rows += tables.gain_table(found, truth, over=(PIXELS, STABILISED, REGISTERED))
     rows += tables.confidence_table(found, truth)
+    rows += tables.silhouette_table(found)
     rows += tables.stability_table(list(_pairs(learned)))
     for kind, drawn in stacks.of.items():
         rows += tables.stack_table(kind, list(drawn.values()), largest=shift_of(kind, study.shift))
@@ -55,21 +52,20 @@ def _untrained(run: Run, study: Study, kind: str, drawn: dict[int, ImageStack]) 
             except MissingExtraError as error:
                 run.log(event="note", note=f"{name} is left out: {error}")
                 continue
-            yield Clustered(
-                name, (kind, draw), image_clusters(rows.reshape(len(stack), -1), study.clusters_of(stack))
-            )
+            yield tables.clustered(name, (kind, draw), rows, study.clusters_of(stack))
 
 
 def _clustered(trained: Trained[Part], stacks: Stacks, study: Study) -> Clustered:
     part, model = trained.part, trained.model
     stack = stacks.of[part.kind][part.draw]
-    images, confidence = prepared(part, stack, study), None
-    if isinstance(model, ClusterNetwork):
-        cluster, confidence = confident(model.encoder, model.head, images)
-    else:
-        cluster = image_clusters(embed(model, images), study.clusters_of(stack))
+    images = prepared(part, stack, study)
     place = part.kind, study.seeds[0] if part.kind == OWN else part.draw  # of the user's there is one
-    return Clustered(part.method, place, cluster, True, part.seed, confidence)
+    if not isinstance(model, ClusterNetwork):
+        rows, clusters = embed(model, images), study.clusters_of(stack)
+        return tables.clustered(part.method, place, rows, clusters, trained=True, seed=part.seed)
+    cluster, confidence = confident(model.encoder, model.head, images)
+    apart = silhouette(embed(model.encoder, images), cluster)
+    return Clustered(part.method, place, cluster, True, part.seed, confidence, apart)
 
 
 def _pairs(learned: dict[Part, Clustered]) -> Iterator[tuple[Clustered, Clustered]]:
