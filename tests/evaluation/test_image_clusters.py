@@ -125,7 +125,7 @@ def test_confidence_splits_the_images_in_halves() -> None:
     wrong[::5] = (label[::5] + 1) % 4
     sure = np.where(wrong == label, 0.9, 0.3)
     rows = confidence_table([clustered("a", wrong, trained=True, confidence=sure)], {("clean", 1): label})
-    assert [row.value for row in rows] == [1.0, pytest.approx(0.6)]
+    assert [row.value for row in rows] == [4, 1.0, pytest.approx(0.6)]
 
 
 def test_duplicates_are_those_of_the_same_pattern() -> None:

@@ -107,16 +107,23 @@ def gain_table(found: Sequence[Clustered], truth: Truth, *, over: Sequence[str])
 
 
 def confidence_table(found: Sequence[Clustered], truth: Truth) -> list[Result]:
-    """Purity of the half of the images that an embedding is most confident of, and of the other half."""
+    """Purity of the half of the images that an embedding is most confident of and of the other, and clusters in use.
+
+    Training on own labels may empty small clusters into large ones.
+    """
     rows = []
     known = [one for one in found if one.confidence is not None]
     for (kind, embedding), group in _by_kind(known, truth).items():
+        used = [(float(len(np.unique(one.cluster))), 0.0) for one in group]
+        place = {"embedding": embedding, "stack": kind}
+        size = len(group[0].cluster)
+        rows.append(row("clusters in use", used, place, seeds=_seeds(group), n=size, split="stack"))
         halves = np.array([_halves(one, truth[one.place]) for one in group])
         for half, values in zip(("more confident", "less confident"), halves.T.tolist(), strict=True):
-            labels = {"embedding": embedding, "stack": kind, "half": half}
+            labels = place | {"half": half}
             rows.append(
                 row("purity of half the images", [(v, 0.0) for v in values], labels, seeds=_seeds(group),
-                    n=len(group[0].cluster) // 2, split="stack")
+                    n=size // 2, split="stack")
             )  # fmt: skip
     return rows
 
