@@ -28,7 +28,7 @@ Embed = Callable[[ImageStack], Float[np.ndarray, "image ..."]]
 def training_free(*, largest: int, seed: int) -> dict[str, Embed]:
     """Embeddings of a stack by their names; `image_clusters` compares their rows by cosine.
 
-    Pixels: clipped and scaled. Median filter: of 3 x 3 pixels, as METASPACE compares ions. Stabilised: roots under a
+    Pixels: clipped and scaled. Median filter: of 3 x 3 pixels. Stabilised: roots under a
     blur of one pixel, without their mean. Registered: the same, shifted onto each other. ImageNet: EfficientNet-Lite0,
     averaged over the image, or its block 10 as 3 x 3 averages.
 
