@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from femtobarn.data.array_pickle import read_array_pickle
+from femtobarn.data.array_pickle import read_array_pickle, read_object_array
 from femtobarn.errors import InputError
 
 KINDS = st.sampled_from(["<f8", ">f8", "f4", "i8", ">i4", "u1", "bool"])
@@ -103,3 +103,33 @@ def test_a_list_in_itself_is_refused() -> None:
     loop.append(loop)
     with pytest.raises(InputError, match="levels"):
         read(pickle.dumps({"X": loop}))
+
+
+def test_arrays_of_objects_are_read_where_they_are_asked_for(tmp_path: Path) -> None:
+    rows = np.empty((3, 2), object)
+    for place in range(3):
+        rows[place] = [np.full((2, 2, 3), place, np.uint8), (np.int64(place), place, float(place))[place]]
+    np.save(tmp_path / "a.npy", rows)
+    found = read_object_array(tmp_path / "a.npy")
+    assert found.shape == (3, 2)
+    for mine, theirs in zip(found, rows, strict=True):
+        np.testing.assert_array_equal(mine[0], theirs[0])
+        assert mine[1] == theirs[1]
+    with pytest.raises(InputError, match="not read"):
+        read(pickle.dumps(rows))
+
+
+def test_nothing_in_an_array_of_objects_runs(tmp_path: Path) -> None:
+    target = tmp_path / "made"
+    rows = np.array([[Hostile(target), 1], [0, 1]], object)
+    np.save(tmp_path / "a.npy", rows)
+    with pytest.raises(InputError, match=r"a\.npy.*not read"):
+        read_object_array(tmp_path / "a.npy")
+    assert not target.exists()
+    np.save(tmp_path / "b.npy", np.zeros(3))
+    with pytest.raises(InputError, match="expected an array of objects"):
+        read_object_array(tmp_path / "b.npy")
+    whole = (tmp_path / "a.npy").read_bytes()
+    (tmp_path / "c.npy").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match=r"c\.npy"):
+        read_object_array(tmp_path / "c.npy")

@@ -41,6 +41,7 @@ from femtobarn.datasets import (
     mlpf_delphes,
     mnist,
     mrms,
+    msi_uterine,
     muon_tgc,
     parnassus,
     svhn,
@@ -287,6 +288,18 @@ def columns_of(read: disaster_messages.LabelledTexts) -> Arrays:
     return {"text": np.array(read.text), "label": read.label}
 
 
+def class_means(path: Path) -> None:
+    image = DRAW.integers(0, 256, (ROWS, 6, 6)).astype(np.uint8)
+    np.savez(path, image=image, label=np.arange(ROWS), mask=np.arange(36).reshape(6, 6) < 9)
+
+
+def published_images(path: Path) -> None:
+    rows = np.empty((ROWS, 2), object)
+    for place in range(ROWS):
+        rows[place] = [DRAW.integers(0, 256, (6, 6, 3)).astype(np.uint8), place % 3]
+    np.save(path, rows)
+
+
 FORMATS: dict[str, dict[str, Format]] = {
     "adc2021": {"HDF5": Format(".h5", hdf5(level1), lambda p: every(adc2021.open_events(p)))},
     "beam_images": {
@@ -439,6 +452,21 @@ FORMATS: dict[str, dict[str, Format]] = {
         for kind, ending in (("IDX", ".idx"), ("packed", ".gz"))
     },
     "mrms": {"NetCDF": Format(".h5", rain, lambda p: mrms.read_rain(p)._asdict())},
+    "msi_uterine": {
+        "class means": Format(
+            ".npz",
+            class_means,
+            lambda p: {k: np.asarray(v) for k, v in msi_uterine.read_exemplars(p)._asdict().items()},
+        ),
+        "as published": Format(
+            ".npy",
+            published_images,
+            lambda p: {
+                "counts": (read := msi_uterine.read_published(p)).counts,
+                "label": np.asarray(read.label),
+            },
+        ),
+    },
     "muon_tgc": {"HDF5": Format(".h5", hdf5(tracks), lambda p: every(muon_tgc.open_tracks(p)))},
     "parnassus": {
         "ROOT": Format(

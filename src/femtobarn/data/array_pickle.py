@@ -12,9 +12,11 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from femtobarn.data.opening import check_file, check_memory, reading
 from femtobarn.errors import InputError, printable
 
 _ARRAY, _KIND, _BYTES, _BUFFER, _CLASS = "array", "kind", "bytes", "buffer", "class"
+_SCALAR = "scalar"
 #: What the names in a pickled array stand for; modules have moved between versions of NumPy.
 _NAMES = {
     ("numpy.core.multiarray", "_reconstruct"): _ARRAY,
@@ -23,6 +25,8 @@ _NAMES = {
     ("numpy._core.numeric", "_frombuffer"): _BUFFER,
     ("numpy", "ndarray"): _CLASS,
     ("numpy", "dtype"): _KIND,
+    ("numpy.core.multiarray", "scalar"): _SCALAR,
+    ("numpy._core.multiarray", "scalar"): _SCALAR,
     ("_codecs", "encode"): _BYTES,
     ("__builtin__", "bytes"): _BYTES,  # called with nothing where there are none
 }
@@ -59,6 +63,8 @@ class _Array:
     """An array that is announced, and filled later."""
 
     values: np.ndarray | None = None
+    objects: list[Any] | None = None
+    shape: Any = ()
 
 
 def read_array_pickle(content: bytes | bytearray, place: str | Path) -> Any:
@@ -74,9 +80,33 @@ def read_array_pickle(content: bytes | bytearray, place: str | Path) -> Any:
     return _Reader(place).read(io.BytesIO(content))
 
 
+def read_object_array(path: Path) -> np.ndarray:
+    """The array of objects of a ``.npy`` file, a pickle to NumPy; each object is plain data or an array of numbers.
+
+    Raises:
+        InputError: No such file, not NumPy's format, or it holds something else.
+    """
+    check_file(path)
+    check_memory(path.stat().st_size, str(path))
+    with reading(path, "NumPy"), path.open("rb") as file:
+        if np.lib.format.read_magic(file) != (1, 0):
+            raise InputError(f"{path}: expected NumPy's format 1.0")
+        shape, _, kind = np.lib.format.read_array_header_1_0(file)
+        content = file.read()
+    if not kind.hasobject or kind.fields:
+        raise InputError(f"{path}: expected an array of objects, got one of {kind}")
+    found = _Reader(path, objects=True).read(io.BytesIO(content))
+    if not isinstance(found, np.ndarray) or found.shape != shape:
+        raise InputError(
+            f"{path}: expected an array of shape {shape}, its pickle holds another: is it damaged?"
+        )
+    return found
+
+
 class _Reader:
-    def __init__(self, place: str | Path) -> None:
-        self.place, self.stack, self.memo = place, list[Any](), dict[int, Any]()
+    def __init__(self, place: str | Path, *, objects: bool = False) -> None:
+        self.place, self.objects = place, objects
+        self.stack, self.memo = list[Any](), dict[int, Any]()
 
     def read(self, stream: io.BytesIO) -> Any:
         try:
@@ -179,6 +209,11 @@ class _Reader:
             and len(arguments[0]) < 4
         ):
             return _Kind(arguments[0])
+        if name == _KIND and arguments[0] == "O8" and self.objects:
+            return _Kind("O8")
+        if name == _SCALAR:
+            kind, data = arguments
+            return _values(_a(bytes, data), _a(_Kind, kind), (), False).item()
         if name == _BYTES and not arguments:
             return b""
         if name == _BYTES and arguments[1:] == ("latin1",):
@@ -194,11 +229,15 @@ class _Reader:
         """Give a type its byte order, or an array its numbers."""
         state = _a(tuple, state)
         if isinstance(target, _Kind):
-            if state[1] not in ("<", ">", "=", "|") or any(part not in (None, -1, 0) for part in state[2:]):
+            flags = (None, -1, 0, 63) if target.letters == "O8" else (None, -1, 0)  # 63: holds objects
+            if state[1] not in ("<", ">", "=", "|") or any(part not in flags for part in state[2:]):
                 self.refuse("a type with fields")
             target.order = state[1]
         elif isinstance(target, _Array) and target.values is None:
             _, shape, kind, fortran, data = state
+            if isinstance(data, list) and self.objects and _a(_Kind, kind).letters == "O8" and not fortran:
+                target.objects, target.shape = data, shape
+                return
             if isinstance(data, list):
                 self.refuse("an array of objects")
             target.values = _values(_a((bytes, bytearray), data), _a(_Kind, kind), shape, fortran is True)
@@ -210,6 +249,13 @@ def _values(data: bytes | bytearray, kind: _Kind, shape: Any, fortran: bool) -> 
     sizes = tuple(_a(int, size) for size in _a(tuple, shape))
     values: np.ndarray = np.frombuffer(data, kind.numpy)
     return values.reshape(sizes, order="F" if fortran else "C")
+
+
+def _of_objects(values: list[Any], shape: Any) -> np.ndarray:
+    made = np.empty(len(values), object)
+    for place, each in enumerate(values):
+        made[place] = each
+    return made.reshape(tuple(_a(int, size) for size in _a(tuple, shape)))
 
 
 def _pairs(values: list[Any]) -> dict[Any, Any]:
@@ -226,6 +272,8 @@ def _a(kind: Any, value: Any) -> Any:
 def _finished(value: Any, levels: int) -> Any:
     """The value with arrays in the place of what announced them."""
     if isinstance(value, _Array):
+        if value.objects is not None and levels:
+            return _of_objects([_finished(each, levels - 1) for each in value.objects], value.shape)
         if value.values is None:
             raise ValueError("an array without numbers")
         return value.values

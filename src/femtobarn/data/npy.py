@@ -53,6 +53,20 @@ class NumpyFile:
         return {name: numbers(np.array(array), str(self.path)) for name, array in found.items()}
 
 
+def read_arrays(path: Path, *needs: str) -> Arrays:
+    """All arrays of a ``.npz`` file, of numbers or truth values, by name; their lengths may differ.
+
+    Raises:
+        InputError: No such file, not NumPy's format or cut short, an array that is needed is missing, or one holds no
+            numbers.
+    """
+    check_file(path)
+    with reading(path, "NumPy"):
+        arrays = _members(path)
+    check_columns(needs, tuple(arrays), str(path))
+    return {name: numbers(array, f"{path}: {name}") for name, array in arrays.items()}
+
+
 def _mapped(path: Path) -> np.ndarray:
     """The array of a .npy file, which costs no memory until its rows are read."""
     with path.open("rb") as file:

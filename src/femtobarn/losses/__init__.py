@@ -28,6 +28,7 @@ from femtobarn.losses.learned_emd import (
     save_emd_net,
     train_emd_net,
 )
+from femtobarn.losses.nt_xent import nt_xent
 from femtobarn.losses.particle_flow import flow_loss, published_flow_loss
 from femtobarn.losses.particle_sets import particle_cost, set_error
 from femtobarn.losses.sinkhorn import sinkhorn, sinkhorn_cost
@@ -67,6 +68,7 @@ __all__ = [
     "learned_emd",
     "load_emd_net",
     "mean_of_best",
+    "nt_xent",
     "object_weight",
     "pairs_all",
     "particle_cost",

@@ -10,6 +10,7 @@ from femtobarn.metrics.calibration import (
 )
 from femtobarn.metrics.classifier_test import Schedule, auc, classifier_test
 from femtobarn.metrics.clustered_auc import clustered_auc
+from femtobarn.metrics.clustering import Agreement, agreement, purity, silhouette
 from femtobarn.metrics.compatibility import fpd_jetnet, fpd_literature, kpd_jetnet
 from femtobarn.metrics.coverage_mmd import CoverageMmd, coverage_mmd
 from femtobarn.metrics.decorrelation import (
@@ -68,6 +69,7 @@ from femtobarn.metrics.working_point import (
 )
 
 __all__ = [
+    "Agreement",
     "Attribution",
     "CalibrationError",
     "CoverageMmd",
@@ -96,6 +98,7 @@ __all__ = [
     "Training",
     "WorkingPoint",
     "accuracy",
+    "agreement",
     "attribution",
     "auc",
     "auc_difference",
@@ -133,6 +136,7 @@ __all__ = [
     "precision_at_share",
     "process_rate",
     "pure_rate",
+    "purity",
     "recall_threshold",
     "reliability",
     "reliability_curve",
@@ -144,6 +148,7 @@ __all__ = [
     "separation",
     "separation_power",
     "signal_efficiency",
+    "silhouette",
     "spatial_scores",
     "spatial_sums",
     "structural_similarity",

@@ -37,6 +37,7 @@ from femtobarn.nn.hit_embedding import (
     true_radius,
 )
 from femtobarn.nn.image_autoencoder import ImageAutoencoder, PixelPReLU
+from femtobarn.nn.image_encoder import ClusterNetwork, ImageEncoder, Lite0Trunk, small_trunk
 from femtobarn.nn.interaction_network import InteractionNetwork
 from femtobarn.nn.lorentz_net import LorentzBlock, LorentzNet, psi
 from femtobarn.nn.map_inverse import MapInverse, map_cross_entropy
@@ -101,6 +102,7 @@ __all__ = [
     "CircularConv2d",
     "CircularConv3d",
     "CircularUpsample3d",
+    "ClusterNetwork",
     "CondensationNet",
     "Condensed",
     "Condensing",
@@ -129,9 +131,11 @@ __all__ = [
     "HitEmbedding",
     "HitNeighbours",
     "ImageAutoencoder",
+    "ImageEncoder",
     "ImageTeacher",
     "InteractionNetwork",
     "LinearAttention3d",
+    "Lite0Trunk",
     "LorentzBlock",
     "LorentzNet",
     "MapInverse",
@@ -216,6 +220,7 @@ __all__ = [
     "scatter_sum",
     "score_in_fixed_point",
     "set_vae_scores",
+    "small_trunk",
     "trigger_score",
     "true_radius",
     "turned",

@@ -23,6 +23,7 @@ __all__ = [
     "n_subjettiness",
     "neighbours",
     "particle_flow",
+    "registration",
     "resampling",
     "resolved_mass",
     "soft_drop",

@@ -21,6 +21,8 @@
 `beam_line`         cathode, solenoid and screen in closed form
 `beam_tracking`     the same, electron by electron, with space charge
 `collisions`        particles, pile-up, and jets of known origin by Pythia 8 and FastJet
+`ion_images`        stacks of counted images of one tissue, in classes
+`occupancy`         occupancy maps of a calorimeter, run by run, with faults
 `strain`            whitened strain of two interferometers: noise, signals, glitches
 `chunks`            bulk simulation in several processes, kept in the cache
 =================== ===================================================================================
