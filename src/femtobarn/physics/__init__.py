@@ -31,6 +31,7 @@ __all__ = [
     "vectors",
     "voxels",
     "wafer",
+    "wafer_formats",
     "waveforms",
     "whitening",
 ]

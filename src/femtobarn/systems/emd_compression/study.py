@@ -6,8 +6,8 @@ from typing import Any, Literal, NamedTuple
 from femtobarn.engine import Training
 from femtobarn.errors import InputError
 from femtobarn.nn.wafer_autoencoder import BITS
+from femtobarn.physics.wafer_formats import BEST_CHOICE
 from femtobarn.study import Writing
-from femtobarn.systems.emd_compression.conventional import BEST_CHOICE
 from femtobarn.systems.emd_compression.learned_emd import LearnedEmd
 from femtobarn.systems.emd_compression.objectives import parse, title
 from femtobarn.systems.emd_compression.sample import Data
