@@ -26,6 +26,7 @@ __all__ = [
     "resampling",
     "resolved_mass",
     "soft_drop",
+    "soft_killer",
     "software_compensation",
     "substructure",
     "vectors",
