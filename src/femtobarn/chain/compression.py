@@ -23,11 +23,11 @@ class Arrived(NamedTuple):
 
     hits: HitEvents
     bits: float
-    """Of all wafers of the endcap in a crossing, empty ones too: frames have a fixed size. NaN without a trigger path."""
+    """Of a crossing, from all wafers of the endcap: empty ones send frames too. NaN without a trigger path."""
 
 
 def arrived(choice: str, wafers: Wafers, endcap: Endcap) -> Arrived:
-    """The hits of some crossings after one choice of compression.
+    """The hits of some crossings after one choice of compression; without a trigger path, all hits as they are.
 
     Args:
         choice: hits, none, best-choice-2 to best-choice-5, or the folder of a run.
@@ -39,17 +39,21 @@ def arrived(choice: str, wafers: Wafers, endcap: Endcap) -> Arrived:
     """
     if choice == HITS:
         return Arrived(of_endcap(wafers.hits, endcap), float("nan"))
+    charge, bits = received(choice, wafers)
+    return Arrived(hits_of(wafers, charge, endcap), bits * frames())
+
+
+def received(choice: str, wafers: Wafers) -> tuple[Float[np.ndarray, "wafer 48"], float]:
+    """Charges of the trigger cells off the detector, in counts, and the bits of the frame of a wafer."""
     charge = wafers.charge.astype(np.float64)
     if choice == CELLS:
         every = repeater(charge)
-        received, bits = every.charge, float(every.bits.max(initial=0))
-    elif choice in LINKS:
+        return every.charge, float(every.bits.max(initial=0))
+    if choice in LINKS:
         links = LINKS[choice]
-        received = logarithmic_choice(charge, **LOGARITHMIC[links]._asdict()).charge
-        bits = float(LINK_BITS * links)
-    else:
-        received, bits = _by_run(choice, wafers)
-    return Arrived(hits_of(wafers, received, endcap), bits * frames())
+        sent = logarithmic_choice(charge, **LOGARITHMIC[links]._asdict())
+        return sent.charge, float(LINK_BITS * links)
+    return _by_run(choice, wafers)
 
 
 def _by_run(choice: str, wafers: Wafers) -> tuple[Float[np.ndarray, "wafer 48"], float]:
@@ -64,6 +68,6 @@ def _by_run(choice: str, wafers: Wafers) -> tuple[Float[np.ndarray, "wafer 48"],
     found = answer("compress", choice, write)
     if (links := getattr(found.part, "links", 0)) < 1:
         raise InputError(f"compress: {choice} does not say over how many e-links it sends (part.links)")
-    received = np.zeros(wafers.charge.shape)
-    received[full] = found.columns["decoded"]
-    return received, float(LINK_BITS * links)
+    decoded = np.zeros(wafers.charge.shape)
+    decoded[full] = found.columns["decoded"]
+    return decoded, float(LINK_BITS * links)

@@ -1,4 +1,4 @@
-"""One collision in space: hits of tracks, towers, endcap showers and jets, as the report page lets a reader turn them."""
+"""One collision in space, from the beam to the calorimeters, as a drawing that the report page lets a reader turn."""
 
 import numpy as np
 from matplotlib.colors import hsv_to_rgb, to_hex

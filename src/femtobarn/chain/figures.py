@@ -15,6 +15,8 @@ from femtobarn.evaluation.trigger import draw_rates
 from femtobarn.runs import Result, Run
 from femtobarn.study import drawing
 
+_LEAST_VALUES = 10  # of a score beside which the others' residuals can be taken
+
 
 def draw(
     run: Run,
@@ -26,14 +28,16 @@ def draw(
     """All figures, and the rows that belong to the rate under pile-up."""
     _bits(run, table)
     _ratios(run, table)
-    first = {
+    scores = {
         each.labels["score"]: each.scores[ZERO_BIAS] for each in found if each.labels["stage"] == REFERENCE
     }
-    variable, *others = first
-    rows = draw_rates(
-        run, {name: first[name] for name in others}, pileup, first[variable],
-        share=chain.passing, bunches=chain.bunches, variable=variable,
-    )  # fmt: skip
+    rows = list[Result]()
+    varied = [name for name, score in scores.items() if len(np.unique(score)) > _LEAST_VALUES]
+    if varied:
+        first = scores.pop(varied[0])
+        rows = draw_rates(
+            run, scores, pileup, first, share=chain.passing, bunches=chain.bunches, variable=varied[0]
+        )
     draw_collision(run, chain)
     return rows
 
@@ -49,8 +53,8 @@ def _bits(run: Run, table: Sequence[Result]) -> None:
     with drawing(
         run, "bits", title="What bits buy", section="Compression", shape=(1, 3), size=(11.5, 3.6), by="panel",
         caption="End-points of dijets against the bits that the endcap sends in a crossing, one point for each "
-        "choice of compression; the dashed line has all hits and no trigger path, if that is a choice. Bars: bootstrap over "
-        "events; the points share their events, so that their differences are known better than that.",
+        "choice of compression; the dashed line has all hits and no trigger path, if that is a choice. Bars: "
+        "bootstrap over events; the points share their events, so that their differences are known better than that.",
     ) as d:  # fmt: skip
         for ax, (name, jets, label) in zip(d.axes.flat, panels, strict=True):
             rows = [r for r in table if r.name == name and (jets is None or r.labels.get("jets") == jets)]

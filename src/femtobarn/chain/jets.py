@@ -60,11 +60,12 @@ def found_jets(candidates: Candidates) -> Jets:
 
 
 def responses(true: TrueJets, jets: Jets) -> Float[np.ndarray, "jet 2"]:
-    """pT and mass of the found jet of each true one over the true values; NaN where there is none."""
+    """pT and mass of the found jet of each true one over the true values; NaN where there is none, or no mass."""
     axis = cylindrical(jets.momentum)
     partner = matched(true.axis[:, :3], true.event, axis[:, :3], jets.event, distance=_MATCH)
     measured = np.vstack((axis[:, [0, 3]], np.full((1, 2), np.nan)))[partner]
-    return measured / true.axis[:, [0, 3]]
+    known = np.where(true.axis[:, [0, 3]] > 0, true.axis[:, [0, 3]], np.nan)
+    return measured / known
 
 
 def missing(candidates: Candidates, crossings: Crossings) -> Float[np.ndarray, "event 2"]:

@@ -18,6 +18,7 @@ CHOICES = {
     "flow": (RULES,),
     "trigger": ("HT", "count", "missing momentum"),
 }
+TRACKML_FIELD = 2.0  #: tesla, of the events that runs on files of TrackML have learned from
 STAGES = ("compress", "cluster", "track", "flow")  #: whose choices are paths through the chain
 
 
@@ -83,11 +84,7 @@ class Chain:
         counts = (self.events, self.crossings, self.signals, self.learning, self.together, self.bootstrap)
         if min(counts) < 1 or self.bunches < 1 or self.workers < 1:
             raise InputError(f"expected numbers of events, bunches and workers above 0, got {self}")
-        for way in self.ways():
-            if way.cluster not in CHOICES["cluster"] and way.compress != HITS:
-                raise InputError(
-                    f"cluster: {way.cluster} has learned all hits, not trigger cells: give --compress hits with it"
-                )
+        _check_runs(self)
         if not (0 <= self.pileup <= 400 and 0 < self.field < 10 and 0 < self.passing < 1):
             got = f"{self.pileup:g}, {self.field:g} T, {self.passing:g}"
             raise InputError(f"expected a pile-up of 0 to 400, a field and a share that may pass, got {got}")
@@ -137,6 +134,20 @@ def title_of(choice: str) -> str:
         return choice
     run, model = folder_of(choice)
     return f"{run.record['system']} {model or run.name}"
+
+
+def _check_runs(chain: Chain) -> None:
+    """Refuse runs that have learned another detector than the one they would stand in."""
+    for way in chain.ways():
+        if way.cluster not in CHOICES["cluster"] and way.compress != HITS:
+            raise InputError(
+                f"cluster: {way.cluster} has learned all hits, not trigger cells: give --compress hits with it"
+            )
+        if way.track not in CHOICES["track"] and chain.field != TRACKML_FIELD:
+            raise InputError(
+                f"track: {way.track} has learned the {TRACKML_FIELD:g} T of TrackML, this field has {chain.field:g} T: "
+                f"give --field {TRACKML_FIELD:g} with it"
+            )
 
 
 PRESETS = {

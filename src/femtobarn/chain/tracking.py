@@ -24,7 +24,7 @@ from femtobarn.physics.tracks import (
 from femtobarn.simulate.detector.tracking import Tracks, energy
 
 LEAST_PT = 0.9  #: GeV, of tracks from hits: what is softer does not reach the towers in 3.8 T
-TRACKML_FIELD = 2.0  #: tesla, of the events that runs on files of TrackML have learned from
+_SOUGHT = 0.8  # of the least pT of a track, that of particles whose hits may make one
 _WORST = 0.3  # sigma(pT) / pT beyond which a track is none
 
 
@@ -52,7 +52,7 @@ def tracks_of(choice: str, seen: Seen, windows: Mapping[str, np.ndarray], *, fie
         field: Tesla.
 
     Raises:
-        InputError: A run that does not find tracks, or that knows another field.
+        InputError: A run that does not find tracks.
     """
     if choice == CARD:
         return seen.card_tracks
@@ -60,12 +60,12 @@ def tracks_of(choice: str, seen: Seen, windows: Mapping[str, np.ndarray], *, fie
     if hits is None or hits.truth is None:
         raise InputError(f"track: {choice} needs hits with truth")
     if choice == TRUTH:
-        labels = [np.asarray(hits.event(i).truth.particle) for i in range(hits.events)]  # type: ignore[union-attr]
+        labels = [_true_labels(hits.event(i)) for i in range(hits.events)]
     elif choice == AUTOMATON:
         ready = _finder(windows)
         labels = [find_tracks(hits.event(i), ready) for i in range(hits.events)]
     else:
-        labels = _by_run(choice, hits, field)
+        labels = _by_run(choice, hits)
     charged = np.flatnonzero(seen.crossings.particles.charge != 0)
     parts = [
         _fitted(hits.event(i), label, charged[slice(*hits.particles.offset[i : i + 2])], field)  # type: ignore[union-attr]
@@ -73,6 +73,14 @@ def tracks_of(choice: str, seen: Seen, windows: Mapping[str, np.ndarray], *, fie
     ]
     columns = [np.concatenate(column) for column in zip(*(part[1:] for part in parts), strict=True)]
     return Tracks(np.cumsum([0, *(len(part.truth) for part in parts)]), *columns)
+
+
+def _true_labels(hits: Hits) -> Int[np.ndarray, "hit"]:
+    """The particle of each hit, -1 for noise and for particles that are too soft to be sought: they may curl."""
+    assert hits.truth is not None
+    assert hits.particles is not None
+    hard = np.append(hits.particles.pt > _SOUGHT * LEAST_PT, False)
+    return np.where(hard[hits.truth.particle], hits.truth.particle, -1)
 
 
 def _fitted(
@@ -107,12 +115,7 @@ def _finder(windows: Mapping[str, np.ndarray]) -> TrackFinder:
     return TrackFinder(LayerMap(*layers), TripletMap(*triples))
 
 
-def _by_run(choice: str, hits: Hits, field: float) -> list[np.ndarray]:
-    if field != TRACKML_FIELD:
-        raise InputError(
-            f"track: {choice} has learned tracks in {TRACKML_FIELD:g} T, these are in {field:g} T; give --field 2"
-        )
-
+def _by_run(choice: str, hits: Hits) -> list[np.ndarray]:
     def write(folder: Path) -> list[Path]:
         return [folder / f"{name}-hits.csv" for name in write_trackml(hits, folder)]
 

@@ -19,10 +19,7 @@ class ChainFlags(Place):
 
 def chain(arguments: Sequence[str]) -> None:
     """Pass collisions through every stage: femtobarn chain [tiny|demo|full] [--compress|--cluster|... CHOICES]."""
-    from femtobarn.chain.carry_out import NAME, carry_out, start
     from femtobarn.chain.settings import PRESETS
-    from femtobarn.report import print_summary
-    from femtobarn.runs import Run
 
     names, flags = leading_words(arguments)
     preset = names[0] if names else "demo"
@@ -30,6 +27,10 @@ def chain(arguments: Sequence[str]) -> None:
         raise InputError(f"one preset expected, got {' '.join(names)}: {nearest(preset, PRESETS)}")
     default = PRESETS[preset]
     settings, place = read_settings(default, ChainFlags(), flags, prog=f"femtobarn chain {preset}")
+    from femtobarn.chain.carry_out import NAME, carry_out, start  # slow to import: mistakes are told before
+    from femtobarn.report import print_summary
+    from femtobarn.runs import Run
+
     if place.resume is None:
         run = start(settings, preset=preset, root=place.out)
     elif settings != default:
