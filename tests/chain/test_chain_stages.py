@@ -127,7 +127,7 @@ def test_perfect_candidates_have_a_response_of_one(crossings: Crossings) -> None
     )
     true = jets_of_truth(crossings)
     assert len(true.event) == EVENTS, "of the four particles one has 30 GeV"
-    np.testing.assert_allclose(responses(true, found_jets(perfect)), np.tile([1.0, np.nan], (EVENTS, 1)))
+    np.testing.assert_allclose(responses(true, found_jets(perfect))[:, 0], 1.0)
     np.testing.assert_allclose(missing(perfect, crossings), 0.0, atol=1e-9)
 
 
