@@ -60,8 +60,8 @@ def carry_out(run: Run, *, progress: bool = True) -> list[Result]:
 
 
 def _samples(chain: Chain, *, progress: bool) -> dict[str, Arrays]:
-    soft_pool(2 * chain.pileup, workers=chain.workers, progress=progress)  # once, not in each process
-    soft_pool(chain.pileup, progress=progress)
+    for mean in (2 * chain.pileup, chain.pileup, 0.0):  # once, not in each process
+        soft_pool(mean, progress=progress)
     run_chunks(learning(chain), workers=1, progress=progress, label="events to learn from")
     counts = {JETS: chain.events, ZERO_BIAS: chain.crossings} | dict.fromkeys(SIGNALS, chain.signals)
     return {

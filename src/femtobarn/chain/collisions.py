@@ -73,10 +73,10 @@ def crossings(sample: Sample, count: int, *, seed: np.random.SeedSequence) -> Cr
     return Crossings(crossed, collision == 0, mean)
 
 
-def soft_pool(pileup: float, *, workers: int = 1, progress: bool = False) -> Particles:
+def soft_pool(pileup: float, *, progress: bool = False) -> Particles:
     """Soft collisions that pile-up is drawn from, kept in the cache."""
     count = max(_POOL, round(_PER_PILEUP * pileup))
-    return collisions(minimum_bias(), count, seed=1, energy=ENERGY, workers=workers, progress=progress)
+    return collisions(minimum_bias(), count, seed=1, energy=ENERGY, workers=1, progress=progress)
 
 
 def true_jets(particles: Particles) -> Jets:

@@ -35,7 +35,7 @@ class Way(NamedTuple):
 class Chain:
     """All settings of a chain. At each stage the first choice is the reference; the others are tried one at a time."""
 
-    compress: tuple[str, ...] = (CELLS, "best-choice-5", "best-choice-3", "best-choice-2", HITS)
+    compress: tuple[str, ...] = ("best-choice-5", "best-choice-3", "best-choice-2", CELLS, HITS)
     """How the endcap's trigger cells are sent: hits (all hits, no trigger path), none (every cell), best-choice-2 to
     best-choice-5 (the largest cells in logarithmic shares over as many e-links), or runs of emd-compression."""
     cluster: tuple[str, ...] = (CLUE, TRUTH)
