@@ -85,7 +85,8 @@ def test_more_links_lose_less(wafers: Wafers) -> None:
         assert arrived(choice, wafers, DETECTOR.endcap).bits == LINK_BITS * links * frames() < every.bits
         lost.append(np.abs(received(choice, wafers)[0] - wafers.charge).sum() / wafers.charge.sum())
     assert lost == sorted(lost, reverse=True)
-    assert np.abs(received("none", wafers)[0] - wafers.charge).sum() / wafers.charge.sum() < lost[-1]
+    whole, there = received("none", wafers)[0], wafers.charge > 0
+    assert (whole[there] > wafers.charge[there] * 7 / 8).all(), "three bits of mantissa are cut to"
     assert np.isnan(arrived("hits", wafers, DETECTOR.endcap).bits)
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Int
 
-from femtobarn.chain.settings import STAGES, Chain, Way, title_of
+from femtobarn.chain.settings import STAGES, Chain, title_of
 from femtobarn.evaluation.scores import Scored, score_table
 from femtobarn.evaluation.trigger import zero_bias_rates
 from femtobarn.metrics.particle_flow import quartile_width
@@ -16,7 +16,8 @@ from femtobarn.simulate.chunks import Arrays
 from femtobarn.study import bootstrapped, by_name, draws_of_units, gain, row
 
 REFERENCE = "reference"  #: in tables, the way that all others are compared with
-RESOLUTION = "resolution of the jet pT"
+RESOLUTION, MISSING = "resolution of the jet pT", "width of the missing momentum"
+ENDCAP_JETS, BARREL_JETS, EVENT = "endcap", "barrel", "whole event"  #: where, in tables
 OVER = ", over that of the reference"
 
 Rows = Int[np.ndarray, "_"]
@@ -54,13 +55,18 @@ def joined(parts: Sequence[Arrays]) -> Arrays:
     return made
 
 
-def place_of(chain: Chain, number: int) -> dict[str, str]:
-    """Which stage a way differs at from the reference, and by which choice."""
+def place_of(chain: Chain, number: int) -> str:
+    """A way in tables: by the one choice that differs from the reference, as "compress: hits"."""
     ways = chain.ways()
     if not number:
-        return {"stage": REFERENCE, "choice": ", ".join(map(title_of, ways[0]))}
-    stage, choice = _changed(ways[0], ways[number])
-    return {"stage": stage, "choice": title_of(choice)}
+        return f"{REFERENCE}: {', '.join(map(title_of, ways[0]))}"
+    stage = next(stage for stage in STAGES if getattr(ways[0], stage) != getattr(ways[number], stage))
+    return told(stage, getattr(ways[number], stage))
+
+
+def told(stage: str, choice: str) -> str:
+    """A choice in tables."""
+    return f"{stage}: {title_of(choice)}"
 
 
 def end_points(chain: Chain, made: Arrays) -> list[Result]:
@@ -70,7 +76,7 @@ def end_points(chain: Chain, made: Arrays) -> list[Result]:
         draws = draws_of_units(quantity.event, count=chain.bootstrap, seed=chain.seed)
         numbers = bootstrapped(quantity.statistic, quantity.values, draws)
         for number, (values, value) in enumerate(zip(quantity.values, numbers, strict=True)):
-            place = {**place_of(chain, number), **quantity.labels}
+            place = {"choice": place_of(chain, number), **quantity.labels}
             common: dict[str, Any] = {"n": len(values), "sample": "bootstrap over events"}
             table.append(row(quantity.name, [value], place, unit=quantity.unit, **common))
             if number and quantity.compared:
@@ -78,23 +84,22 @@ def end_points(chain: Chain, made: Arrays) -> list[Result]:
                 ratio = gain(quantity.statistic, pair, draws, ratio=True)
                 common["sample"] = "paired, bootstrap over events"
                 table.append(row(f"{quantity.name}{OVER}", ratio, place, **common))
-    return by_name(table)
+    return by_name(table, (RESOLUTION, f"{RESOLUTION}{OVER}", MISSING, f"{MISSING}{OVER}"))
 
 
 def costs(chain: Chain, made: Arrays) -> list[Result]:
     """Bits of a crossing, milliseconds of an event at each stage, memory."""
     table, count = [], int(made["events"][0])
     for number, way in enumerate(chain.ways()):
-        bits, where = float(made[f"bits {number}"][0]), place_of(chain, number)
-        if where["stage"] in (REFERENCE, "compress") and np.isfinite(bits):
-            labels = {"stage": "compress", "choice": title_of(way.compress)}
-            table.append(Result("bits of a crossing", bits / 1e6, unit="Mbit", labels=labels, split="test"))
+        bits, place = float(made[f"bits {number}"][0]), {"choice": told("compress", way.compress)}
+        if way[1:] == chain.ways()[0][1:] and np.isfinite(bits):
+            table.append(Result("bits of a crossing", bits / 1e6, unit="Mbit", labels=place, split="test"))
     for stage in STAGES:
         for number, choice in enumerate(getattr(chain, stage)):
             if (seconds := made.get(f"seconds {stage} {number}")) is not None:
-                labels, value = {"stage": stage, "choice": title_of(choice)}, 1e3 * float(seconds[0]) / count
+                value, place = 1e3 * float(seconds[0]) / count, {"choice": told(stage, choice)}
                 table.append(
-                    Result("time of an event", value, unit="ms", n=count, labels=labels, split="test")
+                    Result("time of an event", value, unit="ms", n=count, labels=place, split="test")
                 )
     memory = float(made["memory"][0])
     return [*table, Result("memory of a process", memory, unit="GiB", labels={}, split="test")]
@@ -106,8 +111,7 @@ def scored(chain: Chain, samples: Mapping[str, Arrays]) -> list[Scored]:
     names = [name for name in next(iter(samples.values())) if name.startswith("score ")]
     for name in names:
         _, number, title = name.split(" ", 2)
-        place = place_of(chain, int(number))
-        labels = {"score": title, "stage": place["stage"], "choice": place["choice"]}
+        labels = {"score": title, "choice": place_of(chain, int(number))}
         found.append(Scored(labels, None, {kind: each[name] for kind, each in samples.items()}))
     return found
 
@@ -120,15 +124,10 @@ def trigger_rows(chain: Chain, found: Sequence[Scored], *, background: str) -> l
     return [replace(each, name=f"trigger: {each.name}") for each in rows]
 
 
-def _changed(first: Way, other: Way) -> tuple[str, str]:
-    stage = next(stage for stage in STAGES if getattr(first, stage) != getattr(other, stage))
-    return stage, getattr(other, stage)
-
-
 def _quantities(chain: Chain, made: Arrays) -> list[Quantity]:
     found, ways = list[Quantity](), range(len(chain.ways()))
-    for region, chosen in (("endcap", made["endcap"]), ("barrel", ~made["endcap"])):
-        event, labels = made["event"][chosen], {"jets": region}
+    for region, chosen in ((ENDCAP_JETS, made["endcap"]), (BARREL_JETS, ~made["endcap"])):
+        event, labels = made["event"][chosen], {"where": region}
         if len(event) < 2:
             continue
         for column, what in enumerate(("pT", "mass")):
@@ -150,7 +149,9 @@ def _quantities(chain: Chain, made: Arrays) -> list[Quantity]:
     residuals = [made[f"missing {i}"].ravel() for i in ways]
     return [
         *found,
-        Quantity("width of the missing momentum", {}, "GeV", event, residuals, _width, compared=True),
+        Quantity(
+            "width of the missing momentum", {"where": EVENT}, "GeV", event, residuals, _width, compared=True
+        ),
     ]
 
 
