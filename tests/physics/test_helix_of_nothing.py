@@ -4,20 +4,23 @@ import numpy as np
 
 from femtobarn.physics.tracks import Hits, fit_helix
 
-#: Four hits at one place and one opposite: no step of the fit has an inverse.
+#: Four hits at one place across the beam and one elsewhere: a step of the fit has no inverse.
 NOWHERE = np.array(
-    [
-        [285.04, 156.38, 1295.3], [-52.12, 18.01, -183.1], [285.033, 156.366, 1295.306], [285.03, 156.376, 1295.31],
-        [285.033, 156.369, 1295.261],
-    ]
-)  # fmt: skip
+    [[8.0, -13.0, 33.0], [-9.0, 28.0, 165.0], [8.0, -13.0, -27.0], [8.0, -13.0, 69.0], [8.0, -13.0, 81.0]]
+)
 
 
 def _hits(position: np.ndarray) -> Hits:
     count = len(position)
     layer = np.tile([2, 4, 6, 8, 2], count // 5 + 1)[:count]
-    volume = np.tile([8, 8, 8, 8, 13], count // 5 + 1)[:count]
-    return Hits(np.array([0, count]), position, volume, layer, np.ones(count, np.int64), np.arange(count) + 1)
+    return Hits(
+        np.array([0, count]),
+        position,
+        np.full(count, 8),
+        layer,
+        np.ones(count, np.int64),
+        np.arange(count) + 1,
+    )
 
 
 def test_a_track_on_no_helix_has_no_parameters_and_leaves_the_others_alone() -> None:
