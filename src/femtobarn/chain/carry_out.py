@@ -5,7 +5,7 @@ from pathlib import Path
 from femtobarn.chain import figures, judge
 from femtobarn.chain.collisions import JETS, SIGNALS, ZERO_BIAS, soft_pool
 from femtobarn.chain.passage import learning, work
-from femtobarn.chain.settings import Chain
+from femtobarn.chain.settings import Chain, folder_of
 from femtobarn.errors import InputError
 from femtobarn.report import write_report
 from femtobarn.runs import Provenance, Result, Run
@@ -45,6 +45,11 @@ def carry_out(run: Run, *, progress: bool = True) -> list[Result]:
             run.set_data(
                 Provenance("stand-in", NAME, "Pythia 8 and the detectors of femtobarn", generator=told)
             )
+            for choice in chain.runs():
+                joined, model = folder_of(choice)
+                run.log(
+                    event="joined", system=joined.record["system"], run=joined.name, model=model or "its best"
+                )
             samples = _samples(chain, progress=progress)
             results = _judged(run, chain, samples)
             results = run.save_results(results)

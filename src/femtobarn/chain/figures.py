@@ -72,7 +72,7 @@ def _bits(run: Run, chain: Chain, table: Sequence[Result]) -> None:
             for choice, r in named:
                 if choice == told("compress", HITS):
                     ax.axhline(r.value, color="0.5", linestyle="--")
-            ax.set(xlabel="Mbit a crossing", ylabel=label, xscale="log")
+            ax.set(xlabel="Mbit a crossing", ylabel=label, xlim=(0.0, 1.25 * x.max()))
             d.drawn[label] = {"Mbit": x, "value": y, "error": error}
 
 
