@@ -17,6 +17,7 @@ from femtobarn.study import bootstrapped, by_name, draws_of_units, gain, row
 
 REFERENCE = "reference"  #: in tables, the way that all others are compared with
 RESOLUTION, MISSING = "resolution of the jet pT", "width of the missing momentum"
+MOVED = "spread of the jet pT about that of the reference"  #: jet by jet, relative
 ENDCAP_JETS, BARREL_JETS, EVENT = "endcap", "barrel", "whole event"  #: where, in tables
 OVER = ", over that of the reference"
 
@@ -70,21 +71,26 @@ def told(stage: str, choice: str) -> str:
 
 
 def end_points(chain: Chain, made: Arrays) -> list[Result]:
-    """Jets, missing momentum and tracks of every way, and their ratios to the reference on the same events."""
+    """Jets, missing momentum and tracks of every way, and their ratios to the reference on the same events.
+
+    A way whose values are all those of the reference, as of barrel jets when the endcap is compressed, has no rows.
+    """
     table = []
     for quantity in _quantities(chain, made):
         draws = draws_of_units(quantity.event, count=chain.bootstrap, seed=chain.seed)
-        numbers = bootstrapped(quantity.statistic, quantity.values, draws)
-        for number, (values, value) in enumerate(zip(quantity.values, numbers, strict=True)):
+        for number, values in enumerate(quantity.values):
+            if number and np.array_equal(values, quantity.values[0], equal_nan=True):
+                continue
             place = {"choice": place_of(chain, number), **quantity.labels}
             common: dict[str, Any] = {"n": len(values), "sample": "bootstrap over events"}
-            table.append(row(quantity.name, [value], place, unit=quantity.unit, **common))
+            (value,) = bootstrapped(quantity.statistic, [values], draws)
+            if number or quantity.name != MOVED:
+                table.append(row(quantity.name, [value], place, unit=quantity.unit, **common))
             if number and quantity.compared:
-                pair = [(values, quantity.values[0])]
-                ratio = gain(quantity.statistic, pair, draws, ratio=True)
+                ratio = gain(quantity.statistic, [(values, quantity.values[0])], draws, ratio=True)
                 common["sample"] = "paired, bootstrap over events"
                 table.append(row(f"{quantity.name}{OVER}", ratio, place, **common))
-    return by_name(table, (RESOLUTION, f"{RESOLUTION}{OVER}", MISSING, f"{MISSING}{OVER}"))
+    return by_name(table, (RESOLUTION, f"{RESOLUTION}{OVER}", MOVED, MISSING, f"{MISSING}{OVER}"))
 
 
 def costs(chain: Chain, made: Arrays) -> list[Result]:
@@ -140,6 +146,8 @@ def _quantities(chain: Chain, made: Arrays) -> list[Quantity]:
             ]
         values = [made[f"response {i}"][chosen, 0] for i in ways]
         found.append(Quantity("share of jets found", labels, "", event, values, _found, compared=False))
+        moved = [each / values[0] for each in values]
+        found.append(Quantity(MOVED, labels, "", event, moved, _spread, compared=False))
         tracks = [made[f"tracks {i}"][chosen] for i in ways]
         if tracks[0][:, 0].sum():
             found.append(
@@ -170,6 +178,11 @@ def _resolution(values: np.ndarray, rows: Rows) -> float:
 
 def _width(values: np.ndarray, rows: Rows) -> float:
     return quartile_width(values[rows])
+
+
+def _spread(values: np.ndarray, rows: Rows) -> float:
+    there = values[rows]
+    return quartile_width(there[np.isfinite(there)])
 
 
 def _found(values: np.ndarray, rows: Rows) -> float:

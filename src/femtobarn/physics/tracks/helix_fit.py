@@ -157,7 +157,9 @@ def _fits(
         covariance.diagonal(axis1=1, axis2=2)[:, ::-1],
     )
     parameter = np.stack((k, (phi + np.pi) % (2 * np.pi) - np.pi, d0, cot, z0), axis=1)
-    return parameter, np.sqrt(np.concatenate(variances, axis=1)), np.stack((chi2_circle, chi2_line), axis=1)
+    variance = np.concatenate(variances, axis=1)
+    error = np.sqrt(np.where(variance > 0, variance, np.nan))  # rounding, where hits hardly tell a helix
+    return parameter, error, np.stack((chi2_circle, chi2_line), axis=1)
 
 
 def _regular(matrices: Float[np.ndarray, "track n n"]) -> Float[np.ndarray, "track n n"]:
