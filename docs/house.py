@@ -20,6 +20,7 @@ ROWS: tuple[tuple[str, int, int, int, int, tuple[str, ...]], ...] = (
     ("systems", 144, 58, 190, 700, ("systems",)),
     ("systems", 144, 58, 780, 916, ("recipe",)),
     ("workshop", 250, 74, 190, 470, ("evaluation",)),
+    ("workshop", 250, 74, 496, 674, ("chain",)),
     ("workshop", 250, 74, 700, 916, ("report",)),
     ("workshop", 364, 74, 190, 560, ("study",)),
     ("workshop", 478, 74, 190, 436, ("engine",)),
@@ -32,7 +33,7 @@ ROWS: tuple[tuple[str, int, int, int, int, tuple[str, ...]], ...] = (
 GROUND = {"errors", "compiled", "deprecation"}
 #: What a room of one file is for. A room of several files shows their names, or how many if they do not fit.
 WORDS = {
-    "cli": "the command femtobarn: list · show · data · run · evaluate · metric · predict · export · report",
+    "cli": "the command femtobarn: list · show · data · run · chain · evaluate · metric · predict · export · report",
     "recipe": "steps of a run",
     "engine": "fit",
     "generator_loop": "one or two players",

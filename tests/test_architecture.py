@@ -36,7 +36,8 @@ ALLOWED = {
     **{room: LIBRARY | GROUND | {"settings", "parts"} for room in LIBRARY},
     **{room: LIBRARY | WORKSHOP | GROUND | {"systems"} for room in WORKSHOP - {"settings", "parts"}},
     "systems": LIBRARY | WORKSHOP | GROUND,
-    "cli": LIBRARY | WORKSHOP | GROUND,
+    "chain": LIBRARY | WORKSHOP | GROUND,
+    "cli": LIBRARY | WORKSHOP | GROUND | {"chain"},
     "__main__": {"cli"},
 }
 

@@ -21,6 +21,7 @@ import pytest
 import femtobarn.losses
 import femtobarn.plots
 from femtobarn import recipe as recipes
+from femtobarn.chain import carry_out
 from femtobarn.cli import execute
 from femtobarn.evaluation import jets, score_files, showers
 from femtobarn.runs import Provenance, Published, Result, Run
@@ -79,9 +80,10 @@ def _try(command: str, monkeypatch: pytest.MonkeyPatch, *, of_system: bool) -> N
 
     verb, *arguments = shlex.split(command)[1:]
     with monkeypatch.context() as patch:
-        if verb in ("run", "evaluate") or (of_system and verb in ("predict", "export", "report")):
+        if verb in ("run", "chain", "evaluate") or (of_system and verb in ("predict", "export", "report")):
             patch.setattr(recipes, "start", begun)
             patch.setattr(recipes, "carry_out", begun)
+            patch.setattr(carry_out, "start", begun)
             patch.setattr(jets, "evaluate_jets", begun)
             patch.setattr(showers, "evaluate_showers", begun)
             patch.setattr(score_files, "evaluate_scores", begun)

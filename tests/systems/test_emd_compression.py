@@ -40,11 +40,11 @@ from femtobarn.nn.wafer_autoencoder import (
     normalise,
     transmitted_sum,
 )
-from femtobarn.physics import wafer
+from femtobarn.physics import wafer, wafer_formats
 from femtobarn.runs import Run
 from femtobarn.simulate.toy_wafers import toy_wafers
 from femtobarn.study import write_predictions
-from femtobarn.systems.emd_compression import conventional, judge, recipe, study, training
+from femtobarn.systems.emd_compression import judge, recipe, study, training
 from femtobarn.systems.emd_compression.objectives import LOSSES, CompressionLoss, Term, mean_emd, parse, title
 from femtobarn.systems.emd_compression.sample import Data, Wafers, load_split
 
@@ -85,7 +85,7 @@ def test_tiny_ends_with_results_figures_and_a_report(finished: Run) -> None:
         assert result.error is not None
         assert 0 < result.error < 0.5
     assert means["repeater"].value < means["best choice"].value < means["super trigger cells"].value
-    decoded = [means[method].value for method in conventional.BEST_CHOICE[1:]]
+    decoded = [means[method].value for method in wafer_formats.BEST_CHOICE[1:]]
     assert means["repeater"].value < min(decoded)
     assert max(decoded) < means["best choice"].value, "a decoder knows what is left of the sum"
     assert means["best choice, trained decoder"].value < means["best choice, rest spread evenly"].value
@@ -382,7 +382,7 @@ def test_the_pyramid_code_arrives_better_than_all_best_choice_and_these_than_tra
         best["best choice, trained decoder"] = decoder
         assert decoder < best["best choice, rest spread evenly"] - 2 * error
         ours, spread = _mean(ordering, "exact EMD", links)
-        lowest = min(best[method] for method in conventional.BEST_CHOICE)
+        lowest = min(best[method] for method in wafer_formats.BEST_CHOICE)
         assert ours > lowest + 2 * np.hypot(error, spread)
         assert best["pyramid code"] < 0.95 * lowest
         pyramid, spread = _mean(ordering, "pyramid code, trained decoder", links)
@@ -514,20 +514,20 @@ def charge() -> torch.Tensor:
 
 
 def test_best_choice_fits_the_frame_and_one_more_cell_would_not(charge: torch.Tensor) -> None:
-    for links, cells in conventional.CELLS_SENT.items():
-        assert conventional.best_choice(charge.numpy(), cells=cells).bits.max() <= 32 * links
-        assert conventional.best_choice(charge.numpy(), cells=cells + 1).bits.max() > 32 * links
-        assert conventional.HEADER_BITS + 16 * BITS[links] <= 32 * links
+    for links, cells in wafer_formats.CELLS_SENT.items():
+        assert wafer_formats.best_choice(charge.numpy(), cells=cells).bits.max() <= 32 * links
+        assert wafer_formats.best_choice(charge.numpy(), cells=cells + 1).bits.max() > 32 * links
+        assert wafer_formats.HEADER_BITS + 16 * BITS[links] <= 32 * links
 
 
 def test_the_rest_of_the_sum_is_spread_evenly(charge: torch.Tensor) -> None:
     q = charge.numpy()
-    kept, bits = conventional.best_choice(q, cells=6)
-    arrived, same_bits = conventional.best_choice_spread(q, cells=6)
+    kept, bits = wafer_formats.best_choice(q, cells=6)
+    arrived, same_bits = wafer_formats.best_choice_spread(q, cells=6)
     np.testing.assert_array_equal(bits, same_bits)
     np.testing.assert_array_equal(arrived[kept > 0], kept[kept > 0])
     total = transmitted_sum(charge.sum(1)).numpy()
-    np.testing.assert_array_equal(conventional.transmitted_sum(q), total)
+    np.testing.assert_array_equal(wafer_formats.transmitted_sum(q), total)
     np.testing.assert_allclose(arrived.sum(1), np.maximum(total, kept.sum(1)), rtol=1e-5)
     rest = np.where(kept > 0, np.nan, arrived)
     full = (kept > 0).sum(1) == 6  # no cell is sent empty
@@ -536,12 +536,12 @@ def test_the_rest_of_the_sum_is_spread_evenly(charge: torch.Tensor) -> None:
 
 def test_logarithmic_shares_fill_the_frame(charge: torch.Tensor) -> None:
     q = charge.numpy()
-    for links, (cells, bits, step) in conventional.LOGARITHMIC.items():
-        arrived, sent = conventional.logarithmic_choice(q, cells=cells, bits=bits, step=step)
-        more = conventional.logarithmic_choice(q, cells=cells + 1, bits=bits, step=step)
+    for links, (cells, bits, step) in wafer_formats.LOGARITHMIC.items():
+        arrived, sent = wafer_formats.logarithmic_choice(q, cells=cells, bits=bits, step=step)
+        more = wafer_formats.logarithmic_choice(q, cells=cells + 1, bits=bits, step=step)
         assert sent.max() <= 32 * links < more.bits.max()
-        assert comb(48, cells) <= 2 ** (sent[0] - conventional.HEADER_BITS - bits * cells)
-        total = conventional.transmitted_sum(q)
+        assert comb(48, cells) <= 2 ** (sent[0] - wafer_formats.HEADER_BITS - bits * cells)
+        total = wafer_formats.transmitted_sum(q)
         largest, order = -np.sort(-q, axis=1)[:, :cells], np.argsort(-q, axis=1, kind="stable")[:, :cells]
         share = np.take_along_axis(arrived, order, axis=1) / total[:, None]
         levels = -np.log2(share) / step
@@ -554,14 +554,14 @@ def test_logarithmic_shares_fill_the_frame(charge: torch.Tensor) -> None:
 
 
 def test_best_choice_before_a_decoder_is_that_of_the_chip(charge: torch.Tensor) -> None:
-    for cells in conventional.CELLS_SENT.values():
+    for cells in wafer_formats.CELLS_SENT.values():
         model = Autoencoder(BestChoice(cells), RestDecoder())
         shares, _ = model.encoder.encode(charge)
-        kept, _ = conventional.best_choice(charge.numpy(), cells=cells)
+        kept, _ = wafer_formats.best_choice(charge.numpy(), cells=cells)
         np.testing.assert_array_equal(shares * (charge.sum(1) / normalise(charge).sum(1))[:, None], kept)
         eta = torch.full((len(charge),), 2.0)
         image = model(charge, eta, 4.5 * eta).detach().numpy()
-        spread, _ = conventional.best_choice_spread(charge.numpy(), cells=cells)
+        spread, _ = wafer_formats.best_choice_spread(charge.numpy(), cells=cells)
         whole = (kept > 0).sum(1) == cells
         unit = image.sum(1, keepdims=True)
         np.testing.assert_allclose(
@@ -571,7 +571,7 @@ def test_best_choice_before_a_decoder_is_that_of_the_chip(charge: torch.Tensor) 
 
 def test_best_choice_keeps_the_largest(charge: torch.Tensor) -> None:
     q = charge.numpy()
-    kept = conventional.best_choice(q, cells=5).charge
+    kept = wafer_formats.best_choice(q, cells=5).charge
     assert np.all((kept > 0).sum(1) <= 5)
     smallest_kept = np.where(kept > 0, q, np.inf).min(1)
     largest_lost = np.where(kept > 0, 0, q).max(1)
@@ -582,8 +582,8 @@ def test_best_choice_keeps_the_largest(charge: torch.Tensor) -> None:
 @pytest.mark.parametrize("size", [4, 16])
 def test_super_trigger_cells_keep_the_sum_of_each_group(charge: torch.Tensor, size: int) -> None:
     q = charge.numpy()
-    sent = conventional.super_trigger_cells(q, size=size).charge
-    groups = {4: conventional.GROUPS_OF_4, 16: conventional.GROUPS_OF_16}[size]
+    sent = wafer_formats.super_trigger_cells(q, size=size).charge
+    groups = {4: wafer_formats.GROUPS_OF_4, 16: wafer_formats.GROUPS_OF_16}[size]
     assert sorted(groups.ravel()) == list(range(48))
     before, after = q[:, groups].sum(2), sent[:, groups].sum(2)
     assert np.all((after <= before) & (after >= before * (1 - 1 / 16) - 1))
@@ -592,7 +592,7 @@ def test_super_trigger_cells_keep_the_sum_of_each_group(charge: torch.Tensor, si
 
 def test_threshold_pays_for_each_cell(charge: torch.Tensor) -> None:
     q = charge.numpy()
-    sent = conventional.threshold(q, counts=50)
+    sent = wafer_formats.threshold(q, counts=50)
     number = (q > 50).sum(1)
     np.testing.assert_array_equal((sent.charge > 0).sum(1), number)
     np.testing.assert_array_equal(sent.bits, 12 + np.minimum(6 * number, 48) + 7 * number)
@@ -601,7 +601,7 @@ def test_threshold_pays_for_each_cell(charge: torch.Tensor) -> None:
 @given(charge=st.integers(0, 2**22), exponent=st.integers(3, 5), mantissa=st.integers(2, 5))
 def test_float_format_is_representable_and_near(charge: int, exponent: int, mantissa: int) -> None:
     q = np.array([float(charge)])
-    sent = conventional.float_format(q, exponent=exponent, mantissa=mantissa)
+    sent = wafer_formats.float_format(q, exponent=exponent, mantissa=mantissa)
     codes = {
         m * 2 ** max(e - 1, 0) + (2**mantissa * 2 ** (e - 1) if e else 0)
         for e in range(2**exponent)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from femtobarn.cli.arguments import parse, recorder
+from femtobarn.cli.chain import chain
 from femtobarn.cli.doctor import doctor
 from femtobarn.cli.evaluate import evaluate, leaderboard, metric
 from femtobarn.cli.run import run
@@ -54,6 +55,7 @@ _VERBS: dict[str, Callable[..., None]] = {
     "show": show,
     "data": data,
     "run": run,
+    "chain": chain,
     "evaluate": evaluate,
     "leaderboard": leaderboard,
     "metric": metric,
@@ -80,7 +82,7 @@ def _dispatch(arguments: list[str]) -> None:
     if verb not in _VERBS:
         raise InputError(f"there is no verb {verb!r}: {nearest(verb, _VERBS)}")
     function = _VERBS[verb]
-    if function in (run, evaluate):  # these take settings that depend on their first words
+    if function in (run, chain, evaluate):  # these take settings that depend on their first words
         function(rest)
         return
     # Parse first and call then: what the verb itself writes to stderr must not be taken for a parser's message.

@@ -27,6 +27,7 @@ __all__ = [
     "resampling",
     "resolved_mass",
     "soft_drop",
+    "soft_killer",
     "software_compensation",
     "solenoid",
     "space_charge",
@@ -34,6 +35,7 @@ __all__ = [
     "vectors",
     "voxels",
     "wafer",
+    "wafer_formats",
     "waveforms",
     "whitening",
 ]

@@ -28,7 +28,9 @@ class HelixFits(NamedTuple):
     """One row a track, in the order of `label`."""
 
     label: Int[np.ndarray, "track"]
-    parameter: Float[np.ndarray, "track 5"]  # see `PARAMETERS`; NaN if all hits are within 1 mm
+    parameter: Float[
+        np.ndarray, "track 5"
+    ]  # see `PARAMETERS`; NaN if all hits are within 1 mm or on no helix
     error: Float[np.ndarray, "track 5"]
     chi2: Float[np.ndarray, "track 2"]  # of the circle and of the line
     hits: Int[np.ndarray, "track"]
@@ -134,7 +136,7 @@ def _fits(
     for _ in range(_STEPS):
         residual, jacobian = _off_circle(points, k, phi, d0)
         weighted = np.swapaxes(jacobian, 1, 2) @ inverse
-        normal = weighted @ jacobian
+        normal = _regular(weighted @ jacobian)
         step = np.linalg.solve(normal, weighted @ residual[..., None])[..., 0]
         k, phi, d0 = k - step[:, 0], phi - step[:, 1], d0 - step[:, 2]
     residual, _ = _off_circle(points, k, phi, d0)
@@ -146,7 +148,7 @@ def _fits(
     variance = kind[..., 1] ** 2 / 12 * np.where(kind[..., 3] > 0, 1.0, slope) + 1e-12
     inverse = np.linalg.inv(_covariance(way, variance, kick * (1 + slope)))
     weighted = np.swapaxes(line, 1, 2) @ inverse
-    covariance = np.linalg.inv(weighted @ line)
+    covariance = np.linalg.inv(_regular(weighted @ line))
     z0, cot = (covariance @ (weighted @ points[..., 2:]))[..., 0].T
     off = points[..., 2] - z0[:, None] - cot[:, None] * way
     chi2_line = np.einsum("ti,tij,tj->t", off, inverse, off)
@@ -155,7 +157,17 @@ def _fits(
         covariance.diagonal(axis1=1, axis2=2)[:, ::-1],
     )
     parameter = np.stack((k, (phi + np.pi) % (2 * np.pi) - np.pi, d0, cot, z0), axis=1)
-    return parameter, np.sqrt(np.concatenate(variances, axis=1)), np.stack((chi2_circle, chi2_line), axis=1)
+    variance = np.concatenate(variances, axis=1)
+    error = np.sqrt(np.where(variance > 0, variance, np.nan))  # rounding, where hits hardly tell a helix
+    return parameter, error, np.stack((chi2_circle, chi2_line), axis=1)
+
+
+def _regular(matrices: Float[np.ndarray, "track n n"]) -> Float[np.ndarray, "track n n"]:
+    """The matrices, NaN those that have no inverse: hits that belong to no helix may lie so."""
+    with np.errstate(all="ignore"):
+        determinant = np.linalg.det(matrices)
+    good = np.isfinite(determinant) & (determinant != 0)
+    return np.where(good[:, None, None], matrices, np.nan)
 
 
 def _start(points: Float[np.ndarray, "track hit 3"]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -8,12 +8,12 @@ from matplotlib.colors import LogNorm, SymLogNorm
 
 from femtobarn import plots
 from femtobarn.physics import wafer
+from femtobarn.physics.wafer_formats import BEST_CHOICE
 from femtobarn.runs import Result, Run
 from femtobarn.study import Trained, draw_front, draw_training, drawing
-from femtobarn.systems.emd_compression.conventional import BEST_CHOICE, PYRAMID
 from femtobarn.systems.emd_compression.judge import Outcome, by_labels, occupancy, per_wafer
 from femtobarn.systems.emd_compression.sample import Wafers
-from femtobarn.systems.emd_compression.study import Part
+from femtobarn.systems.emd_compression.study import PYRAMID, Part
 
 _EMD = "EMD [sensor cells]"
 _PROFILES: tuple[tuple[str, str, Callable[[Wafers], np.ndarray], Any], ...] = (

@@ -9,13 +9,12 @@ from jaxtyping import Float, Int
 
 from femtobarn.losses import emd
 from femtobarn.nn.wafer_autoencoder import BITS, CODES
-from femtobarn.nn.wafer_autoencoder.pyramid_code import PAYLOAD
-from femtobarn.physics import wafer
+from femtobarn.nn.wafer_autoencoder.pyramid_code import PAYLOAD, pyramid_code
+from femtobarn.physics import wafer, wafer_formats
 from femtobarn.runs import Result
 from femtobarn.study import Trained, Value, by_name, draws_of_units, gain, grouped, row
-from femtobarn.systems.emd_compression import conventional
 from femtobarn.systems.emd_compression.sample import Wafers
-from femtobarn.systems.emd_compression.study import Part
+from femtobarn.systems.emd_compression.study import PYRAMID, Part
 from femtobarn.systems.emd_compression.training import decode
 
 _BOOTSTRAPS = 100
@@ -54,32 +53,32 @@ def learned_outcome(trained: Trained[Part], test: Wafers) -> Outcome:
     """A trained autoencoder on the test wafers."""
     decoded = decode(trained.model, test)
     links = trained.part.links
-    bits = float(conventional.HEADER_BITS + CODES * BITS[links])
+    bits = float(wafer_formats.HEADER_BITS + CODES * BITS[links])
     if trained.part.decoder == "best-choice":
-        bits = float(conventional.best_choice_bits(conventional.CELLS_SENT[links]))
+        bits = float(wafer_formats.best_choice_bits(wafer_formats.CELLS_SENT[links]))
     if trained.part.decoder == "pyramid":
-        bits = float(conventional.HEADER_BITS + PAYLOAD[links])
+        bits = float(wafer_formats.HEADER_BITS + PAYLOAD[links])
     return Outcome(trained.part.labels, trained.part.seed, bits, decoded, exact_emd(test.charge, decoded))
 
 
 def conventional_outcomes(test: Wafers, links: Sequence[int]) -> list[Outcome]:
     """The algorithms of today's chip at the rates asked for, and those whose rate is not a choice."""
     fixed = {
-        "threshold 1.35 MIP": conventional.threshold(test.charge),
-        "threshold 2 MIP": conventional.threshold(test.charge, counts=2 * wafer.ADC_PER_MIP),
-        "repeater": conventional.repeater(test.charge),
+        "threshold 1.35 MIP": wafer_formats.threshold(test.charge),
+        "threshold 2 MIP": wafer_formats.threshold(test.charge, counts=2 * wafer.ADC_PER_MIP),
+        "repeater": wafer_formats.repeater(test.charge),
     }
     outcomes = [_conventional(name, "", sent, test) for name, sent in fixed.items()]
     for n in links:
-        cells, logarithmic = conventional.CELLS_SENT[n], conventional.LOGARITHMIC[n]
+        cells, logarithmic = wafer_formats.CELLS_SENT[n], wafer_formats.LOGARITHMIC[n]
         sent = {
-            conventional.BEST_CHOICE[0]: conventional.best_choice(test.charge, cells=cells),
-            conventional.BEST_CHOICE[1]: conventional.best_choice_spread(test.charge, cells=cells),
-            conventional.BEST_CHOICE[2]: conventional.logarithmic_choice(
+            wafer_formats.BEST_CHOICE[0]: wafer_formats.best_choice(test.charge, cells=cells),
+            wafer_formats.BEST_CHOICE[1]: wafer_formats.best_choice_spread(test.charge, cells=cells),
+            wafer_formats.BEST_CHOICE[2]: wafer_formats.logarithmic_choice(
                 test.charge, **logarithmic._asdict()
             ),
-            conventional.PYRAMID[0]: conventional.pyramid(test.charge, links=n),
-            "super trigger cells": conventional.super_trigger_cells(test.charge, size=4 if n == 5 else 16),
+            PYRAMID[0]: _pyramid(test.charge, n),
+            "super trigger cells": wafer_formats.super_trigger_cells(test.charge, size=4 if n == 5 else 16),
         }
         outcomes += [_conventional(name, str(n), each, test) for name, each in sent.items()]
     return outcomes
@@ -174,9 +173,16 @@ def occupancy(sample: Wafers) -> Int[np.ndarray, "wafer"]:
     return (sample.charge > wafer.ADC_PER_MIP).sum(axis=1)
 
 
-def _conventional(name: str, links: str, sent: conventional.Sent, test: Wafers) -> Outcome:
+def _conventional(name: str, links: str, sent: wafer_formats.Sent, test: Wafers) -> Outcome:
     labels = {"method": name, "e-links": links}
     return Outcome(labels, None, float(sent.bits.mean()), sent.charge, exact_emd(test.charge, sent.charge))
+
+
+def _pyramid(charge: Float[np.ndarray, "wafer 48"], links: int) -> wafer_formats.Sent:
+    """The sum in equal portions, each in the cell it came from or near it; the frame is full."""
+    shares = pyramid_code(links)(torch.from_numpy(charge)).numpy()
+    bits = np.full(len(charge), wafer_formats.HEADER_BITS + PAYLOAD[links])
+    return wafer_formats.Sent(shares * wafer_formats.transmitted_sum(charge)[:, None], bits)
 
 
 def _mean_emd(outcome: Outcome, rows: Int[np.ndarray, "_"]) -> float:
@@ -212,10 +218,10 @@ def _core(q: np.ndarray) -> np.ndarray:
 def pairs(parts: Iterable[Part]) -> list[tuple[str, str]]:
     """Which method's mean EMD is set against which other's."""
     trained = dict.fromkeys(part.labels["method"] for part in parts)
-    known = conventional.BEST_CHOICE + conventional.PYRAMID
+    known = wafer_formats.BEST_CHOICE + PYRAMID
     first, *others = [method for method in trained if method not in known]
     large = [method for method in others if "decoder" in method]
     found = [(first, "MSE")] if "MSE" in others else []
     found += [(method, first) for method in others if method != "MSE"]
-    ours = (first, *large, *conventional.PYRAMID)
-    return found + [(method, best) for method in ours for best in conventional.BEST_CHOICE]
+    ours = (first, *large, *PYRAMID)
+    return found + [(method, best) for method in ours for best in wafer_formats.BEST_CHOICE]

@@ -6,13 +6,16 @@ from typing import Any, Literal, NamedTuple
 from femtobarn.engine import Training
 from femtobarn.errors import InputError
 from femtobarn.nn.wafer_autoencoder import BITS
+from femtobarn.physics.wafer_formats import BEST_CHOICE
 from femtobarn.study import Writing
-from femtobarn.systems.emd_compression.conventional import BEST_CHOICE, PYRAMID
 from femtobarn.systems.emd_compression.learned_emd import LearnedEmd
 from femtobarn.systems.emd_compression.objectives import parse, title
 from femtobarn.systems.emd_compression.sample import Data
 
 DecoderName = Literal["published", "large", "best-choice", "pyramid"]  # the last two have no encoder to train
+
+
+PYRAMID = ("pyramid code", "pyramid code, trained decoder")  #: ours, in tables
 
 
 class Part(NamedTuple):

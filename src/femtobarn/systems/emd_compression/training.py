@@ -26,10 +26,10 @@ from femtobarn.nn.wafer_autoencoder import (
     pyramid_code,
 )
 from femtobarn.parts import Report
+from femtobarn.physics.wafer_formats import CELLS_SENT
 from femtobarn.runs import Run
 from femtobarn.study import Models, Split, Trained
 from femtobarn.systems.emd_compression import learned_emd
-from femtobarn.systems.emd_compression.conventional import CELLS_SENT
 from femtobarn.systems.emd_compression.objectives import CompressionLoss, mean_emd
 from femtobarn.systems.emd_compression.sample import Wafers
 from femtobarn.systems.emd_compression.study import LEARNED_EMD, Config, Part, Study

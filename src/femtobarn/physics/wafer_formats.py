@@ -14,10 +14,8 @@ from math import comb
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int
 
-from femtobarn.nn.wafer_autoencoder.pyramid_code import PAYLOAD, pyramid_code
 from femtobarn.physics import wafer
 
 HEADER_BITS = 4 + 8
@@ -35,9 +33,6 @@ BEST_CHOICE = (
     "best choice, logarithmic shares",
     "best choice, trained decoder",
 )  #: in tables: the algorithm of the chip as published, and with what a decoder off the detector can add
-
-
-PYRAMID = ("pyramid code", "pyramid code, trained decoder")  #: ours, in tables: see `nn.wafer_autoencoder`
 
 
 class Logarithmic(NamedTuple):
@@ -108,12 +103,6 @@ def logarithmic_choice(charge: Float[np.ndarray, "wafer 48"], *, cells: int, bit
     arrived = _spread(total, order, share * total[:, None])
     addresses = (comb(wafer.CELLS, cells) - 1).bit_length()
     return Sent(arrived, np.full(len(charge), HEADER_BITS + addresses + bits * cells))
-
-
-def pyramid(charge: Float[np.ndarray, "wafer 48"], *, links: int) -> Sent:
-    """The sum in equal portions, each in the cell it came from or near it; a frame is full."""
-    shares = pyramid_code(links)(torch.from_numpy(charge)).numpy()
-    return Sent(shares * transmitted_sum(charge)[:, None], np.full(len(charge), HEADER_BITS + PAYLOAD[links]))
 
 
 def transmitted_sum(charge: Float[np.ndarray, "wafer 48"]) -> Float[np.ndarray, "wafer"]:
