@@ -98,5 +98,8 @@ def write_rows(path: Path, rows: list[dict[str, Any]]) -> Path:
     import pyarrow as arrow
     from pyarrow import parquet
 
-    parquet.write_table(arrow.Table.from_pylist(rows), path)
+    wide = arrow.list_(arrow.uint64())  # numbers of particles fill all 64 bits
+    kinds = {"particle_id": wide, "contrib_particle_ids": arrow.list_(wide)}
+    columns = {name: arrow.array([row[name] for row in rows], kinds.get(name)) for name in rows[0]}
+    parquet.write_table(arrow.table(columns), path)
     return path
