@@ -245,6 +245,11 @@ def of_edm4hep() -> dict[str, Any]:
     )  # fmt: skip
 
 
+def hits_of_edm4hep() -> dict[str, Any]:
+    position = ("position.x", "position.y", "position.z")
+    return some("energy", "time", *position, prefix="CalorimeterHits.", whole=("cellID",))
+
+
 def strain_second(path: Path) -> None:
     strain = DRAW.normal(scale=1e-21, size=ROWS * 16)
     gwosc.write_strain(path, strain, detector="H1", start=1126259446, rate=16)
@@ -376,7 +381,8 @@ FORMATS: dict[str, dict[str, Format]] = {
             ".root",
             tree("events", of_edm4hep),
             lambda p: flat(edm4hep.generator_particles(p), edm4hep.reconstructed(p)),
-        )
+        ),
+        "hits": Format(".root", tree("events", hits_of_edm4hep), lambda p: flat(edm4hep.calorimeter_hits(p))),
     },
     "gw_samples": {
         "HDF5": Format(".h5", strain_events, lambda p: every(gw_samples.open_samples(p, "noise_samples")))

@@ -206,8 +206,8 @@ def test_trees_learn_what_is_in_the_elements() -> None:
 def test_trees_try_on_validation_events_how_far_to_go() -> None:
     """On events whose truth is drawn anew nothing can be learnt, so that more trees are worse: they stop early."""
     pytest.importorskip("sklearn")
-    train, validation = toy_events(60, seed=1), toy_events(30, seed=2)
-    chosen = FlowTrees.fit(train, seed=1, trees=40, validation=validation)
+    train, validation = toy_events(40, seed=1), toy_events(20, seed=2)
+    chosen = FlowTrees.fit(train, seed=1, trees=20, validation=validation)
     tried = [{name: getattr(chosen.track, name) for name in trial} for trial in TRIALS]
     assert tried[0] in TRIALS
     order = np.random.default_rng(1).permutation(len(train.target))
@@ -215,9 +215,8 @@ def test_trees_try_on_validation_events_how_far_to_go() -> None:
     mixed = train.target.copy()
     for code in (flow.TRACK, flow.TOWER):  # classes and momenta of other elements of the kind
         mixed[kind == code] = train.target[order[kind[order] == code]]
-    noise = FlowTrees.fit(replace(train, target=mixed), seed=1, trees=40, validation=validation)
-    assert noise.classes.n_iter_ < chosen.classes.n_iter_ <= 40
-    assert chosen.track.n_iter_ > 10
+    noise = FlowTrees.fit(replace(train, target=mixed), seed=1, trees=20, validation=validation)
+    assert noise.classes.n_iter_ < chosen.classes.n_iter_ <= 20
 
 
 def test_joined_neighbours_keep_the_energy_and_end_at_the_largest() -> None:

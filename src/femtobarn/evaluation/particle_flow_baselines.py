@@ -86,7 +86,8 @@ class FlowTrees:
             made = partial(kind, random_state=seed, early_stopping=False)
             settings = {"max_iter": trees} if check is None else _best(made, task, check, trees, seed)
             fitted.append(made(**settings).fit(*task))
-        return cls(*fitted, outer=outer)
+        classes, track, tower = fitted
+        return cls(classes, track, tower, outer=outer)
 
     def particles(
         self, events: FlowEvents

@@ -38,9 +38,8 @@ class Config:
 
 
 _COMPACT = Net(
-    width=32, blocks=1, neighbours=16, dimensions=4, propagated=16, messages=(16, 16), lr=5e-3, dense_epochs=3,
-    dense_parts=3, repulsion=10.0,
-    course=Course(epochs=3, batch=1, ema=0.95, schedule="cosine", warmup=0.05),
+    width=32, blocks=1, neighbours=16, dimensions=4, propagated=16, messages=(16, 16), lr=5e-3, dense_epochs=4,
+    dense_parts=3, repulsion=(1.0, 10.0), course=Course(epochs=6, batch=1, ema=0.95, schedule="cosine", warmup=0.05),
 )  # fmt: skip
 _SMALL = replace(
     _COMPACT,

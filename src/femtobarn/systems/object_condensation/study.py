@@ -55,8 +55,8 @@ class Net:
     """Least charge of a hit."""
     energy: float = 1.0
     """Weight of the energy loss."""
-    repulsion: float = 1.0
-    """Weight of the repulsion."""
+    repulsion: tuple[float, float] = (1.0, 1.0)
+    """Weights of the repulsion, without and with pile-up."""
     lr: float = 5e-5
     """Largest learning rate."""
     hits: int = 200_000
@@ -146,8 +146,9 @@ def train_one(study: Study, samples: Samples, folder: Path, part: Part, report: 
         if part.trained == DENSE:
             course, events = replace(course, epochs=net.dense_epochs), in_parts(train, net.dense_parts)
         trainee = Condensing(
-            model, events, q_min=net.q_min, energy=net.energy, repulsion=net.repulsion, most=net.hits
-        )
+            model, events, q_min=net.q_min, energy=net.energy, most=net.hits,
+            repulsion=net.repulsion[part.trained == DENSE],
+        )  # fmt: skip
         history = fit_generator(
             Descent(trainee, lr=net.lr, clip=1.0, generator=model),
             {"event": torch.arange(len(events))},
