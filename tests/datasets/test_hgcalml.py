@@ -74,8 +74,7 @@ def test_parts_of_events_have_all_hits_and_know_their_showers() -> None:
         for part in range(12):
             alone = cut.event(part)
             assert set(alone.owner[alone.owner >= 0]) == set(range(len(alone.energy)))
-    nothing = hgcalml.in_parts(made.event(0).take(np.array([], int)), 3)
-    assert len(nothing) == 0
+    assert len(hgcalml.in_parts(made.take(np.array([], int)), 3)) == 0
 
 
 def _file(path: Path, **changed: np.ndarray | None) -> Path:

@@ -119,6 +119,8 @@ def in_parts(events: HitEvents, count: int) -> HitEvents:
 
     Hits of an event are to lie within half a turn around their mean.
     """
+    if not len(events):
+        return events
     parts = []
     for number in range(len(events)):
         event = events.event(number)

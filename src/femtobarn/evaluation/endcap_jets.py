@@ -35,12 +35,12 @@ def jet_rows(name: str, group: Sequence[Outcome], *, seed: int) -> list[Result]:
     ratios = [jet_ratios(each.samples[name]) for each in group]
     if not len(ratios[0]):
         return []
-    labels, common = {"sample": name, **group[0].labels}, {"seeds": seeds_of(group)}
+    labels, seeds = {"sample": name, **group[0].labels}, seeds_of(group)
     found = [share(np.isfinite(each)) for each in ratios]
-    made = [row("jets found", found, labels, n=len(ratios[0]), **common)]
+    made = [row("jets found", found, labels, n=len(ratios[0]), seeds=seeds)]
     seen = [each[np.isfinite(each)] for each in ratios]
     if min(map(len, seen)) >= LEAST:
-        more: dict[str, Any] = {**common, "n": len(seen[0])}
+        more: dict[str, Any] = {"seeds": seeds, "n": len(seen[0])}
         made.append(row("jet response", [median(each, seed=seed) for each in seen], labels, **more))
         made.append(row("jet resolution", [width(each, seed=seed) for each in seen], labels, **more))
     return made
