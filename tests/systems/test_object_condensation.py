@@ -79,7 +79,16 @@ def test_all_methods_stand_beside_the_truth(finished: Run) -> None:
     gains = {r.labels["gain"] for r in results if r.name == "gain in efficiency"}
     assert gains == {"over CLUE 3-D", "over CLUE by layers", "of pile-up in training"}
     figures = {figure.name for figure in finished.figures()}
-    assert figures >= {"efficiency", "crowd", "pairs", "cost", "training", "event-true", "event-found"}
+    assert figures >= {
+        "efficiency",
+        "fakes",
+        "crowd",
+        "pairs",
+        "cost",
+        "training",
+        "event-true",
+        "event-found",
+    }
 
 
 def test_settings_are_chosen_on_validation_events_alone(finished: Run) -> None:

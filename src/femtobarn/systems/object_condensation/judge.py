@@ -44,12 +44,8 @@ def results(run: Run, samples: Samples, trained: Sequence[Trained[Part]], *, see
         draw_pairs(run, lines, PAIRS, samples.apart)
     draw_cost(run, rows)
     draw_training(
-        run,
-        trained,
-        column="distance",
-        ylabel="1 - F1 score",
-        caption="On the validation events, at IoU 0.3.",
-    )
+        run, trained, column="distance", ylabel="1 - F1 score", caption="On the validation events, at IoU 0.3."
+    )  # fmt: skip
     _draw_event(run, names[0], samples.test[names[0]].event(0), trained)
     return rows
 
