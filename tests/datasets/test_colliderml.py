@@ -1,12 +1,15 @@
 """ColliderML files in exactly the published types, as hits, cells and truth."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from endcap_files import colliderml_rows, some_hits
 from femtobarn.datasets import colliderml
+from femtobarn.datasets.hgcalml import HitEvents, of_endcap
 from femtobarn.errors import InputError
 from femtobarn.metrics.tracking import TrackingPerformance, selected
 
@@ -30,6 +33,8 @@ def write(path: Path, kind: str, rows: list[dict[str, Any]]) -> Path:
     }
     if kind == "calo_hits":
         types["detector"] = arrow.list_(arrow.uint8())
+        for name in colliderml._CONTRIBUTIONS:
+            types[name] = arrow.list_(wide if name == "contrib_particle_ids" else real)
     schema = arrow.schema({"event_id": arrow.uint32(), **types})
     parquet.write_table(arrow.Table.from_pylist(rows, schema=schema), path, row_group_size=2)
     return path
@@ -124,6 +129,55 @@ def test_cells_of_the_calorimeter(tmp_path: Path) -> None:
     np.testing.assert_array_equal(cells.position[3], [2, 0, 6])
     with pytest.raises(InputError, match="detector 3"):
         colliderml.calorimeter_cells(write(tmp_path / "w.parquet", "calo_hits", [row | {"detector": [9, 3]}]))
+
+
+@pytest.fixture(scope="module")
+def simulated() -> tuple[HitEvents, list[dict[str, Any]], list[dict[str, Any]]]:
+    hits, endcap = some_hits(3)
+    return of_endcap(hits, endcap), *colliderml_rows(hits, endcap)
+
+
+def test_hits_of_the_calorimeters_belong_to_who_left_most(
+    simulated: tuple[HitEvents, list[dict[str, Any]], list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    """Simulated hits that went into files: energies, times and owners come back, also of a part of the events."""
+    expected, cells, listed = simulated
+    one = write(tmp_path / "c.parquet", "calo_hits", cells)
+    two = write(tmp_path / "p.parquet", "particles", listed)
+    found = colliderml.calorimeter_hits(one, two)
+    np.testing.assert_allclose(found.hits[:, :4], expected.hits[:, :4], rtol=1e-5)
+    np.testing.assert_allclose(found.hits[:, 4], expected.hits[:, 4], atol=1e-3)
+    for column in ("offset", "of_object", "owner", "pdg"):
+        np.testing.assert_array_equal(getattr(found, column), getattr(expected, column))
+    np.testing.assert_allclose(found.energy, expected.energy, rtol=1e-5)
+    last = colliderml.calorimeter_hits(one, two, start=2)
+    np.testing.assert_array_equal(last.owner, expected.event(2).owner)
+    nobody = colliderml.calorimeter_hits(one)
+    np.testing.assert_array_equal(nobody.hits, found.hits)
+    assert (nobody.owner == -1).all()
+    assert not len(nobody.energy)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda row: {"contrib_energies": [[-1.0] * len(each) for each in row["contrib_energies"]]},
+            "below 0",
+        ),
+        (lambda row: {"contrib_times": row["contrib_times"][1:]}, "contrib_times has others"),
+        (lambda row: {"contrib_times": [[float("nan")], *row["contrib_times"][1:]]}, "contrib_times"),
+    ],
+)
+def test_contributions_that_do_not_fit_are_told(
+    simulated: tuple[HitEvents, list[dict[str, Any]], list[dict[str, Any]]],
+    change: Callable[[dict[str, Any]], dict[str, Any]],
+    words: str,
+    tmp_path: Path,
+) -> None:
+    row = simulated[1][0]
+    with pytest.raises(InputError, match=words):
+        colliderml.calorimeter_hits(write(tmp_path / "c.parquet", "calo_hits", [row | change(row)]))
 
 
 def test_its_description_names_every_column() -> None:

@@ -159,3 +159,38 @@ def test_what_cannot_be_told_is_refused(tmp_path: Path, changes: dict[str, Any],
 def test_it_is_listed_and_described() -> None:
     assert edm4hep.SUMMARY in datasets.summaries()
     assert "MCRecoAssociations" in datasets.describe("edm4hep")
+
+
+def test_hits_of_the_calorimeters_of_the_sample(sample: Path) -> None:
+    """Fast simulation: hits lie where tracks end, at a radius of 2.25 m or 2.5 m along the beam, without energy."""
+    hits = edm4hep.calorimeter_hits(sample)
+    assert (len(hits.offset) - 1, len(hits.energy), hits.offset[-1]) == (100, 3126, 3126)
+    assert not hits.energy.any()
+    radius, z = np.hypot(*hits.position[:, :2].T), np.abs(hits.position[:, 2])
+    there = (np.abs(radius - 2250) < 1) | (np.abs(z - 2500) < 1)
+    assert not hits.position[~there].any()
+    assert there.sum() == 3125, "all but one, which has no place"
+
+
+def test_hits_of_another_collection_and_with_energies(tmp_path: Path) -> None:
+    uproot, awkward = pytest.importorskip("uproot"), pytest.importorskip("awkward")
+    columns = {"energy": [[0.5, 0.25], []], "time": [[1.0, 2.0], []], "cellID": [[3, 2**40], []]}
+    columns |= {f"position.{axis}": [[1.0, 2.0], []] for axis in "xyz"}
+
+    def write(changes: dict[str, list[list[float]]]) -> Path:
+        arrays = {f"ECal.{name}": awkward.Array(values) for name, values in (columns | changes).items()}
+        with uproot.recreate(path := tmp_path / "a.root") as file:
+            file.mktree("events", {name: array.type.content for name, array in arrays.items()})
+            file["events"].extend(arrays)
+        return path
+
+    hits = edm4hep.calorimeter_hits(write({}), "ECal")
+    assert hits.offset.tolist() == [0, 2, 2]
+    assert hits.energy.tolist() == [0.5, 0.25]
+    assert hits.cell.tolist() == [3, 2**40]
+    with pytest.raises(InputError, match="no column"):
+        edm4hep.calorimeter_hits(write({}))
+    with pytest.raises(InputError, match="hit 1 of ECal has -2 GeV"):
+        edm4hep.calorimeter_hits(write({"energy": [[0.5, -2.0], []]}), "ECal")
+    with pytest.raises(InputError, match="finite"):
+        edm4hep.calorimeter_hits(write({"time": [[1.0, float("nan")], []]}), "ECal")

@@ -1,5 +1,6 @@
 """Hits of an endcap as files: written and read, cut into events, and what a file may get wrong."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -51,6 +52,31 @@ def test_events_are_taken_and_joined() -> None:
         np.testing.assert_array_equal(getattr(again, name), column)
 
 
+def test_parts_of_events_have_all_hits_and_know_their_showers() -> None:
+    made = events(4)
+    turned = replace(
+        made, hits=made.hits * np.array([1, -1, 1, 1, 1, 1], np.float32)
+    )  # around the seam of azimuth
+    for whole in (made, turned):
+        cut = hgcalml.in_parts(whole, 3)
+        assert len(cut) == 12
+        for number in range(4):
+            parts = cut.take(np.arange(3 * number, 3 * number + 3))
+            one = whole.event(number)
+            for table in (parts, one):
+                assert len(table.hits) == len(one.hits)
+            energy = [np.append(each.energy, 0.0)[each.owner] for each in (parts, one)]
+            rows = [
+                np.lexsort((e, *each.hits[:, :4].T)) for e, each in zip(energy, (parts, one), strict=True)
+            ]
+            np.testing.assert_array_equal(parts.hits[rows[0]], one.hits[rows[1]])
+            np.testing.assert_array_equal(energy[0][rows[0]], energy[1][rows[1]])
+        for part in range(12):
+            alone = cut.event(part)
+            assert set(alone.owner[alone.owner >= 0]) == set(range(len(alone.energy)))
+    assert len(hgcalml.in_parts(made.take(np.array([], int)), 3)) == 0
+
+
 def _file(path: Path, **changed: np.ndarray | None) -> Path:
     hgcalml.write_hits(path, events())
     with h5py.File(path, "a") as file:
@@ -89,7 +115,13 @@ def test_tracks_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize(
     ("column", "value", "words"),
-    [(8, np.nan, "hit 3: time is nan"), (0, -1.0, "-1 GeV"), (7, 1e9, "units"), (5, np.inf, "x is inf")],
+    [
+        (8, np.nan, "hit 3: time is nan"),
+        (0, 8000.0, "are the units GeV"),
+        (0, -1.0, "-1 GeV"),
+        (7, 1e9, "units"),
+        (5, np.inf, "x is inf"),
+    ],
 )
 def test_hits_that_are_none_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, column: int, value: float, words: str

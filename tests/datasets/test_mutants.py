@@ -12,6 +12,8 @@ import pytest
 
 import jetclass_files
 import level1_files
+from endcap_files import colliderml_rows, some_hits, write_rows, write_toy
+from endcap_files import toy_events as endcap_toy
 from femtobarn import datasets
 from femtobarn.data.source import Source
 from femtobarn.datasets import (
@@ -38,6 +40,7 @@ from femtobarn.datasets import (
     jetclass,
     jetnet,
     jsc,
+    minicalo,
     mlpf_delphes,
     mnist,
     mrms,
@@ -95,6 +98,16 @@ def hits_of_hgcalml(path: Path) -> Arrays:
     events = hgcalml.open_hits(path)
     energy = np.append(events.energy, 0.0)[events.owner]
     return {"offset": events.offset, "hits": events.hits, "owner": events.owner, "energy": energy}
+
+
+def shares_of(events: hgcalml.HitEvents) -> Arrays:
+    """Of hits alone: a changed number may make a hit that of another object, or a particle none."""
+    return {"offset": events.offset, "hits": events.hits, "owner": events.owner}
+
+
+def calo_table(path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    write_rows(path, colliderml_rows(*some_hits(2, number=(1, 1), energy=(0.5, 1.0)))[0])
 
 
 def outputs(path: Path) -> None:
@@ -234,6 +247,11 @@ def of_edm4hep() -> dict[str, Any]:
     )  # fmt: skip
 
 
+def hits_of_edm4hep() -> dict[str, Any]:
+    position = ("position.x", "position.y", "position.z")
+    return some("energy", "time", *position, prefix="CalorimeterHits.", whole=("cellID",))
+
+
 def strain_second(path: Path) -> None:
     strain = DRAW.normal(scale=1e-21, size=ROWS * 16)
     gwosc.write_strain(path, strain, detector="H1", start=1126259446, rate=16)
@@ -349,9 +367,14 @@ FORMATS: dict[str, dict[str, Format]] = {
         )
     },
     "colliderml": {
+        "cells": Format(
+            ".parquet",
+            calo_table,
+            lambda p: shares_of(colliderml.calorimeter_hits(p)),
+        ),
         "Parquet": Format(
             ".parquet", tracker_table, lambda p: flat(colliderml.tracker_hits(p)[:6], colliderml.events(p))
-        )
+        ),
     },
     "dark_showers": {
         "NumPy": Format(
@@ -386,7 +409,8 @@ FORMATS: dict[str, dict[str, Format]] = {
             ".root",
             tree("events", of_edm4hep),
             lambda p: flat(edm4hep.generator_particles(p), edm4hep.reconstructed(p)),
-        )
+        ),
+        "hits": Format(".root", tree("events", hits_of_edm4hep), lambda p: flat(edm4hep.calorimeter_hits(p))),
     },
     "gw_samples": {
         "HDF5": Format(".h5", strain_events, lambda p: every(gw_samples.open_samples(p, "noise_samples")))
@@ -435,6 +459,14 @@ FORMATS: dict[str, dict[str, Format]] = {
     "jsc": {
         "lists": Format(".h5", hdf5(jets_of_hls4ml), lambda p: every(jsc.open_jets(p))),
         "table": Format(".h5", hdf5(table_of_hls4ml), lambda p: every(jsc.open_jets(p))),
+    },
+    "minicalo": {
+        kind: Format(
+            ending,
+            lambda p: write_toy(p, endcap_toy(*some_hits(1, number=(1, 2), energy=(0.5, 1.0)))),
+            lambda p: shares_of(minicalo.open_events(p)),
+        )
+        for kind, ending in (("pickle", ".pkl"), ("packed", ".gz"), ("Parquet", ".parquet"))
     },
     "mlpf_delphes": {
         "packed": Format(

@@ -8,7 +8,8 @@ from torch.nn import functional as F
 from femtobarn.losses import flow_loss, published_flow_loss
 from femtobarn.nn import GatedGraphConv, Mlpf
 from femtobarn.nn.binned_graph import Neighbours
-from femtobarn.nn.mlpf import raw_input, scaled_input
+from femtobarn.nn.mlpf import kind_of, raw_input, scaled_input
+from femtobarn.physics.particle_flow import CHARGED, ELECTRON, MUON, TRACK
 from flow_files import toy_events
 
 
@@ -114,6 +115,24 @@ def test_before_training_particles_are_what_is_measured() -> None:
     model = Mlpf(width=8, edge=4, dimension=4, bin_size=16, neighbours=4).eval()
     element, mask, _ = events(2)
     torch.testing.assert_close(model(element, mask).momentum, element[..., 1:6])
+
+
+def test_before_training_tracks_have_the_class_of_their_bits() -> None:
+    """However few muons there are to learn from; what towers are is open."""
+    torch.manual_seed(0)
+    model = Mlpf(width=8, edge=4, dimension=4, bin_size=16, neighbours=4).eval()
+    element, mask, _ = events(2)
+    track = element[..., 0] == TRACK
+    rows = torch.nonzero(track)
+    for column, (event, number) in zip((10, 11), rows[:2].tolist(), strict=True):
+        element[event, number, column] = 1.0
+    kind = kind_of(element)
+    assert kind[~mask].eq(0).all()
+    assert kind[mask & ~track].unique().tolist() == [1, 2]
+    assert kind[track].bincount().tolist() == [0, 0, 0, len(rows) - 2, 1, 1]
+    found = model(element, mask).logits.argmax(dim=-1)
+    assert [int(found[event, number]) for event, number in rows[:2].tolist()] == [MUON, ELECTRON]
+    assert found[track].eq(CHARGED).sum() == len(rows) - 2
 
 
 def test_inputs_are_of_the_order_of_one_and_lose_nothing() -> None:

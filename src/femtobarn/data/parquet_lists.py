@@ -46,6 +46,31 @@ class ParquetLists:
         Raises:
             InputError: A column that is missing, or holds something else than lists of numbers, or a gap.
         """
+        return {
+            name: self._lists(column, name) for name, column in self._columns(columns, start, stop).items()
+        }
+
+    def read_nested(
+        self, columns: Sequence[str], start: int, stop: int
+    ) -> dict[str, tuple[np.ndarray, Lists]]:
+        """Of lists of lists of some rows: how many lists each row has, and all these lists one after the other.
+
+        Raises:
+            InputError: A column that is missing, or holds something else than lists of lists of numbers, or a gap.
+        """
+        types = require("pyarrow.types", extra="parquet")
+        compute = require("pyarrow.compute", extra="parquet")
+        found = {}
+        for name, column in self._columns(columns, start, stop).items():
+            if not (types.is_list(column.type) or types.is_large_list(column.type)):
+                raise InputError(f"{self.path}: expected lists of lists in {name}, got {column.type}")
+            if column.null_count:
+                raise InputError(f"{self.path}: a list is missing in {name}")
+            size = np.asarray(compute.list_value_length(column).to_numpy()).astype(np.int64)
+            found[name] = (size, self._lists(compute.list_flatten(column), name))
+        return found
+
+    def _columns(self, columns: Sequence[str], start: int, stop: int) -> dict[str, Any]:
         check_columns(columns, self.columns, str(self.path))
         stop = max(min(stop, len(self)), start)
         starts = [0, *self._ends[:-1]]
@@ -56,7 +81,7 @@ class ParquetLists:
             size = sum(file.metadata.row_group(group).total_byte_size for group in groups)
             check_memory(size, str(self.path))
             table = file.read_row_groups(groups, columns=list(columns)).slice(start - before, stop - start)
-            return {name: self._lists(table[name], name) for name in columns}
+            return {name: table[name] for name in columns}
 
     def _lists(self, column: Any, name: str) -> Lists:
         types = require("pyarrow.types", extra="parquet")

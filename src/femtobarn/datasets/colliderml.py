@@ -12,9 +12,11 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from femtobarn.data.parquet_lists import Lists, ParquetLists
+from femtobarn.datasets.hgcalml import HitEvents, of_truth
 from femtobarn.errors import InputError
 from femtobarn.physics.tracks.hits import Hits, TrueParticles, Truth
 from femtobarn.physics.tracks.weights import trackml_weights
+from femtobarn.simulate.endcap import truth_of_shares
 
 NAME = "colliderml"
 SUMMARY = (
@@ -33,6 +35,10 @@ COLUMNS = {
 }  # fmt: skip
 #: Detectors of `calo_hits`: ECAL at negative z, barrel, at positive z, then HCAL.
 DETECTORS = (9, 10, 11, 12, 13, 14)
+#: Energy of a shower over what it deposits in the active layers of each (calibration of the package colliderml 0.4.2).
+SCALE = np.array([38.7, 37.5, 38.7, 46.9, 45.0, 46.9])
+_CONTRIBUTIONS = ("contrib_particle_ids", "contrib_energies", "contrib_times")
+_LIGHT = 299.792458  # mm/ns
 
 
 class Cells(NamedTuple):
@@ -114,10 +120,69 @@ def calorimeter_cells(path: str | Path, *, start: int = 0, stop: int | None = No
     return Cells(offset, position, found["total_energy"].astype(np.float64), detector)
 
 
+def calorimeter_hits(
+    path: str | Path, particles: str | Path | None = None, *, start: int = 0, stop: int | None = None
+) -> HitEvents:
+    """Hits of the events from `start` up to, not with, `stop`, with the particles that left most in them.
+
+    Energies are deposits times `SCALE` of their calorimeter, times the mean of the contributions by their energy less
+    what light takes from the middle of the detector; sizes of cells are 0, they are not in the files. Particles of
+    contributions that are not listed count as noise.
+
+    Args:
+        path: File of calorimeter hits.
+        particles: File of the particles of the same events; without it no hit has an owner.
+        start, stop: Events.
+
+    Raises:
+        InputError: As `calorimeter_cells`, or contributions of other lengths or below 0, or files of other events.
+        MissingExtraError: pyarrow is not installed.
+    """
+    cells, found = calorimeter_cells(path, start=start, stop=stop), ParquetLists(Path(path))
+    last = len(found) if stop is None else stop
+    many, parts = {}, {}
+    for name, (size, each) in found.read_nested(_CONTRIBUTIONS, start, last).items():
+        many[name], parts[name] = each.size, each.value
+        if not np.array_equal(size, np.diff(cells.offset)) or not np.array_equal(
+            each.size, many[_CONTRIBUTIONS[0]]
+        ):
+            raise InputError(f"{path}: expected as many contributions as cells, {name} has others")
+        if each.value.dtype.kind == "f" and not np.isfinite(each.value).all():
+            raise InputError(f"{path}: a number of {name} is not finite")
+    hit = np.repeat(np.arange(len(cells.energy)), many[_CONTRIBUTIONS[0]])
+    scale = SCALE[cells.detector - DETECTORS[0]]
+    share = parts["contrib_energies"].astype(np.float64) * scale[hit]
+    if (share < 0).any() or (cells.energy < 0).any():
+        raise InputError(f"{path}: an energy below 0")
+    late = parts["contrib_times"] - np.linalg.norm(cells.position, axis=1)[hit] / _LIGHT
+    total = np.bincount(hit, share, len(scale))
+    time = np.bincount(hit, share * late, len(scale)) / np.where(total > 0, total, 1.0)
+    columns = np.column_stack((cells.energy * scale, cells.position, time, np.zeros(len(scale))))
+    if particles is None:
+        nobody = truth_of_shares(len(scale), 0, hit[:0], hit[:0], share[:0])
+        return of_truth(cells.offset, columns, nobody, 0 * cells.offset, np.empty(0), hit[:0])
+    listed, first, other = _read(Path(particles), "particles", start, stop)
+    names = found.read(("event_id",), start, last)["event_id"].value
+    if not np.array_equal(names, other):
+        raise InputError(f"{path}, {particles}: expected the same events in the same order")
+    barcode, asked = (
+        each.astype(np.uint64).view(np.int64)
+        for each in (listed["particle_id"], parts["contrib_particle_ids"])
+    )
+    row = _rows(
+        asked, np.concatenate(([0], np.cumsum(many[_CONTRIBUTIONS[0]])))[cells.offset], barcode, first
+    )
+    known = row >= 0
+    found_truth = truth_of_shares(len(scale), len(barcode), hit[known], row[known], share[known])
+    momentum = np.linalg.norm([listed[f"p{axis}"] for axis in "xyz"], axis=0)
+    return of_truth(cells.offset, columns, found_truth, first, momentum, listed["pdg_id"])
+
+
 def describe() -> str:
     """The data set in plain text: where it is, its files, their columns."""
     lines = [SUMMARY, "", f"published: {RECORD}", "", "lengths in mm, momenta and energies in GeV", ""]
-    return "\n".join(lines + [f"{kind}: event_id, {', '.join(columns)}" for kind, columns in COLUMNS.items()])
+    lines += [f"{kind}: event_id, {', '.join(columns)}" for kind, columns in COLUMNS.items()]
+    return "\n".join([*lines, f"calo_hits, lists of lists: {', '.join(_CONTRIBUTIONS)}"])
 
 
 def _read(

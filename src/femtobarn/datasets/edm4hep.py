@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int, UInt64
 
 from femtobarn.data.collections import Collection, branches, finite, read_collection
 from femtobarn.errors import InputError
@@ -30,6 +30,7 @@ COLUMNS = (
     ("ReconstructedParticles: energy, momentum", "GeV", "what the detector made of them"),
     ("ReconstructedParticles: type or PDG, charge", "", "code 0 (track), 22 or 130; charge"),
     ("ReconstructedParticles#0, EFlow...: energy", "", "clusters that tell what neutrals of type 0 are"),
+    ("CalorimeterHits: energy, position, time, cellID", "GeV, mm, ns", "cells of the calorimeters"),
     (
         "MCRecoAssociations#0, #1",
         "",
@@ -55,6 +56,16 @@ class Reconstructed(NamedTuple):
 
     candidates: Particles
     truth: Int[np.ndarray, "particle"]  # row in `generator_particles` of the one with most energy, -1 if none
+
+
+class CalorimeterHits(NamedTuple):
+    """Hits of many events; those of event i have the rows `offset[i]` to `offset[i + 1]`."""
+
+    offset: Int[np.ndarray, "boundary"]
+    energy: Float[np.ndarray, "hit"]  # GeV
+    position: Float[np.ndarray, "hit 3"]  # mm
+    time: Float[np.ndarray, "hit"]  # ns
+    cell: UInt64[np.ndarray, "hit"]
 
 
 def generator_particles(path: str | Path) -> Particles:
@@ -87,6 +98,22 @@ def reconstructed(path: str | Path) -> Reconstructed:
     candidates = Particles(found.offset, pdg, charge, momentum, np.zeros_like(momentum))
     ends = _ends(path, there)
     return Reconstructed(candidates, _linked(path, ends, candidates, every, generator))
+
+
+def calorimeter_hits(path: str | Path, collection: str = "CalorimeterHits") -> CalorimeterHits:
+    """Hits of a collection of `edm4hep::CalorimeterHit`.
+
+    Raises:
+        InputError: What is wrong with the file: no such collection, numbers that are not finite, an energy below 0.
+        MissingExtraError: uproot is not installed.
+    """
+    found = _read(path, collection, ("energy", "time", "cellID", *(f"position.{axis}" for axis in "xyz")))
+    energy = found.columns["energy"].astype(np.float64)
+    if (energy < 0).any():
+        raise InputError(f"{path}: hit {int(np.argmax(energy < 0))} of {collection} has {energy.min():g} GeV")
+    position = found.stack("position.x", "position.y", "position.z")
+    time = found.columns["time"].astype(np.float64)
+    return CalorimeterHits(found.offset, energy, position, time, found.columns["cellID"].astype(np.uint64))
 
 
 def describe() -> str:

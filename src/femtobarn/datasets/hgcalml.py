@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from femtobarn.data.cache import write_whole
 from femtobarn.data.hdf5 import OpenHdf5, opened_hdf5
 from femtobarn.data.hdf5_output import new_hdf5
 from femtobarn.errors import InputError
-from femtobarn.simulate.endcap import Endcap, EndcapHits, truth
+from femtobarn.simulate.endcap import Endcap, EndcapHits, Truth, truth
 
 NAME = "hgcalml"
 SUMMARY = "Hits of a calorimeter endcap and their particles (HGCalML; stand-in: GFLASH endcap with pile-up)"
@@ -43,6 +43,7 @@ COLUMNS = (
 )
 _TRUTH = ("t_idx", "t_energy", "t_rec_energy", "t_pid")
 _CM = 10.0  # mm
+_BEAM = 7000.0  # GeV; no hit has more
 _TAKEN = (0, 5, 6, 7, 8, 9)  # of the features: energy, x, y, z, time, size
 
 
@@ -113,22 +114,72 @@ def side_by_side(events: HitEvents, count: int) -> HitEvents:
     return replace(whole, offset=whole.offset[[0, -1]], of_object=whole.of_object[[0, -1]])
 
 
+def in_parts(events: HitEvents, count: int) -> HitEvents:
+    """Each event as `count` events, cut in azimuth at equal angles; a shower that is cut is an object of both parts.
+
+    Hits of an event are to lie within half a turn around their mean.
+    """
+    if not len(events):
+        return events
+    parts = []
+    for number in range(len(events)):
+        event = events.event(number)
+        x, y = event.hits[:, 1].astype(np.float64), event.hits[:, 2].astype(np.float64)
+        phi = np.angle((x + 1j * y) * np.conj(complex(x.sum(), y.sum())))
+        edges = np.linspace(phi.min(initial=0), phi.max(initial=0), count + 1)[1:-1]
+        place = np.searchsorted(edges, phi)
+        parts += [_hits_of(event, place == part) for part in range(count)]
+    return joined_events(parts)
+
+
+def _hits_of(event: HitEvents, wanted: Bool[np.ndarray, " hit"]) -> HitEvents:
+    """Some hits of one event, and the objects they belong to."""
+    owner = event.owner[wanted]
+    names, number = np.unique(owner[owner >= 0], return_inverse=True)
+    owner[owner >= 0] = number.ravel()
+    each = (column[names] for column in (event.energy, event.deposited, event.pdg))
+    return HitEvents(np.array([0, len(owner)]), event.hits[wanted], owner, np.array([0, len(names)]), *each)
+
+
 def of_endcap(hits: EndcapHits, endcap: Endcap) -> HitEvents:
-    """Simulated hits; objects are the particles that own three hits or more, spectators are left out."""
-    found = truth(hits)
-    kept = (found.led > 0) & ~found.spectator
-    number = np.cumsum(kept) - 1
-    owner = np.where((found.particle >= 0) & kept[found.particle], number[found.particle], -1)
+    """Simulated hits with their objects, see `of_truth`."""
     columns = (hits.energy, *endcap.position(hits.cell).T, hits.time, endcap.size(hits.cell))
     incoming = hits.incoming
+    return of_truth(
+        hits.offset, np.column_stack(columns), truth(hits), incoming.offset, incoming.energy, incoming.pdg
+    )
+
+
+def of_truth(
+    offset: Int[np.ndarray, " boundary"],
+    hits: Float[np.ndarray, "hit 6"],
+    found: Truth,
+    of_particle: Int[np.ndarray, " boundary"],
+    energy: Float[np.ndarray, " particle"],
+    pdg: Int[np.ndarray, " particle"],
+) -> HitEvents:
+    """Objects are the particles that own three hits or more; spectators are left out.
+
+    Args:
+        offset: Where each event begins and ends among the hits.
+        hits: See `HitEvents`.
+        found: Whose they are.
+        of_particle: Where each event begins and ends among the particles.
+        energy, pdg: Of the particles, GeV and PDG code.
+    """
+    kept = (found.led > 0) & ~found.spectator
+    number = np.cumsum(kept) - 1
+    owner = np.full(len(hits), -1)
+    own = np.flatnonzero(found.particle >= 0)
+    owner[own] = np.where(kept[found.particle[own]], number[found.particle[own]], -1)
     return HitEvents(
-        hits.offset.astype(np.int64),
-        np.column_stack(columns).astype(np.float32),
+        offset.astype(np.int64),
+        hits.astype(np.float32),
         owner,
-        np.concatenate(([0], np.cumsum(kept)))[incoming.offset],
-        incoming.energy[kept],
+        np.concatenate(([0], np.cumsum(kept)))[of_particle],
+        energy[kept].astype(np.float64),
         found.deposited[kept],
-        incoming.pdg[kept],
+        pdg[kept].astype(np.int64),
     )
 
 
@@ -240,8 +291,11 @@ def _check_features(features: np.ndarray, path: Path) -> None:
         row, column = np.argwhere(~np.isfinite(used))[0]
         name = FEATURES[(2, *_TAKEN)[column]]
         raise InputError(f"{path}, hit {row}: {name} is {used[row, column]}, expected a finite number")
-    if len(features) and np.abs(used).max() > 1e6:
-        raise InputError(f"{path}: a feature of {np.abs(used).max():g}, are the units GeV, cm and ns?")
+    if len(features) and (np.abs(used).max() > 1e6 or features[:, 0].max() > _BEAM):
+        raise InputError(
+            f"{path}: a feature of {np.abs(used).max():g}, a hit of {features[:, 0].max():g}, are the units GeV, cm "
+            "and ns?"
+        )
     if not np.isin(features[:, 2], (0, 1)).all():
         row = int(np.argmin(np.isin(features[:, 2], (0, 1))))
         raise InputError(f"{path}, hit {row}: isTrack is {features[row, 2]:g}, expected 0 or 1")

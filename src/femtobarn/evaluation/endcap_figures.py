@@ -19,7 +19,7 @@ _LEAST = 5  # showers that a point needs
 
 
 def draw_efficiency(run: Run, lines: Lines, names: Sequence[str]) -> None:
-    """Against the true energy and against the local density, a panel for each sample."""
+    """Against the true energy and the local density, and fakes against theirs; a panel for each sample."""
     _panels(
         run, "efficiency", lines, names, lambda s: s.energy, _ENERGIES, low=1.0, x="energy [GeV]", log=True,
         title="Efficiency against energy",
@@ -31,6 +31,35 @@ def draw_efficiency(run: Run, lines: Lines, names: Sequence[str]) -> None:
         caption="Showers above 5 GeV by their own share of all energy within 50 mm on the face: crowds on the left, "
         "showers alone on the right.",
     )  # fmt: skip
+    _draw_fakes(run, lines, names)
+
+
+def _draw_fakes(run: Run, lines: Lines, names: Sequence[str]) -> None:
+    """Share of found showers without a partner against their measured energy, a panel for each sample."""
+    with drawing(
+        run, "fakes", title="Fakes against energy", section="Efficiency", shape=(1, len(names)),
+        size=(4.2 * len(names), 3.6), sharey=True,
+        caption="Share of found showers without a true partner of IoU 0.3. Bars: test sample and spread over seeds.",
+    ) as d:  # fmt: skip
+        for ax, sample in zip(d.axes[0], names, strict=True):
+            for label, group in lines.items():
+                found = []
+                for low, high in pairwise(_ENERGIES):
+                    some = [each.samples[sample] for each in group]
+                    inside = [(s.found_energy > low) & (s.found_energy <= high) for s in some]
+                    if min(map(np.sum, inside)) >= _LEAST:
+                        pairs = zip(some, inside, strict=True)
+                        values = [share(s.found_iou[rows] < 0.3) for s, rows in pairs]
+                        found.append((float(np.sqrt(low * high)), *over_seeds(values)))
+                if found:
+                    at, value, error = np.transpose(found)
+                    ax.errorbar(at, value, error, marker="o", markersize=3, label=label)
+                    d.drawn[f"{sample}, {label}"] = {"energy [GeV]": at, "fake rate": value, "error": error}
+            ax.set(xlabel="measured energy [GeV]", ylim=(0, 1.05), xscale="log")
+            ax.text(0.05, 0.92, sample, transform=ax.transAxes)
+        d.ax.set_ylabel("fake rate, IoU < 0.3")
+        if d.drawn:
+            d.axes[0, -1].legend(fontsize=7)
 
 
 def draw_photons(run: Run, lines: Lines, name: str) -> None:

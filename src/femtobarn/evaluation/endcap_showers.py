@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 
 from femtobarn.datasets.hgcalml import HitEvents
 from femtobarn.metrics.instances import is_merged, is_split, match, overlaps, share_around
-from femtobarn.physics.clue_showers import clue_layers, clue_showers, large_only
+from femtobarn.physics.clue_showers import large_only
 from femtobarn.physics.cluster_energy import cluster_energy, cluster_features, fit_energy
 from femtobarn.simulate.endcap import Endcap
 
@@ -36,6 +36,8 @@ class Showers(NamedTuple):
     found_event: Int[np.ndarray, " found"]
     found_energy: Float[np.ndarray, " found"]
     found_iou: Float[np.ndarray, " found"]
+    place: Float[np.ndarray, "true 2"]  # centre of the own hits on the face, mm
+    found_place: Float[np.ndarray, "found 2"]
     events: int
 
     def efficiency(
@@ -69,19 +71,6 @@ class Showers(NamedTuple):
 def true_labels(event: HitEvents) -> Int[np.ndarray, " hit"]:
     """Clusters as the truth has them: the best that anyone can do who gives each hit to one shower."""
     return event.owner
-
-
-def clue_finder(distance: float, density: float, *, by_layers: bool) -> Finder:
-    """CLUE on all hits at once or layer by layer, in the layers of the simulated endcap; mm and GeV."""
-    by = clue_layers if by_layers else clue_showers
-    z = Endcap().z
-
-    def labels(event: HitEvents) -> np.ndarray:
-        layer = np.interp(event.hits[:, 3], z, np.arange(len(z)))
-        energy = event.hits[:, 0].astype(np.float64)
-        return by(on_face(event.hits), layer, energy, distance=distance, density=density)
-
-    return labels
 
 
 def shower_of_hits(
@@ -177,12 +166,9 @@ def _event(event: HitEvents, number: int, find: Finder, weights: np.ndarray | No
     found_iou = np.zeros(len(measured))
     own = partners.true_of >= 0
     found_iou[own] = partners.iou[partners.true_of[own]]
-    place = on_face(event.hits)
-    owner = event.owner
-    total = np.maximum(pairs.true_energy, 1e-9)
-    used = owner >= 0
-    centre = [np.bincount(owner[used], energy[used] * place[used, i], len(total)) / total for i in (0, 1)]
-    share = share_around(np.column_stack(centre), pairs.true_energy, place, energy, radius=_AROUND)
+    place, total = on_face(event.hits), pairs.true_energy
+    true_place = _centres(place, energy, event.owner, len(total))
+    share = share_around(true_place, total, place, energy, radius=_AROUND)
     return (
         np.full(len(total), number),
         event.energy,
@@ -195,7 +181,17 @@ def _event(event: HitEvents, number: int, find: Finder, weights: np.ndarray | No
         np.full(len(measured), number),
         measured,
         found_iou,
+        true_place,
+        _centres(place, energy, label, len(measured)),
     )
+
+
+def _centres(place: np.ndarray, energy: np.ndarray, label: np.ndarray, count: int) -> np.ndarray:
+    """Centre of energy of each shower on the face; 0 for one without hits."""
+    own = label >= 0
+    total = np.maximum(np.bincount(label[own], energy[own], count), 1e-9)
+    sums = [np.bincount(label[own], energy[own] * place[own, i], count) for i in (0, 1)]
+    return np.column_stack(sums) / total[:, None]
 
 
 def _ratio(event: np.ndarray, passed: np.ndarray, rows: np.ndarray, events: int) -> float:

@@ -14,7 +14,8 @@ from femtobarn.study import Value, bootstrapped, draws_of_units, gain, row
 
 IOU = (0.3, 0.1, 0.5)  #: the first is that of the figures and gains
 _PARTICLES = (("photons", (22,)), ("charged pions", (211,)))
-_DRAWS, _LEAST = 50, 10  # bootstrap samples; showers behind a response
+_DRAWS = 50  # bootstrap samples
+LEAST = 10  #: showers or jets behind a response
 
 
 class Outcome(NamedTuple):
@@ -35,7 +36,7 @@ def sample_rows(name: str, group: Sequence[Outcome], *, seed: int) -> list[Resul
     """
     showers = [each.samples[name] for each in group]
     labels = {"sample": name, **group[0].labels}
-    common: dict[str, Any] = {"seeds": _seeds(group), "n": int((showers[0].energy > 5).sum())}
+    common: dict[str, Any] = {"seeds": seeds_of(group), "n": int((showers[0].energy > 5).sum())}
     draws = draws_of_units(np.arange(showers[0].events), count=_DRAWS, seed=seed)
     made = []
     for iou in IOU:
@@ -50,7 +51,7 @@ def sample_rows(name: str, group: Sequence[Outcome], *, seed: int) -> list[Resul
     made.append(row("efficiency above 20 GeV", hard, labels, **common))
     for kind, codes in _PARTICLES:
         ratios = [each.ratios(codes) for each in showers]
-        if min(map(len, ratios)) >= _LEAST:
+        if min(map(len, ratios)) >= LEAST:
             common["n"] = len(ratios[0])
             own = labels | {"particle": kind}
             made.append(row("response", [median(r, seed=seed) for r in ratios], own, **common))
@@ -70,7 +71,7 @@ def pair_rows(
         rows = (apart >= low) & (apart < high)
         values = [share(both_found(each.samples[name])[rows]) for each in group]
         labels = {**group[0].labels, "Moliere radii": f"{low:g} to {high:g}"}
-        made.append(row("both photons found", values, labels, n=int(rows.sum()), seeds=_seeds(group)))
+        made.append(row("both photons found", values, labels, n=int(rows.sum()), seeds=seeds_of(group)))
     return made
 
 
@@ -149,5 +150,6 @@ def _draws(ratios: np.ndarray, seed: int) -> list[np.ndarray]:
     return draws_of_units(np.arange(len(ratios)), count=_DRAWS, seed=seed)
 
 
-def _seeds(group: Sequence[Outcome]) -> list[int]:
+def seeds_of(group: Sequence[Outcome]) -> list[int]:
+    """Seeds of the trainings, of one that has several."""
     return [each.seed for each in group] if len(group) > 1 else []

@@ -83,7 +83,10 @@ def flow_tables(
 
 
 def class_rows(events: FlowEvents, outcomes: Sequence[Outcome], labels: Mapping[str, str]) -> list[Result]:
-    """Efficiency and fake rate of each class, and the share of elements with a particle that have its class."""
+    """Efficiency and fake rate of each class, and the share of elements that have the class of their particle.
+
+    That share is one among elements with a particle, where fakes cost nothing, and one among all elements.
+    """
     truth = events.target[:, 0].astype(np.int64)
     there, table = truth != flow.NONE, []
     for method, same in grouped(outcomes, lambda each: each.method).items():
@@ -95,6 +98,9 @@ def class_rows(events: FlowEvents, outcomes: Sequence[Outcome], labels: Mapping[
         error = [float(np.sqrt(p * (1 - p) / max(there.sum(), 1))) for p in right]
         values = list(zip(map(float, right), error, strict=True))
         table.append(row("class accuracy", values, place, seeds=seeds, n=int(there.sum())))
+        every = [float(np.trace(each) / max(each.sum(), 1)) for each in counts]
+        values = [(p, float(np.sqrt(p * (1 - p) / max(len(truth), 1)))) for p in every]
+        table.append(row("class accuracy of all elements", values, place, seeds=seeds, n=len(truth)))
         for kind in range(1, len(CLASSES)):
             found = [finding(each, kind) for each in counts]
             about = {**place, "particle": CLASSES[kind]}

@@ -1,6 +1,8 @@
 """Particle flow without a network, from the same elements: rules, rules that join neighbours, boosted trees."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,14 @@ from femtobarn.physics.particle_flow import FlowEvents
 _JOINED = {flow.PHOTON: 0.03, flow.NEUTRAL: 0.14}  # distances within which neutrals are one: 1.5 cells
 _NEAREST = 6  # elements of each kind that the trees see
 _FAR = 1.0  # distance of those that are not there
+#: Settings that the trees may try on validation events, as many trials as the network had.
+TRIALS = (
+    {"learning_rate": 0.1, "max_leaf_nodes": 31},
+    {"learning_rate": 0.2, "max_leaf_nodes": 31},
+    {"learning_rate": 0.1, "max_leaf_nodes": 15},
+    {"learning_rate": 0.1, "max_leaf_nodes": 63},
+)
+_TRIED_ON = 40_000  # rows
 
 
 def joined_neighbours(events: FlowEvents) -> Float32[np.ndarray, "element 7"]:
@@ -51,23 +61,33 @@ class FlowTrees:
     outer: bool = True
 
     @classmethod
-    def fit(cls, events: FlowEvents, *, seed: int, trees: int = 100, outer: bool = True) -> "FlowTrees":
+    def fit(
+        cls,
+        events: FlowEvents,
+        *,
+        seed: int,
+        trees: int = 100,
+        outer: bool = True,
+        validation: FlowEvents | None = None,
+    ) -> "FlowTrees":
         """Trees of the true particles of these events; without `outer` they are not told where tracks end.
+
+        With validation events each of the three ensembles has, of `TRIALS`, the settings and the number of trees of
+        the smallest loss on these; trials see 40,000 elements at most. Without, those of scikit-learn.
 
         Raises:
             MissingExtraError: scikit-learn is not installed.
         """
         ensemble = require("sklearn.ensemble", extra="baselines")
-        x, target = neighbour_features(events, outer=outer), events.target
-        tower = events.element[:, 0] == flow.TOWER
-        settings = {"max_iter": trees, "random_state": seed, "early_stopping": False}
-        classes = ensemble.HistGradientBoostingClassifier(**settings).fit(x[tower], target[tower, 0])
-        regressors = []
-        for rows, column, measured in ((~tower, 2, 1), (tower, 6, 5)):
-            known = rows & (target[:, 0] != flow.NONE)
-            ratio = np.log(target[known, column] / events.element[known, measured])
-            regressors.append(ensemble.HistGradientBoostingRegressor(**settings).fit(x[known], ratio))
-        return cls(classes, track=regressors[0], tower=regressors[1], outer=outer)
+        kinds = (ensemble.HistGradientBoostingClassifier, *[ensemble.HistGradientBoostingRegressor] * 2)
+        checks = [None] * len(kinds) if validation is None else _tasks(validation, outer=outer)
+        fitted = []
+        for kind, task, check in zip(kinds, _tasks(events, outer=outer), checks, strict=True):
+            made = partial(kind, random_state=seed, early_stopping=False)
+            settings = {"max_iter": trees} if check is None else _best(made, task, check, trees, seed)
+            fitted.append(made(**settings).fit(*task))
+        classes, track, tower = fitted
+        return cls(classes, track, tower, outer=outer)
 
     def particles(
         self, events: FlowEvents
@@ -97,6 +117,51 @@ class FlowTrees:
         ).astype(np.float32)
         found[kind == flow.NONE] = 0.0
         return found, score
+
+
+def _tasks(events: FlowEvents, *, outer: bool) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Features, and the class of each tower; the same for ln(true / measured) of the pT of tracks, of E of towers."""
+    x, target, tower = (
+        neighbour_features(events, outer=outer),
+        events.target,
+        events.element[:, 0] == flow.TOWER,
+    )
+    tasks = [(x[tower], target[tower, 0])]
+    for rows, column, measured in ((~tower, 2, 1), (tower, 6, 5)):
+        known = rows & (target[:, 0] != flow.NONE)
+        tasks.append((x[known], np.log(target[known, column] / events.element[known, measured])))
+    return tasks
+
+
+def _best(
+    made: Callable[..., Any],
+    task: tuple[np.ndarray, np.ndarray],
+    check: tuple[np.ndarray, np.ndarray],
+    trees: int,
+    seed: int,
+) -> dict[str, Any]:
+    """The settings among `TRIALS`, and the number of trees, of the smallest loss on the second sample."""
+    x, y = task
+    rows = np.random.default_rng(seed).permutation(len(y))[:_TRIED_ON]
+    best, settings = np.inf, dict[str, Any]()
+    for trial in TRIALS:
+        model = made(max_iter=trees, **trial).fit(x[rows], y[rows])
+        losses = _losses(model, *check)
+        if min(losses) < best:
+            best, settings = min(losses), {**trial, "max_iter": int(np.argmin(losses)) + 1}
+    return settings
+
+
+def _losses(model: Any, x: np.ndarray, y: np.ndarray) -> list[float]:
+    """Cross entropy, or the mean squared error, after each tree."""
+    if not hasattr(model, "classes_"):
+        return [float(np.square(said - y).mean()) for said in model.staged_predict(x)]
+    place = np.minimum(np.searchsorted(model.classes_, y), len(model.classes_) - 1)
+    known, each = model.classes_[place] == y, np.arange(len(y))
+    return [
+        float(-np.log(np.where(known, said[each, place], 0).clip(1e-6)).mean())
+        for said in model.staged_predict_proba(x)
+    ]
 
 
 def neighbour_features(events: FlowEvents, *, outer: bool = True) -> Float32[np.ndarray, "element feature"]:

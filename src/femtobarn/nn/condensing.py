@@ -21,6 +21,8 @@ class Condensing(nn.Module):
         events: What it is trained on.
         q_min: Least charge of a hit.
         energy: Weight of the energy loss.
+        repulsion: Weight of the repulsion. The loss of 2022 takes its mean over all other hits, few of which are near:
+            the more hits an event has, the less are neighbours kept apart.
         most: Hits of a step: events beyond are left out, but for the first.
     """
 
@@ -31,11 +33,12 @@ class Condensing(nn.Module):
         *,
         q_min: float = 0.1,
         energy: float = 1.0,
+        repulsion: float = 1.0,
         most: int = 200_000,
     ) -> None:
         super().__init__()
         self.network, self.events = network, events
-        self.q_min, self.energy, self.most = q_min, energy, most
+        self.q_min, self.energy, self.repulsion, self.most = q_min, energy, repulsion, most
 
     def loss(self, batch: Mapping[str, Tensor], *, generator: torch.Generator) -> Float[Tensor, ""]:
         """Condensation and energy of the events whose numbers are in ``batch["event"]``."""
@@ -54,6 +57,7 @@ class Condensing(nn.Module):
             out.beta, out.x, out.distance, owner, offset=offset, weight=weight, q_min=self.q_min
         )
         each = energy_loss(out.factor, _of(deposited, owner), _of(true, owner))
+        potential = potential._replace(repulsion=self.repulsion * potential.repulsion)
         return potential.sum + self.energy * payload(each, out.beta, owner, weight=weight)
 
 

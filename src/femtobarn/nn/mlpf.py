@@ -4,13 +4,13 @@ from itertools import pairwise
 from typing import Literal, NamedTuple, get_args
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from femtobarn.errors import InputError
 from femtobarn.nn.binned_graph import BinnedGraph, Neighbours
 from femtobarn.nn.gated_graph_conv import GatedGraphConv
-from femtobarn.physics.particle_flow import CLASSES, TOWER, TRACK
+from femtobarn.physics.particle_flow import CHARGED, CLASSES, ELECTRON, MUON, TOWER, TRACK
 
 Inputs = Literal["scaled", "raw"]
 MOMENTUM = 5  #: pT, eta, sin phi, cos phi, E
@@ -21,6 +21,7 @@ _MOVED = (
     5.0  # scale of the way of a track from the vertex to the calorimeters, by which soft tracks show their pT
 )
 _APART = 10.0  # scale of the differences of positions that an edge is told
+_SURE = 10.0  # logit, before training, of the class that bits of a track tell; with 4, charged hadrons drown muons
 
 
 class Flow(NamedTuple):
@@ -78,6 +79,7 @@ class Mlpf(nn.Module):
         if inputs == "scaled":  # starts from what is measured
             nn.init.zeros_(self.momentum[-1].weight)  # type: ignore[arg-type]
             nn.init.zeros_(self.momentum[-1].bias)  # type: ignore[arg-type]
+            self.prior = nn.Parameter(_SURE * _told_classes())
 
     def forward(
         self, element: Float[Tensor, "event element 12"], mask: Bool[Tensor, "event element"]
@@ -88,6 +90,8 @@ class Mlpf(nn.Module):
         adjacency = torch.where(graph.there[..., None], self.edge(self._pairs(x, graph)), 0.0)
         seen = torch.cat((x, self.identity(x, graph, adjacency)), dim=-1)
         logits, charge = self.classes(seen), self.charge(seen).squeeze(-1)
+        if self.inputs == "scaled":
+            logits = logits + self.prior[kind_of(element)]
         told = torch.cat((x, logits), dim=-1)
         momentum = self.momentum(torch.cat((told, self.regression(told, graph, adjacency)), dim=-1))
         return Flow(logits, charge, momentum if self.inputs == "raw" else _corrected(element, momentum))
@@ -153,6 +157,21 @@ def scaled_input(element: Float[Tensor, "event element 12"]) -> Float[Tensor, "e
     bits = torch.where(track, element[..., 9:12], 0.0)
     kind = torch.stack([element[..., 0] == code for code in (0, TOWER, TRACK)], dim=-1).to(element.dtype)
     return torch.cat((position, moved, energies, parts, bits, kind), dim=-1)
+
+
+def kind_of(element: Float[Tensor, "event element 12"]) -> Int[Tensor, "event element"]:
+    """0 for no element, 1 for ECAL and 2 for HCAL towers, 3 for tracks, of muons 4, of electrons 5."""
+    code, positive = element[..., 0], element > 0
+    tower = torch.where(positive[..., 6], 1, 2)
+    track = 3 + torch.where(positive[..., 10], 1, torch.where(positive[..., 11], 2, 0))
+    return torch.where(code == TRACK, track, torch.where(code == TOWER, tower, 0))
+
+
+def _told_classes() -> Float[Tensor, "kind class"]:
+    """1 at the class that each kind of element tells."""
+    table = torch.zeros(6, len(CLASSES))
+    table[[3, 4, 5], [CHARGED, MUON, ELECTRON]] = 1.0
+    return table
 
 
 def _corrected(element: Tensor, change: Tensor) -> Tensor:

@@ -72,10 +72,16 @@ def clue(
     place = points.astype(np.float64)
     if layer is not None:
         place = np.column_stack((place, layer * (_APART * reach)))
-    pair = cKDTree(place).query_pairs(reach, output_type="ndarray")
-    first, other = _both_ways(pair, n)
-    rho, higher, follow = np.empty(n), np.empty(n), np.empty(n, np.int64)
-    _densities(first, other, place, energy.astype(np.float64), distance, rho, higher, follow)
+    tree = cKDTree(place)
+    first, other = _both_ways(tree.query_pairs(distance, output_type="ndarray"), n)
+    rho, higher, follow = np.empty(n), np.full(n, inf), np.full(n, -1)
+    _densities(first, other, place, energy.astype(np.float64), distance, rho)
+    _follow(np.arange(n), first, other, place, rho, higher, follow)
+    tops = np.flatnonzero(follow < 0)  # few: only they look farther
+    if reach > distance and len(tops):
+        around = tree.query_ball_point(place[tops], reach, return_sorted=True)
+        ends = np.concatenate(([0], np.cumsum([len(each) for each in around])))
+        _follow(tops, ends, np.concatenate(around).astype(np.int64), place, rho, higher, follow)
     order = np.argsort(-rho, kind="stable")
     label = np.empty(n, np.int64)
     _labels(order, rho, higher, follow, density, far, outlier * far, label)
@@ -92,24 +98,32 @@ def _both_ways(pair: Int[np.ndarray, "pair 2"], n: int) -> tuple[np.ndarray, np.
 
 @njit(cache=True, nogil=True)
 @no_type_check
-def _densities(first, other, place, energy, near, rho, higher, follow):
-    n, dimensions = place.shape
-    apart = np.empty(len(other))
-    for i in range(n):
+def _densities(first, other, place, energy, near, rho):
+    for i in range(len(place)):
         rho[i] = energy[i]
-        for k in range(first[i], first[i + 1]):
-            square = 0.0
-            for d in range(dimensions):
-                square += (place[i, d] - place[other[k], d]) ** 2
-            apart[k] = sqrt(square)
-            if apart[k] < near:
-                rho[i] += 0.5 * energy[other[k]]
-    for i in range(n):
-        higher[i], follow[i] = inf, -1
-        for k in range(first[i], first[i + 1]):
-            j = other[k]
-            if (rho[j] > rho[i] or (rho[j] == rho[i] and j < i)) and apart[k] < higher[i]:
-                higher[i], follow[i] = apart[k], j
+        for j in other[first[i] : first[i + 1]]:
+            if _apart(place, i, j) < near:
+                rho[i] += 0.5 * energy[j]
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _follow(rows, first, other, place, rho, higher, follow):
+    for row, i in enumerate(rows):
+        for j in other[first[row] : first[row + 1]]:
+            if rho[j] > rho[i] or (rho[j] == rho[i] and j < i):
+                apart = _apart(place, i, j)
+                if apart < higher[i]:
+                    higher[i], follow[i] = apart, j
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _apart(place, i, j):
+    square = 0.0
+    for d in range(place.shape[1]):
+        square += (place[i, d] - place[j, d]) ** 2
+    return sqrt(square)
 
 
 @njit(cache=True, nogil=True)

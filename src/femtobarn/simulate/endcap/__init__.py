@@ -13,7 +13,7 @@ from femtobarn.simulate.endcap.crossings import Crossings, soft_crossings
 from femtobarn.simulate.endcap.geometry import Endcap
 from femtobarn.simulate.endcap.hits import EndcapHits, endcap_hits, joined_hits
 from femtobarn.simulate.endcap.incoming import Incoming, arriving, gun, pairs, together
-from femtobarn.simulate.endcap.truth import Truth, truth
+from femtobarn.simulate.endcap.truth import Truth, truth, truth_of_shares
 
 __all__ = [
     "Crossings",
@@ -29,4 +29,5 @@ __all__ = [
     "soft_crossings",
     "together",
     "truth",
+    "truth_of_shares",
 ]

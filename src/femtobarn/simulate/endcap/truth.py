@@ -24,25 +24,43 @@ class Truth(NamedTuple):
 
 
 def truth(hits: EndcapHits) -> Truth:
+    """`truth_of_shares` of simulated hits."""
+    shares = hits.share_hit, hits.share_particle, hits.share_energy
+    return truth_of_shares(len(hits.cell), len(hits.incoming.pdg), *shares)
+
+
+def truth_of_shares(
+    hits: int,
+    particles: int,
+    share_hit: Int[np.ndarray, " share"],
+    share_particle: Int[np.ndarray, " share"],
+    share_energy: Float[np.ndarray, " share"],
+) -> Truth:
     """The particle of the largest share owns the hit; ties go to the first particle.
 
-    A hit is noise if its largest share is below 20 %, or if its particle would own fewer than three hits. A
-    particle is a spectator if less than 5 % of what it deposited lies in its own hits.
+    A hit is noise if it has no share, if its largest is below 20 %, or if its particle would own fewer than three
+    hits. A particle is a spectator if less than 5 % of what it deposited lies in its own hits.
+
+    Args:
+        hits, particles: Numbers of them.
+        share_hit, share_particle, share_energy: Rows of a hit and of a particle with energy in it.
     """
-    particles, n = len(hits.incoming.pdg), len(hits.cell)
-    order = np.lexsort((hits.share_particle, -hits.share_energy, hits.share_hit))
-    first = np.searchsorted(hits.share_hit, np.arange(n))
+    if not len(share_hit):
+        nothing = np.zeros(particles)
+        none = nothing.astype(bool)
+        return Truth(np.full(hits, -1), np.zeros(hits), nothing, none.astype(np.int64), none, none)
+    order = np.lexsort((share_particle, -share_energy, share_hit))
+    first = np.minimum(np.searchsorted(share_hit[order], np.arange(hits)), len(order) - 1)
     best = order[first]
-    owner = hits.share_particle[best].astype(np.int64)
-    energy = np.where(hits.energy > 0, hits.energy, 1.0)
-    share = np.bincount(hits.share_hit, hits.share_energy, n)
-    largest = hits.share_energy[best] / np.where(share > 0, share, energy)
-    owner = np.where(largest < _LEAST_SHARE, -1, owner)
+    total = np.bincount(share_hit, share_energy, hits)
+    largest = np.where(share_hit[best] == np.arange(hits), share_energy[best], 0.0)
+    largest /= np.where(total > 0, total, 1.0)
+    owner = np.where(largest < _LEAST_SHARE, -1, share_particle[best].astype(np.int64))
     led = np.bincount(owner[owner >= 0], minlength=particles)
     merged = (led > 0) & (led < _LEAST_HITS)
     owner = np.where((owner >= 0) & merged[owner], -1, owner)
-    deposited = np.bincount(hits.share_particle, hits.share_energy, particles)
-    own = owner[hits.share_hit] == hits.share_particle
-    inside = np.bincount(hits.share_particle[own], hits.share_energy[own], particles)
+    deposited = np.bincount(share_particle, share_energy, particles)
+    own = owner[share_hit] == share_particle
+    inside = np.bincount(share_particle[own], share_energy[own], particles)
     spectator = (deposited > 0) & (inside < _SPECTATOR * deposited)
     return Truth(owner, largest, deposited, np.where(merged, 0, led), merged, spectator)

@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 
 from femtobarn.errors import InputError
 from femtobarn.evaluation.particle_flow import RULES, Outcome, flow_tables
 from femtobarn.evaluation.particle_flow_baselines import FlowTrees, joined_neighbours
 from femtobarn.evaluation.particle_flow_figures import draw_classes, draw_response
-from femtobarn.nn.binned_graph import BinnedGraph
-from femtobarn.physics.particle_flow import FlowEvents
+from femtobarn.evaluation.particle_flow_graph import share_of_neighbours
+from femtobarn.physics.particle_flow import NEUTRAL, FlowEvents
 from femtobarn.runs import Result, Run
 from femtobarn.simulate.particle_flow import FlowSample, flow_sample
 from femtobarn.study import Trained, by_name, draw_training, grouped, row
@@ -54,7 +53,13 @@ def results(
     for name, split in problems.by_name.items():
         mine = [each for each in trained if each.part.sample == name]
         trees = {
-            label: FlowTrees.fit(split.train, seed=seed, trees=settings.trees, outer=label == TREES)
+            label: FlowTrees.fit(
+                split.train,
+                seed=seed,
+                trees=settings.trees,
+                outer=label == TREES,
+                validation=split.validation,
+            )
             for label in (TREES, BLIND)
         }
         tests = {"": split.test} | (dict(problems.elsewhere) if name == problems.main else {})
@@ -118,9 +123,14 @@ def _first(trained: Sequence[Trained[Part]]) -> list[Trained[Part]]:
 def _cut(events: FlowEvents, labels: dict[str, str], most: int) -> list[Result]:
     size = np.diff(events.offset)
     lost = np.maximum(size - most, 0) if most else np.zeros_like(size)
+    neutral = events.target[:, 0] == NEUTRAL
     values = (
         ("events with elements cut", float((lost > 0).mean())),
         ("elements cut", float(lost.sum() / max(size.sum(), 1))),
+        (
+            "neutral hadrons in a tower of the ECAL",
+            float((events.element[neutral, 6] > 0).sum() / max(neutral.sum(), 1)),
+        ),
     )
     return [row(name, [(value, 0.0)], labels, n=len(events)) for name, value in values]
 
@@ -129,24 +139,7 @@ def _recall(trained: Sequence[Trained[Part]], events: FlowEvents, name: str) -> 
     """Share of the exact neighbours that bins of the same embedding find, on at most five events."""
     table, few = [], events.take(np.arange(min(5, len(events))))
     for method, same in grouped(trained, lambda each: each.part.labels["method"]).items():
-        shares = [(_shared(each.model, few), 0.0) for each in same]
+        shares = [(share_of_neighbours(each.model, few), 0.0) for each in same]
         labels, seeds = {"sample": name, "method": method}, [each.part.seed for each in same]
         table.append(row("share of exact neighbours found", shares, labels, seeds=seeds, n=len(few)))
     return table
-
-
-@torch.inference_mode()
-def _shared(model: torch.nn.Module, events: FlowEvents) -> float:
-    graph = model.graph
-    assert isinstance(graph, BinnedGraph)
-    element, mask, _ = events.padded(int(np.diff(events.offset).max(initial=1)))
-    given = torch.from_numpy(element), torch.from_numpy(mask)
-    way, found = graph.bins, []
-    for bins in (way, "one"):
-        graph.bins = bins
-        found.append(model.neighbours(*given))  # type: ignore[operator]
-    graph.bins = way
-    ours, exact = found
-    same = (ours.number[..., :, None] == exact.number[..., None, :]) & exact.there[..., None, :]
-    hit = (same & ours.there[..., :, None]).any(dim=-2)
-    return float(hit.sum() / exact.there.sum().clamp(min=1))

@@ -10,8 +10,9 @@ from typing import Literal
 import numpy as np
 
 from femtobarn.datasets import hgcalml
-from femtobarn.datasets.hgcalml import HitEvents, joined_events, of_endcap, open_hits
+from femtobarn.datasets.hgcalml import HitEvents, joined_events, of_endcap
 from femtobarn.errors import InputError
+from femtobarn.evaluation.endcap_files import read_hits
 from femtobarn.runs import Provenance
 from femtobarn.simulate.endcap import (
     Crossings,
@@ -35,7 +36,7 @@ class Data:
     """Which events a run works on."""
 
     files: tuple[Path, ...] = ()
-    """HDF5 files in HGCalML's feature arrays, instead of the simulation; each event is one of the file's."""
+    """Files in HGCalML's feature arrays (HDF5) or of the authors' toy, instead of the simulation."""
     engine: Literal["pythia", "averages"] = "pythia"
     """Soft collisions of the pile-up: from Pythia, or from a model by their averages."""
     pool: int = 1000
@@ -153,7 +154,7 @@ def _near(incoming: Incoming, phi: tuple[float, float]) -> Incoming:
 
 def _of_files(settings: Data, *, seed: int) -> Samples:
     """The events of files under the name of pile-up: what they have is what is deployed on."""
-    parts = [open_hits(path) for path in settings.files]
+    parts = [read_hits(path) for path in settings.files]
     events = joined_events(parts)
     if not len(events.energy):
         raise InputError(f"{', '.join(map(str, settings.files))}: no truth to train on")

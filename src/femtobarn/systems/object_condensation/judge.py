@@ -1,21 +1,18 @@
 """Every method on the same test events: tables, gains, cost, and one event in space."""
 
-import time
 from collections.abc import Sequence
 
-import numpy as np
-
-from femtobarn.datasets.hgcalml import HitEvents, side_by_side
+from femtobarn.datasets.hgcalml import HitEvents
+from femtobarn.evaluation.endcap_cost import cost_rows
 from femtobarn.evaluation.endcap_event import endcap_drawing
 from femtobarn.evaluation.endcap_figures import draw_cost, draw_efficiency, draw_pairs, draw_photons
+from femtobarn.evaluation.endcap_jets import jet_rows
 from femtobarn.evaluation.endcap_showers import compared
 from femtobarn.evaluation.endcap_tables import Outcome, gain_row, pair_rows, sample_rows, size_rows
 from femtobarn.runs import Result, Run
 from femtobarn.study import Trained, draw_training, grouped
 from femtobarn.systems.object_condensation.data import DENSE, NONE, PAIRS, Samples
-from femtobarn.systems.object_condensation.study import CLUE_3D, CLUE_LAYERS, NET, Part, finder
-
-_COUNTS = (1, 2, 4, 8)  # slices side by side whose time is measured
+from femtobarn.systems.object_condensation.study import CLUE_3D, CLUE_LAYERS, NET, TRUTH, Part, finder
 
 
 def results(run: Run, samples: Samples, trained: Sequence[Trained[Part]], *, seed: int) -> list[Result]:
@@ -28,9 +25,12 @@ def results(run: Run, samples: Samples, trained: Sequence[Trained[Part]], *, see
     groups = list(grouped(found, lambda each: tuple(each.labels.values())).values())
     names = [name for name in samples.test if name != PAIRS]
     rows = [row for group in groups for name in names for row in sample_rows(name, group, seed=seed)]
+    rows += [each for group in groups for name in names for each in jet_rows(name, group, seed=seed)]
     rows += [each for name in names for each in size_rows(name, samples.test[name])]
     rows += _gains(groups, names, seed)
-    rows += _cost(samples.test[names[-1]], trained)
+    chosen = {each.part.method: each for each in trained if each.part.method != TRUTH}
+    finders = {method: finder(each.part, each.model, each.kept) for method, each in chosen.items()}
+    rows += cost_rows(finders, samples.test[names[-1]])
     last = trained[-1].part.trained
     kept = [
         group for group in groups if group[0].labels["method"] == NET or group[0].labels["tuned on"] == last
@@ -44,12 +44,8 @@ def results(run: Run, samples: Samples, trained: Sequence[Trained[Part]], *, see
         draw_pairs(run, lines, PAIRS, samples.apart)
     draw_cost(run, rows)
     draw_training(
-        run,
-        trained,
-        column="distance",
-        ylabel="1 - F1 score",
-        caption="On the validation events, at IoU 0.3.",
-    )
+        run, trained, column="distance", ylabel="1 - F1 score", caption="On the validation events, at IoU 0.3."
+    )  # fmt: skip
     _draw_event(run, names[0], samples.test[names[0]].event(0), trained)
     return rows
 
@@ -75,27 +71,6 @@ def _gains(groups: Sequence[Sequence[Outcome]], names: Sequence[str], seed: int)
                 made.append(
                     gain_row("of pile-up in training", ours, theirs, name, seed=seed, **{"tuned on": tuned})
                 )
-    return made
-
-
-def _cost(events: HitEvents, trained: Sequence[Trained[Part]]) -> list[Result]:
-    """Seconds of each method on more and more slices side by side, and the power with which they grow."""
-    made = []
-    chosen = {each.part.method: each for each in trained if each.part.method in (NET, CLUE_3D, CLUE_LAYERS)}
-    for method, each in chosen.items():
-        find, points = finder(each.part, each.model, each.kept), []
-        for count in (n for n in _COUNTS if n <= len(events)):
-            whole = side_by_side(events, count)
-            start = time.perf_counter()
-            find(whole)
-            points.append((len(whole.hits), time.perf_counter() - start))
-            labels = {"method": method, "hits": str(len(whole.hits))}
-            made.append(Result("time of an event", points[-1][1], unit="s", labels=labels, split="test"))
-        if len(points) > 2:  # the first call is slower
-            hits, seconds = np.log(np.array(points[1:])).T
-            slope = float(np.polyfit(hits, seconds, 1)[0])
-            labels = {"method": method, "of the time in": "s"}
-            made.append(Result("power of hits", slope, labels=labels, split="test"))
     return made
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from femtobarn.data.source import InMemory
-from femtobarn.datasets.hgcalml import open_hits
 from femtobarn.errors import InputError
+from femtobarn.evaluation.endcap_files import read_hits
 from femtobarn.evaluation.endcap_showers import shower_of_hits
 from femtobarn.generator_loop import Course
 from femtobarn.runs import Result, Run, read_published
@@ -38,8 +38,8 @@ class Config:
 
 
 _COMPACT = Net(
-    width=32, blocks=1, neighbours=16, dimensions=4, propagated=16, messages=(16, 16), lr=5e-3, dense_epochs=3,
-    course=Course(epochs=3, batch=1, ema=0.95, schedule="cosine", warmup=0.05),
+    width=32, blocks=1, neighbours=16, dimensions=4, propagated=16, messages=(16, 16), lr=5e-3, dense_epochs=4,
+    dense_parts=3, repulsion=(1.0, 10.0), course=Course(epochs=6, batch=1, ema=0.95, schedule="cosine", warmup=0.05),
 )  # fmt: skip
 _SMALL = replace(
     _COMPACT,
@@ -56,7 +56,10 @@ PRESETS = {
             engine="averages", pool=120, etas=48, slice=20.0, particles=(2, 5), train=(12, 4), validation=(4, 2),
             dense=(5.0, 20.0), pileup=(0.0, 20.0), test=6, pairs=20,
         ),
-        study=Study(seeds=(1,), net=_SMALL, t_beta=(0.1, 0.3), t_d=(0.5,), distance=(20.0, 40.0), density=(0.5,)),
+        study=Study(
+            seeds=(1,), net=_SMALL, t_beta=(0.1, 0.3), t_d=(0.5,), distance=(20.0, 40.0), density=(0.5,), depth=(8.0,),
+            radius=(0.02, 0.04), least=(0.5,),
+        ),
         workers=1,
     ),
     "demo": Config(data=Data(train=(220, 80), validation=(30, 10), test=30), study=Study(net=_COMPACT, fitted=30)),
@@ -104,7 +107,7 @@ def evaluate(
 def predict(
     run: Run, files: Sequence[Path], output: Path, *, model: str | None = None, progress: bool = True
 ) -> Path:
-    """Showers of the hits of HDF5 files in HGCalML's feature arrays: a row for each hit.
+    """Showers of the hits of files that `read_hits` reads: a row for each hit.
 
     ``event`` in its file, ``shower`` within the event, -1 for none, and ``shower_energy`` in GeV, NaN for none. Hits
     outside of the endcap that the network knows belong to no shower; the attribute ``outside`` counts them.
@@ -123,9 +126,16 @@ def _rank(part: Part) -> int:
 
 
 def _labelled(trained: Trained[Part], outside: dict[str, int], path: Path) -> InMemory:
-    found, weights = open_hits(path), trained.kept["weights"].numpy()
+    found, weights = read_hits(path), trained.kept["weights"].numpy()
     find = study.finder(trained.part, trained.model, trained.kept)
-    shower, energy, away = shower_of_hits(found, find, weights, Endcap())
+    endcap = Endcap()
+    shower, energy, away = shower_of_hits(found, find, weights, endcap)
+    if 0 < away == len(shower):
+        low, high = endcap.z[[0, -1]]
+        raise InputError(
+            f"{path}: all {away} hits lie outside of the endcap that the network knows, z from {low:.0f} to {high:.0f} "
+            f"mm and eta from {endcap.eta[0]} to {endcap.eta[1]}: are the lengths in another unit?"
+        )
     outside["outside"] += away
     event = np.repeat(np.arange(len(found)), np.diff(found.offset))
     return InMemory({"event": event, "shower": shower, "shower_energy": energy})

@@ -11,19 +11,28 @@ import numpy as np
 import torch
 from torch import nn
 
-from femtobarn.datasets.hgcalml import HitEvents
+from femtobarn.datasets.hgcalml import HitEvents, in_parts
 from femtobarn.engine import Descent
 from femtobarn.errors import InputError
-from femtobarn.evaluation.endcap_showers import Finder, calibration, clue_finder, found_score, true_labels
+from femtobarn.evaluation.endcap_baselines import CLASSICAL
+from femtobarn.evaluation.endcap_showers import Finder, calibration, found_score, true_labels
 from femtobarn.generator_loop import Course, fit_generator
 from femtobarn.nn import CondensationNet, Condensing, network_output
 from femtobarn.parts import Report
 from femtobarn.physics.condense import condense
 from femtobarn.study import Models, Trained
-from femtobarn.systems.object_condensation.data import DENSE, NONE, Samples
+from femtobarn.systems.object_condensation.data import DENSE, Samples
 
-NET, CLUE_3D, CLUE_LAYERS, TRUTH = "GravNet", "CLUE 3-D", "CLUE by layers", "truth clusters"
-_FILES = {NET: "gravnet", CLUE_3D: "clue-3d", CLUE_LAYERS: "clue-layers", TRUTH: "truth"}
+NET, TRUTH = "GravNet", "truth clusters"
+CLUE_3D, CLUE_LAYERS, DBSCAN, ANTI_KT = CLASSICAL
+#: Of each method that has some, the settings of a `Study` that are tried on validation events.
+TRIED = {
+    NET: ("t_beta", "t_d"),
+    CLUE_3D: ("distance", "density", "depth"),
+    CLUE_LAYERS: ("distance", "density", "depth"),
+    DBSCAN: ("radius", "least"),
+    ANTI_KT: ("radius", "least"),
+}
 
 
 @dataclass(frozen=True)
@@ -46,6 +55,8 @@ class Net:
     """Least charge of a hit."""
     energy: float = 1.0
     """Weight of the energy loss."""
+    repulsion: tuple[float, float] = (1.0, 1.0)
+    """Weights of the repulsion, without and with pile-up."""
     lr: float = 5e-5
     """Largest learning rate."""
     hits: int = 200_000
@@ -53,6 +64,8 @@ class Net:
     course: Course = field(default_factory=lambda: Course(epochs=127, batch=10, check=1, ema=0.0))
     dense_epochs: int = 127
     """Passes over the events with pile-up, which are larger, instead of those of the course."""
+    dense_parts: int = 1
+    """Parts in azimuth, each an event of its own, that events with pile-up are cut into for training."""
 
     def build(self) -> CondensationNet:
         """The untrained network."""
@@ -67,27 +80,31 @@ class Study:
     seeds: tuple[int, ...] = (1, 2, 3)
     """Seeds of the initial weights and of the order of events."""
     net: Net = field(default_factory=Net)
-    t_beta: tuple[float, ...] = (0.3, 0.5, 0.7)
+    t_beta: tuple[float, ...] = (0.1, 0.3, 0.5, 0.7)
     """Least betas that are tried on the validation events."""
-    t_d: tuple[float, ...] = (0.3, 0.5, 0.8)
+    t_d: tuple[float, ...] = (0.15, 0.3, 0.5, 0.8)
     """Radii of clusters that are tried, in learned lengths."""
-    distance: tuple[float, ...] = (15.0, 20.0, 30.0)
+    distance: tuple[float, ...] = (11.0, 15.0, 30.0, 45.0)
     """Distances of CLUE that are tried, mm."""
-    density: tuple[float, ...] = (0.5, 1.5, 4.0)
+    density: tuple[float, ...] = (0.1, 0.5)
     """Densities of CLUE that are tried, GeV."""
+    depth: tuple[float, ...] = (4.0, 8.0)
+    """mm that a layer counts for in CLUE that are tried."""
+    radius: tuple[float, ...] = (0.005, 0.01, 0.02, 0.04)
+    """Radii in pseudorapidity and azimuth of DBSCAN and anti-kT that are tried."""
+    least: tuple[float, ...] = (0.1, 0.5, 1.5, 4.0)
+    """Energies of a core of DBSCAN and of a jet that are tried, GeV."""
     fitted: int = 60
     """Training events, at most, that the energy of a method's clusters is fitted on."""
 
     def __post_init__(self) -> None:
-        if (
-            not (self.seeds and self.t_beta and self.t_d and self.distance and self.density)
-            or self.fitted < 1
-        ):
+        tried = {name for names in TRIED.values() for name in names}
+        if not (self.seeds and all(getattr(self, name) for name in tried)) or self.fitted < 1:
             raise InputError("at least one seed, one value to try and one event to fit on are needed")
 
     def parts(self, samples: Samples) -> list["Part"]:
         """All methods on all kinds of training events; classical ones have one seed."""
-        methods = [(name, self.seeds[0]) for name in (TRUTH, CLUE_3D, CLUE_LAYERS)]
+        methods = [(name, self.seeds[0]) for name in (TRUTH, *CLASSICAL)]
         methods += [(NET, seed) for seed in self.seeds]
         return [Part(method, trained, seed) for trained in samples.train for method, seed in methods]
 
@@ -102,7 +119,7 @@ class Part(NamedTuple):
     @property
     def name(self) -> str:
         """Such as ``gravnet-pile-up-seed1``."""
-        return f"{_FILES[self.method]}-{self.trained.replace(' ', '-')}-seed{self.seed}"
+        return f"{self.method.lower().replace(' ', '-')}-{self.trained.replace(' ', '-')}-seed{self.seed}"
 
     @property
     def labels(self) -> dict[str, str]:
@@ -125,14 +142,17 @@ def train_one(study: Study, samples: Samples, folder: Path, part: Part, report: 
     if part.method == NET:
         torch.manual_seed(part.seed)
         model = study.net.build()
-        epochs = study.net.dense_epochs if part.trained == DENSE else study.net.course.epochs
-        course = replace(study.net.course, epochs=epochs)
-        net = study.net
-        trainee = Condensing(model, train, q_min=net.q_min, energy=net.energy, most=net.hits)
+        net, course, events = study.net, study.net.course, train
+        if part.trained == DENSE:
+            course, events = replace(course, epochs=net.dense_epochs), in_parts(train, net.dense_parts)
+        trainee = Condensing(
+            model, events, q_min=net.q_min, energy=net.energy, most=net.hits,
+            repulsion=net.repulsion[part.trained == DENSE],
+        )  # fmt: skip
         history = fit_generator(
-            Descent(trainee, lr=study.net.lr, clip=1.0, generator=model),
-            {"event": torch.arange(len(train))},
-            lambda network, _: (_check(validation, network), 0.0),
+            Descent(trainee, lr=net.lr, clip=1.0, generator=model),
+            {"event": torch.arange(len(events))},
+            lambda network, _: (1 - _chosen(study, NET, network, validation)[1], 0.0),
             course=course,
             seed=part.seed,
             folder=folder / part.name,
@@ -152,33 +172,26 @@ def finder(part: Part, model: nn.Module | None, kept: Mapping[str, Any]) -> Find
     if part.method == NET:
         assert model is not None
         return functools.partial(_labels_of_net, model, kept["t_beta"], kept["t_d"])
-    return clue_finder(kept["distance"], kept["density"], by_layers=part.method == CLUE_LAYERS)
+    return CLASSICAL[part.method](**{name: kept[name] for name in TRIED[part.method]})
 
 
 def _chosen(
-    study: Study, method: str, model: CondensationNet | None, events: HitEvents
+    study: Study, method: str, model: nn.Module | None, events: HitEvents
 ) -> tuple[dict[str, Any], float]:
-    """The settings of the best F1 score on the validation events, as many tried for each method, and the score."""
+    """The settings of the best F1 score on some events, and the score."""
     every = [events.event(number) for number in range(len(events))]
     if method == TRUTH:
         return {}, found_score(events, [true_labels(event) for event in every])
-    names = ("t_beta", "t_d") if method == NET else ("distance", "density")
     outputs = [network_output(model, event) for event in every] if model is not None else []
     best: tuple[float, dict[str, Any]] = (-1.0, {})
-    for values in itertools.product(*(getattr(study, name) for name in names)):
-        kept = dict(zip(names, values, strict=True))
+    for values in itertools.product(*(getattr(study, name) for name in TRIED[method])):
+        kept = dict(zip(TRIED[method], values, strict=True))
         if model is not None:
             labels = [condense(*output, **kept)[0] for output in outputs]
         else:
-            labels = [finder(Part(method, NONE, 0), None, kept)(event) for event in every]
+            labels = list(map(CLASSICAL[method](**kept), every))
         best = max(best, (found_score(events, labels), kept), key=lambda each: each[0])
     return best[1], best[0]
-
-
-def _check(events: HitEvents, network: nn.Module) -> float:
-    """1 - F1 at usual settings, by which the best epoch is kept."""
-    outputs = (network_output(network, events.event(number)) for number in range(len(events)))
-    return 1 - found_score(events, [condense(*output, t_beta=0.3, t_d=0.5)[0] for output in outputs])
 
 
 def _labels_of_net(model: nn.Module, t_beta: float, t_d: float, event: HitEvents) -> np.ndarray:
