@@ -37,6 +37,7 @@ from femtobarn.nn.hit_embedding import (
     true_radius,
 )
 from femtobarn.nn.image_autoencoder import ImageAutoencoder, PixelPReLU
+from femtobarn.nn.input_scale import InputScale
 from femtobarn.nn.interaction_network import InteractionNetwork
 from femtobarn.nn.lorentz_net import LorentzBlock, LorentzNet, psi
 from femtobarn.nn.masked_batch_norm import MaskedBatchNorm
@@ -129,6 +130,7 @@ __all__ = [
     "HitNeighbours",
     "ImageAutoencoder",
     "ImageTeacher",
+    "InputScale",
     "InteractionNetwork",
     "LinearAttention3d",
     "LorentzBlock",
