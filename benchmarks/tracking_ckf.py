@@ -152,7 +152,7 @@ def main() -> None:
     """Simulate, search, print and store."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--pileup", type=float, default=100, help="gives the hits of an event of the challenge"
+        "--pileup", type=float, default=100, help="mean number of further collisions"
     )
     parser.add_argument("--training", type=int, default=3, help="events from which windows are learned")
     options = parser.parse_args()
