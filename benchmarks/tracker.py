@@ -20,12 +20,13 @@ from typing import Any
 
 import numpy as np
 
+from _acts import Simulation, write_particles
 from _common import machine, one_thread, ratio, store, take_turns
+from femtobarn.evaluation.track_results import edge_counts
 from femtobarn.metrics.tracking import TrackingPerformance, selected
-from femtobarn.physics.tracks import Hits, attach_overlaps, automaton, doublets, learn_finder, triplets
+from femtobarn.physics.tracks import Hits, automaton, doublets, learn_finder, triplets, with_overlaps
 from femtobarn.simulate.particles import Particles
 from femtobarn.simulate.tracker import soft_collisions, tracker
-from femtobarn.simulate.tracker.geometry import layers
 
 PILEUP, TRAINING, PT = 200, 3, 0.5
 
@@ -47,17 +48,19 @@ def stages(hits: Hits, training: Hits, rounds: int) -> dict[str, Any]:
         start.append(time.process_time())
         triples = triplets(hits, pairs, finder.triples)
         start.append(time.process_time())
-        label = automaton(hits.position, pairs, triples)
+        label = automaton(hits.position, pairs, triples, least_hits=4)
         start.append(time.process_time())
-        label = attach_overlaps(hits, label)
+        label = with_overlaps(hits, label)
         start.append(time.process_time())
         for each, spent in zip(seconds.values(), np.diff(start), strict=True):
             each.append(float(spent))
     found = TrackingPerformance().update(hits, label, selected(hits, pt=1.1 * PT))
+    segments = edge_counts(hits, pairs, selected(hits, pt=PT))
     parts = {name: round(median(each[1:]), 3) for name, each in seconds.items()}
     return {
         "hits": len(hits.position),
         "doublets": len(pairs),
+        "segments kept by the doublets": round(segments["kept"] / segments["segments"], 4),
         "triplets": len(triples.curvature),
         "CPU seconds": parts | {"all": round(sum(parts.values()), 3)},
         "efficiency, majority": round(found.efficiency("majority").value, 4),
@@ -68,91 +71,16 @@ def stages(hits: Hits, training: Hits, rounds: int) -> dict[str, Any]:
 
 
 def acts_case(particles: Particles) -> Callable[[], float]:
-    """ACTS on the same particles: Fatras, geometric digitisation, CSV files; gives its CPU seconds."""
-    import acts
-    from acts.examples import CsvParticleReader, GenericDetector, RandomNumbers, Sequencer
-    from acts.examples.simulation import addDigitization, addFatras
-
-    folder = Path(tempfile.mkdtemp(prefix="acts-"))
-    _write_acts(particles, folder)
-    detector = GenericDetector()
-    geometry = detector.trackingGeometry()
-    field = acts.ConstantBField(acts.Vector3(0, 0, 2 * acts.UnitConstants.T))
+    """ACTS on the same particles; gives its CPU seconds."""
+    folder, simulation = Path(tempfile.mkdtemp(prefix="acts-")), Simulation()
+    write_particles(particles, folder)
 
     def run() -> float:
         start = time.process_time()
-        sequencer = Sequencer(events=1, numThreads=1, logLevel=acts.logging.ERROR)
-        sequencer.addReader(
-            CsvParticleReader(
-                level=acts.logging.ERROR,
-                inputDir=str(folder),
-                inputStem="particles",
-                outputParticles="particles_generated_selected",
-            )
-        )
-        numbers = RandomNumbers(seed=1)
-        addFatras(
-            sequencer,
-            geometry,
-            field,
-            rnd=numbers,
-            pMin=0.05 * acts.UnitConstants.GeV,
-            outputDirCsv=str(folder),
-        )
-        addDigitization(
-            sequencer,
-            geometry,
-            field,
-            digiConfigFile=folder / "digitisation.json",
-            outputDirCsv=str(folder),
-            rnd=numbers,
-        )
-        sequencer.run()
+        simulation.sequence(folder).run()
         return time.process_time() - start
 
     return run
-
-
-def _write_acts(particles: Particles, folder: Path) -> None:
-    """The particles and the description of the channels as ACTS reads them."""
-    identifier = ",".join(f"particle_id_{part}" for part in ("pv", "sv", "part", "gen", "subpart"))
-    columns = f"{identifier},particle_type,process,vx,vy,vz,vt,px,py,pz,m,q"
-    lines = [
-        f"1,0,{row + 1},0,0,{pdg},0,{x:g},{y:g},{z:g},0,{px:g},{py:g},{pz:g},0.13957,{q:g}"
-        for row, (pdg, q, (_, px, py, pz), (_, x, y, z)) in enumerate(
-            zip(particles.pdg, particles.charge, particles.momentum, particles.vertex, strict=True)
-        )
-    ]
-    (folder / "event000000000-particles.csv").write_text(
-        "\n".join([columns, *lines]) + "\n", encoding="ascii"
-    )
-    entries = []
-    for volume in sorted({layer.volume for layer in layers()}):
-        layer = next(each for each in layers() if each.volume == volume)
-        half = max(max(ring.half[:2]) for ring in layer.rings), layer.rings[0].half[2]
-        bins = [
-            {
-                "bins": round(2 * half[axis] / layer.sensor.pitch[axis]),
-                "min": -half[axis],
-                "max": half[axis],
-                "option": "open",
-                "type": "equidistant",
-                "value": f"bin{'XY'[axis]}",
-            }
-            for axis in (0, 1)
-        ]
-        geometric = {
-            "indices": [0, 1],
-            "digital": False,
-            "thickness": layer.sensor.half_thickness,
-            "threshold": 0,
-            "segmentation": {"binningdata": bins},
-            "charge-smearing": {"type": "Gauss", "mean": 0, "stddev": 0.01},
-        }
-        entries.append({"volume": volume, "value": {"geometric": geometric}})
-    header = {"format-version": 0, "value-identifier": "digitization-configuration"}
-    text = json.dumps({"acts-geometry-hierarchy-map": header, "entries": entries})
-    (folder / "digitisation.json").write_text(text, encoding="ascii")
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -126,6 +127,39 @@ def test_files_of_jets_are_evaluated_on_the_cluster(
     ]
     here, there = ([result.value for result in run.results()] for run in runs)
     assert here == pytest.approx(there, rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.slow
+def test_tracks_found_on_the_cluster_are_those_found_here(cluster: str) -> None:
+    """Counts of events that were made and searched elsewhere, merged, are those of one process."""
+    from femtobarn.evaluation import track_events
+    from femtobarn.evaluation.track_contest import Competitor, answer
+    from femtobarn.evaluation.track_events import Data
+    from femtobarn.systems.tracking import judge
+    from femtobarn.systems.tracking.study import REGIMES
+
+    settings = Data(engine="gun", train=1, validation=1, test=1, pileup=6.0, densities=(), learned=60.0)
+    events = [track_events.load(settings, seed=seed, workers=1, progress=False) for seed in (1, 2, 3)]
+    name, regime = next(iter(REGIMES.items()))
+    finder = events[0].finder(z=regime.z, pt=regime.pt, primary=True)
+    find = functools.partial(judge._automaton, finder)
+    own = Competitor("automaton", name, 0, regime, ("(4.0, 3)",), judge._nothing, find)
+    here = [answer(each, (), own, lambda *_: None) for each in events]
+    tasks = functools.partial(_found, own)
+    there = run_parts(tasks, events, title="events", scheduler=cluster, progress=False)
+    one, other = (
+        functools.reduce(lambda a, b: a.merge(b), (e.test for e in found)) for found in (here, there)
+    )
+    assert one.performance.particles.sum() > 100
+    assert one.performance.efficiency() == other.performance.efficiency()
+    assert one.performance.fakes == other.performance.fakes
+    assert one.performance.scores == other.performance.scores
+
+
+def _found(own: Any, events: Any, report: Report) -> Any:
+    from femtobarn.evaluation.track_contest import answer
+
+    return answer(events, (), own, report)
 
 
 def kill_first(told: Path) -> None:

@@ -1,13 +1,25 @@
 """Counts of tracks over events: what is found, what is chosen, what stages leave and take."""
 
+import csv
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from femtobarn.evaluation.stages import Cost, costs
-from femtobarn.evaluation.track_labellings import LABELLINGS, best_way, by_automaton, labelled
-from femtobarn.evaluation.track_results import Outcome, edge_counts, gain_row, track_rows
+from femtobarn.evaluation.track_labellings import AUTOMATA, BINS, LABELLINGS, best_way, by_automaton, labelled
+from femtobarn.evaluation.track_results import (
+    Outcome,
+    draw_efficiencies,
+    edge_counts,
+    gain_row,
+    seed_counts,
+    track_rows,
+)
 from femtobarn.metrics.tracking import selected
+from femtobarn.metrics.tracking.efficiency import ETA_BINS, PT_BINS
 from femtobarn.physics.tracks import Hits, TrackFinder, follows, learn_finder, true_pairs, true_segments
+from femtobarn.runs import Run
 from femtobarn.simulate.tracker import soft_collisions, tracker
 
 
@@ -43,13 +55,16 @@ def test_the_truth_is_worth_all_and_one_large_track_nothing(event: Hits) -> None
 
 
 def test_flags_are_the_efficiency(event: Hits, finder: TrackFinder) -> None:
-    found = outcome(event, by_automaton(event, finder, "4"))
+    found = outcome(event, by_automaton(event, finder, str(AUTOMATA[1])))
     assert np.concatenate(found.found).mean() == pytest.approx(found.performance.efficiency().value)
 
 
 def test_a_gain_is_the_difference_on_the_same_particles(event: Hits, finder: TrackFinder) -> None:
     assert event.truth is not None
-    true, found = outcome(event, event.truth.particle), outcome(event, by_automaton(event, finder, "4"))
+    true, found = (
+        outcome(event, event.truth.particle),
+        outcome(event, by_automaton(event, finder, str(AUTOMATA[1]))),
+    )
     gain = gain_row([true, true], found, {"method": "truth"}, seeds=(1, 2))
     assert gain.value == pytest.approx(1 - found.performance.efficiency().value)
     assert gain.error is not None
@@ -77,12 +92,60 @@ def test_pairs_are_counted_as_by_sets(event: Hits) -> None:
     assert found == {"pairs": len(pair), "right": right, "segments": len(segments), "kept": kept}
 
 
+def test_seeds_are_counted_as_by_sets(event: Hits) -> None:
+    assert event.truth is not None
+    wanted, particle, draw = selected(event), event.truth.particle, np.random.default_rng(2)
+    own = [
+        np.flatnonzero(particle == each)[:3] for each in range(len(wanted)) if (particle == each).sum() > 2
+    ]
+    seed = np.concatenate((own[::3], draw.integers(len(particle), size=(60, 3))))
+    right = [t for t in seed.tolist() if len({*particle[t].tolist()}) == 1 and particle[t[0]] >= 0]
+    have = {int(particle[t[0]]) for t in right}
+    found = seed_counts(event, seed, wanted)
+    expected = {
+        "seeds": len(seed),
+        "right": len(right),
+        "particles": wanted.sum(),
+        "found": sum(wanted[list(have)]),
+    }
+    assert found == expected
+
+
 @pytest.mark.parametrize("way", LABELLINGS)
 def test_pairs_scored_by_the_truth_give_tracks(event: Hits, way: str) -> None:
     pair = true_pairs(event)
     label = labelled(event, pair, follows(event, pair).astype(np.float64), way)
     assert outcome(event, label).performance.efficiency("majority").value > 0.9
     assert outcome(event, label).performance.fakes["all"] == 0
+
+
+def test_all_have_as_many_ways_to_choose_from() -> None:
+    assert len(LABELLINGS) == len(AUTOMATA) == len(BINS)
+
+
+def test_bins_of_a_figure_hold_enough_particles(event: Hits, tmp_path: Path) -> None:
+    """Neighbours are joined; errors are those of the particles of one training, however many trainings there are."""
+    assert event.truth is not None
+    run = Run.create(tmp_path, system="test", preset="tiny", settings={}, seed=1)
+    true, none = (outcome(event, label) for label in (event.truth.particle, np.full(len(event.number), -1)))
+    ways = {"truth": [true], "half": [true, none]}
+    draw_efficiencies(run, ways, name="e", title="t", caption="c", section="s")
+    (figure,) = run.figures()
+    with figure.csv.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    particles = int(true.performance.particles.sum())
+    for method, value in (("truth", 1.0), ("half", 0.5)):
+        for axis, edges in (("pt", PT_BINS), ("eta", ETA_BINS)):
+            own = [r for r in rows if r["method"] == f"{method}, {axis}"]
+            assert 1 < len(own) <= particles / 40
+            assert (float(own[0]["from"]), float(own[-1]["to"])) == (edges[0], edges[-1])
+            assert [r["to"] for r in own[:-1]] == [r["from"] for r in own[1:]]
+            assert {float(r["efficiency"]) for r in own} == {value}
+    widths = {
+        method: [float(r["high"]) - float(r["low"]) for r in rows if r["method"] == f"{method}, pt"]
+        for method in ways
+    }
+    assert min(widths["half"]) > 0.1, "of some tens of particles"
 
 
 def test_the_first_of_the_best_ways_is_taken() -> None:

@@ -13,7 +13,7 @@ from sklearn.cluster import DBSCAN
 from femtobarn.datasets import trackml
 from femtobarn.errors import InputError
 from femtobarn.metrics.tracking import TrackingPerformance, selected
-from femtobarn.physics.neighbours import nearest, radius_pairs
+from femtobarn.physics.neighbours import grid_pairs, nearest, radius_pairs
 from femtobarn.physics.tracks import (
     Hits,
     assignment,
@@ -28,6 +28,7 @@ from femtobarn.physics.tracks import (
     hough,
     learn_finder,
     learn_layer_map,
+    merge_overlaps,
     pair_features,
     together,
     triplet_features,
@@ -39,7 +40,7 @@ from femtobarn.physics.tracks import (
 )
 from femtobarn.physics.tracks.finder import TrackFinder
 from femtobarn.physics.tracks.layer_map import segment_values
-from femtobarn.physics.tracks.segments import layer_number
+from femtobarn.physics.tracks.segments import LAYERS, layer_number
 from femtobarn.physics.tracks.triplets import triplet_values
 from femtobarn.simulate.tracker import IDEAL, TRACKML, Tracker, soft_collisions, tracker
 
@@ -76,9 +77,19 @@ def test_radius_pairs_are_all_pairs(dimension: int) -> None:
     points = np.random.default_rng(dimension).normal(size=(400, dimension)) * np.linspace(0.2, 1, dimension)
     distance = np.linalg.norm(points[:, None] - points[None], axis=2)
     expected = np.argwhere(np.triu(distance <= 1.0, 1))
-    np.testing.assert_array_equal(radius_pairs(points, 1.0), expected)
     turn = np.linalg.qr(np.random.default_rng(0).normal(size=(dimension, dimension)))[0]
-    np.testing.assert_array_equal(radius_pairs(points @ turn + 3, 1.0), expected)
+    for each in (points, points @ turn + 3):
+        np.testing.assert_array_equal(radius_pairs(each, 1.0), expected)
+        for axes in (1, 2, 4):
+            np.testing.assert_array_equal(grid_pairs(each, 1.0, axes=axes), expected)
+
+
+def test_the_grid_takes_fewer_axes_than_would_overflow() -> None:
+    points = 1e12 * np.random.default_rng(0).normal(size=(50, 6))
+    points[7] = points[3] + 0.1
+    np.testing.assert_array_equal(grid_pairs(points, 1.0, axes=6), [[3, 7]])
+    with pytest.raises(InputError, match="times the radius"):
+        grid_pairs(points, 1e-12)
 
 
 def test_nearest_are_the_nearest() -> None:
@@ -96,9 +107,12 @@ def test_points_that_are_not_finite_are_told() -> None:
         radius_pairs(np.array([[0.0, 1.0], [np.nan, 0.0]]), 1.0)
     with pytest.raises(InputError, match="radius"):
         radius_pairs(np.zeros((2, 2)), 0.0)
+    with pytest.raises(InputError, match="axis"):
+        grid_pairs(np.zeros((2, 2)), 1.0, axes=0)
     with pytest.raises(InputError, match="1 to 2"):
         nearest(np.zeros((2, 2)), np.zeros((1, 2)), 3)
     assert radius_pairs(np.empty((0, 3)), 1.0).shape == (0, 2)
+    assert grid_pairs(np.empty((0, 3)), 1.0).shape == (0, 2)
 
 
 # --- groups -----------------------------------------------------------------------------------------------------
@@ -375,6 +389,27 @@ def test_overlaps_lift_the_double_majority(event: Hits, finder: TrackFinder) -> 
     right = [particle[hit] == owner[full[hit]] for hit in np.flatnonzero(added)]
     assert np.mean(right) > 0.9
     np.testing.assert_array_equal(full[bare >= 0], bare[bare >= 0])
+
+
+def test_two_tracks_through_the_overlaps_of_one_particle_are_joined(event: Hits) -> None:
+    """True tracks are cut into the first and the second hits on a layer: one comes back, none of two particles."""
+    assert event.truth is not None
+    particle, layer = event.truth.particle, layer_number(event)
+    order = np.lexsort((np.linalg.norm(event.position, axis=1), layer, particle))
+    same = (np.diff(particle[order], prepend=-9) == 0) & (np.diff(layer[order], prepend=-9) == 0)
+    second = np.zeros(len(particle), bool)
+    second[order[same & (particle[order] >= 0)]] = True
+    label = np.where(particle >= 0, 2 * particle + second, -1)
+    joined = merge_overlaps(event, label)
+    np.testing.assert_array_equal(joined >= 0, label >= 0)
+    tracks = [np.unique(label[joined == each]) // 2 for each in np.unique(joined[joined >= 0])]
+    assert all(len(np.unique(each)) == 1 for each in tracks), "no two particles"
+    layers = np.bincount(np.unique(particle[second] * LAYERS + layer[second]) // LAYERS)
+    cut = np.flatnonzero(layers >= 3)  # found twice
+    whole = {int(each[0]) for each in tracks if len(each) == 2}
+    assert len(cut) > 20
+    assert np.mean([each in whole for each in cut.tolist()]) > 0.8
+    np.testing.assert_array_equal(merge_overlaps(event, joined), joined)
 
 
 def test_hough_finds_tracks_of_the_beam() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from matplotlib.colors import hsv_to_rgb, to_hex
 
-from femtobarn.evaluation.shower_event import turnable
+from femtobarn.plots.turnable import turnable
 
 _MOST = 2500  # hits drawn, those of the highest energy
 _GREY = "#b0b4ba"

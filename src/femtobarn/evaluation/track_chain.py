@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from jaxtyping import Int
 from torch import nn
 
 from femtobarn.evaluation.hit_graphs import (
@@ -21,6 +22,8 @@ from femtobarn.evaluation.stages import Cost, costs
 from femtobarn.evaluation.track_contest import Found
 from femtobarn.nn import Graph, line_graph, scatter_max
 from femtobarn.physics.tracks import Hits, LayerMap, TrackFinder, TripletMap, doublets
+
+SEED = 0.75  #: score above which a triplet is a seed, as published (arXiv:2007.00149)
 
 
 class Chain(NamedTuple):
@@ -72,7 +75,8 @@ class Chain(NamedTuple):
             with costs(spent, "network of triplets"):
                 score = self.odds("triplets", doublet).sigmoid()
                 best = scatter_max(score.repeat(2), doublet.edge.T.flatten(), len(found.pair))
-            return Found(found.pair, best.double().numpy(), {"network of pairs": found.pair}, spent)
+            seed = _triples(found.pair, doublet.edge.numpy())[score.numpy() > SEED]
+            return Found(found.pair, best.double().numpy(), {"network of pairs": found.pair}, spent, seed)
         stages = self.pairs(hits, spent=spent)
         found = list(stages.values())[-1]
         with costs(spent, "network"):
@@ -86,6 +90,13 @@ class Chain(NamedTuple):
         """Log odds of the edges by one of the networks."""
         found: torch.Tensor = self.networks[name].eval()(*inputs)
         return found
+
+
+def _triples(
+    pair: Int[np.ndarray, "pair 2"], edge: Int[np.ndarray, "triplet 2"]
+) -> Int[np.ndarray, "triplet 3"]:
+    """The three hits of two pairs that meet."""
+    return np.column_stack((pair[edge[:, 0]], pair[edge[:, 1], 1]))
 
 
 def to_tensors(finder: TrackFinder) -> dict[str, torch.Tensor]:

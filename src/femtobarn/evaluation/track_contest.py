@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Int
 
 from femtobarn.evaluation.stages import Cost, costs
 from femtobarn.evaluation.track_events import Events
 from femtobarn.evaluation.track_labellings import Labels, Pairs, Scores, best_way
-from femtobarn.evaluation.track_results import Outcome, edge_counts
+from femtobarn.evaluation.track_results import Outcome, Shown, binomial, edge_counts, seed_counts
 from femtobarn.parts import Report
 from femtobarn.physics.tracks import Hits
 from femtobarn.runs import Result
@@ -25,6 +25,8 @@ class Found(NamedTuple):
     score: Scores
     stages: dict[str, Pairs]
     costs: dict[str, Cost]
+    seeds: Int[np.ndarray, "seed 3"] | None = None
+    """Triplets of hits to start tracks from, where the way has them."""
 
 
 @runtime_checkable
@@ -61,11 +63,15 @@ class Answer:
     worth: dict[str, float] = field(default_factory=dict)
     test: Outcome = field(default_factory=Outcome)
     real: Outcome = field(default_factory=Outcome)
+    shown: Shown | None = None
+    """Tracks of the first event that is tested on only, or of the first test event."""
     densities: dict[float, tuple[Outcome, float]] = field(default_factory=dict)
     """Outcome and seconds of the processor at further pile-ups."""
     stages: dict[str, dict[str, float]] = field(default_factory=dict)
     """Sums of `edge_counts` over test events."""
     spent: dict[str, Cost] = field(default_factory=dict)
+    seeds: dict[str, float] = field(default_factory=dict)
+    """Sums of `seed_counts` over test events."""
 
 
 def answer(events: Events, densities: Sequence[float], competitor: Competitor, report: Report) -> Answer:
@@ -84,8 +90,10 @@ def answer(events: Events, densities: Sequence[float], competitor: Competitor, r
     for number in range(events.sizes["test"]):
         hits = events.hits("test", number, regime.z)
         _test(done, hits)
-    for hits in events.real() if regime.z == events.settings.real_z else []:
-        done.real.add(hits, competitor.label(hits, competitor.find(hits), done.way), regime.judged(hits))
+    for number, hits in enumerate(events.real() if regime.z == events.settings.real_z else []):
+        label = competitor.label(hits, competitor.find(hits), done.way)
+        done.real.add(hits, label, regime.judged(hits))
+        done.shown = Shown(hits.position, label) if number == 0 else done.shown
     for pileup in densities:
         hits, outcome = events.hits("test", 0, regime.z, pileup=pileup), Outcome()
         start = time.process_time()
@@ -103,14 +111,38 @@ def _test(done: Answer, hits: Hits) -> None:
     with costs(spent, "labelling"):
         label = own.label(hits, found, done.way)
     done.test.add(hits, label, wanted)
+    done.shown = done.shown or Shown(hits.position, label)
+    if found.seeds is not None:
+        done.seeds = _added(done.seeds, seed_counts(hits, found.seeds, wanted))
     for name, pair in (
         found.stages | {"score > 0.5": found.pair[found.score > 0.5]} if found.stages else {}
     ).items():
-        count, old = edge_counts(hits, pair, wanted), done.stages.get(name, {})
-        done.stages[name] = {key: old.get(key, 0.0) + value for key, value in count.items()}
+        done.stages[name] = _added(done.stages.get(name, {}), edge_counts(hits, pair, wanted))
     for name, cost in (found.costs | spent).items():
         old_cost = done.spent.get(name, Cost(0.0, 0.0))
         done.spent[name] = Cost(old_cost.seconds + cost.seconds, max(old_cost.megabytes, cost.megabytes))
+
+
+def _added(old: Mapping[str, float], count: Mapping[str, float]) -> dict[str, float]:
+    return {key: old.get(key, 0.0) + value for key, value in count.items()}
+
+
+def seed_rows(
+    group: Sequence[Answer], labels: Mapping[str, str], *, seeds: tuple[int, ...] = ()
+) -> list[Result]:
+    """Purity of seeds and the share of the particles sought that have one; nothing where there are no seeds."""
+    if not group[0].seeds:
+        return []
+    names = {"purity of seeds": ("right", "seeds"), "particles with a seed": ("found", "particles")}
+    rows = []
+    for name, (part, whole) in names.items():
+        values = [
+            binomial(int(each.seeds[part]), int(each.seeds[whole])) for each in group if each.seeds[whole]
+        ]
+        if values:
+            n = int(group[0].seeds[whole])
+            rows.append(row(name, values, labels, seeds=seeds, n=n, sample="binomial"))
+    return rows
 
 
 def stage_rows(

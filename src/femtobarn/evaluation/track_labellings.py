@@ -10,19 +10,19 @@ from femtobarn.physics.tracks import (
     Hits,
     TrackFinder,
     assignment,
-    attach_overlaps,
     automaton,
     best_path,
     components,
     doublets,
     hough,
     walk,
+    with_overlaps,
 )
 
 Labels = Int[np.ndarray, "hit"]
 Pairs = Int[np.ndarray, "pair 2"]
 Scores = Float[np.ndarray, "pair"]
-_SHORTEST = 4  # hits; what is shorter is free for overlaps
+_SHORTEST = 4  # hits before overlaps; what is shorter is free for them
 
 #: From scored pairs to tracks.
 LABELLINGS: Mapping[str, Callable[[Hits, Pairs, Scores], Labels]] = {
@@ -32,27 +32,35 @@ LABELLINGS: Mapping[str, Callable[[Hits, Pairs, Scores], Labels]] = {
     "best paths": lambda h, p, s: best_path(p, s, hits=len(h.number)),
     "best assignment": lambda h, p, s: assignment(p, s, hits=len(h.number)),
 }
-#: Without a network: the links of the automaton in standard deviations, the bins of the Hough transform.
-SIGMAS = (3.0, 4.0, 5.0, 6.0, 8.0)
-BINS = ((51, 31, 400, 300), (51, 31, 800, 500), (101, 31, 800, 500))
+#: Without a network, as many to choose from. Of the automaton: width of its links in standard deviations, least layers
+#: of a chain. Of the Hough transform: its bins.
+AUTOMATA = ((3.0, 3), (4.0, 3), (6.0, 3), (4.0, 4), (4.0, 5))
+BINS = (
+    (51, 31, 200, 150),
+    (51, 31, 400, 300),
+    (51, 31, 800, 500),
+    (101, 31, 400, 300),
+    (101, 31, 800, 500),
+)
 
 
 def labelled(hits: Hits, pair: Pairs, score: Scores, way: str) -> Labels:
-    """Tracks of four hits or more by one of `LABELLINGS`, with the second hits on overlapping modules."""
-    return attach_overlaps(hits, _long(LABELLINGS[way](hits, pair, score)))
+    """Tracks of scored pairs by one of `LABELLINGS`, completed as all are by `with_overlaps`."""
+    return with_overlaps(hits, _long(LABELLINGS[way](hits, pair, score)))
 
 
 def by_automaton(hits: Hits, finder: TrackFinder, way: str) -> Labels:
-    """Tracks of the cellular automaton with links of so many standard deviations."""
+    """Tracks of the cellular automaton with the links and the shortest chains of one of `AUTOMATA`."""
+    sigmas, layers = dict(zip(map(str, AUTOMATA), AUTOMATA, strict=True))[way]
     found, triples = filtered(hits, doublets(hits, finder.layers).astype(np.int64), finder.triples)
-    wider = triples._replace(change=float(way) / 4 * triples.change)
-    return attach_overlaps(hits, automaton(hits.position, found.pair, wider))
+    wider = triples._replace(change=sigmas / 4 * triples.change)
+    return with_overlaps(hits, automaton(hits.position, found.pair, wider, least_hits=layers))
 
 
 def by_hough(hits: Hits, way: str, *, pt: float, z: float) -> Labels:
     """Tracks of the Hough transform with one of `BINS`, for collisions spread by `z` mm along the beam."""
     bins = dict(zip(map(str, BINS), BINS, strict=True))[way]
-    return attach_overlaps(hits, _long(hough(hits, pt=pt, z0=2 * z, bins=bins)))
+    return with_overlaps(hits, _long(hough(hits, pt=pt, z0=2 * z, bins=bins)))
 
 
 def best_way(ways: Sequence[str], worth: Callable[[str], float]) -> tuple[str, dict[str, float]]:

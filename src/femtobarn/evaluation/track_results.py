@@ -2,18 +2,27 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from femtobarn.metrics.tracking import DEFINITIONS, FAKES, TrackingPerformance, match
-from femtobarn.metrics.working_point import Fraction
+from femtobarn.metrics.tracking import DEFINITIONS, FAKES, Curve, TrackingPerformance, match
+from femtobarn.metrics.working_point import Fraction, clopper_pearson
 from femtobarn.physics.tracks import Hits, true_segments
-from femtobarn.runs import Result, Run
+from femtobarn.plots import event_display, event_in_space
+from femtobarn.runs import DataKind, Result, Run
 from femtobarn.study import drawing, draws_of_units, gain, row
 
 Pairs = Int[np.ndarray, "pair 2"]
+_LEAST = 40  # particles in a bin of a figure
+
+
+class Shown(NamedTuple):
+    """Tracks of one event, to be drawn."""
+
+    position: Float[np.ndarray, "hit 3"]
+    label: Int[np.ndarray, "hit"]
 
 
 @dataclass
@@ -60,6 +69,25 @@ def edge_counts(hits: Hits, pair: Pairs, wanted: Bool[np.ndarray, "particle"]) -
     right = (particle[pair[:, 0]] == particle[pair[:, 1]]) & (particle[pair[:, 0]] >= 0)
     found = (len(pair), int(right.sum()), len(true), int(kept.sum()))
     return dict(zip(("pairs", "right", "segments", "kept"), map(float, found), strict=True))
+
+
+def seed_counts(
+    hits: Hits, seed: Int[np.ndarray, "seed 3"], wanted: Bool[np.ndarray, "particle"]
+) -> dict[str, float]:
+    """How many "seeds" there are, how many of them are of one particle ("right"), and of how many "particles" that are
+    sought there is one ("found")."""
+    assert hits.truth is not None
+    particle = hits.truth.particle[seed]
+    right = (particle == particle[:, :1]).all(axis=1) & (particle[:, 0] >= 0)
+    found = wanted[np.unique(particle[right, 0])].sum()
+    names = ("seeds", "right", "particles", "found")
+    return dict(zip(names, map(float, (len(seed), right.sum(), wanted.sum(), found)), strict=True))
+
+
+def binomial(passed: int, n: int) -> tuple[float, float]:
+    """A share with half its Clopper-Pearson interval."""
+    low, high = clopper_pearson(passed, n)
+    return passed / n, (high - low) / 2
 
 
 def track_rows(
@@ -111,27 +139,66 @@ def gain_row(
 
 
 def draw_efficiencies(run: Run, outcomes: Mapping[str, Sequence[Outcome]], **figure: Any) -> None:
-    """Double-majority efficiency against pT and against eta, a line for each way to find tracks, trainings together."""
+    """Double-majority efficiency against pT and against eta: a line for each way to find tracks, mean of trainings.
+
+    Neighbouring bins are joined until each holds some particles; the interval is that of the particles of one training.
+    """
     with drawing(run, shape=(1, 2), size=(9.5, 4.0), by="method", sharey=True, **figure) as d:
         for label, parts in outcomes.items():
-            together = parts[0]
-            for other in parts[1:]:
-                together = together.merge(other)
             for ax, axis, name in zip(d.axes.flat, ("pt", "eta"), ("pT [GeV]", "eta"), strict=True):
-                curve = together.performance.efficiency_by(axis)
-                x, good = (curve.edges[1:] + curve.edges[:-1]) / 2, curve.particles > 0
-                error = np.stack((curve.value - curve.low, curve.high - curve.value))[:, good]
+                curves = [_coarse(each.performance.efficiency_by(axis)) for each in parts]
+                edges, value = curves[0].edges, np.mean([each.value for each in curves], axis=0)
+                n = curves[0].particles
+                passed = np.rint(np.nan_to_num(value) * n).astype(int)
+                interval = [clopper_pearson(int(k), int(m)) for k, m in zip(passed, n, strict=True) if m]
+                low, high = np.array(interval).reshape(-1, 2).T
+                good, x = n > 0, (edges[1:] + edges[:-1]) / 2
+                error = np.stack((value[good] - low, high - value[good])).clip(min=0)
                 ax.errorbar(
-                    x[good], curve.value[good], error.clip(min=0), marker="o", markersize=3, label=label
+                    x[good],
+                    value[good],
+                    error,
+                    (np.diff(edges) / 2)[good],
+                    marker="o",
+                    markersize=3,
+                    label=label,
                 )
                 shown: dict[str, Float[np.ndarray, bin]] = {
-                    "from": curve.edges[:-1][good], "to": curve.edges[1:][good], "efficiency": curve.value[good],
-                    "low": curve.low[good], "high": curve.high[good],
+                    "from": edges[:-1][good], "to": edges[1:][good], "efficiency": value[good],
+                    "low": low, "high": high,
                 }  # fmt: skip
                 d.drawn[f"{label}, {axis}"] = shown
                 ax.set(xlabel=name)
         d.axes[0, 0].set(ylabel="double-majority efficiency", ylim=(0.0, 1.05))
         d.axes[0, 1].legend(fontsize=6, loc="lower center")
+
+
+def draw_event(run: Run, shown: Shown, *, section: str, caption: str, kind: DataKind | None = None) -> None:
+    """The tracks of one event along the beam and from the side, and in space, which the report page turns."""
+    with drawing(
+        run, "event", title="Tracks of an event", caption=caption, section=section, kind=kind,
+        shape=(1, 2), size=(10.0, 4.4), width_ratios=(1, 1.4),
+    ) as d:  # fmt: skip
+        for ax, view in zip(d.axes.flat, ("r-phi", "r-z"), strict=True):
+            d.drawn[view] = event_display(ax, *shown, view=view)
+    svg, columns = event_in_space(*shown)
+    run.save_figure(
+        "event-in-space", svg, title="The longest of these tracks in space", section=section, data=columns,
+        caption="Drag it, or use the arrow keys, to turn it.",
+    )  # fmt: skip
+
+
+def _coarse(curve: Curve) -> Curve:
+    """The curve in bins that hold `_LEAST` particles or more, made by joining neighbours, where there are any."""
+    found = np.rint(np.nan_to_num(curve.value) * curve.particles).astype(int)
+    filled, cuts = np.cumsum(curve.particles), [0]
+    for i in range(1, len(curve.particles)):
+        before, rest = filled[i - 1] - (filled[cuts[-1] - 1] if cuts[-1] else 0), filled[-1] - filled[i - 1]
+        if before >= _LEAST and rest >= _LEAST:
+            cuts.append(i)
+    n, k = (np.add.reduceat(each, cuts) for each in (curve.particles, found))
+    value = np.where(n > 0, k / np.maximum(n, 1), np.nan)
+    return Curve(curve.edges[[*cuts, -1]], value, value, value, n)
 
 
 def _value(fraction: Any) -> tuple[float, float]:

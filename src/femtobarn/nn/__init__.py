@@ -38,6 +38,7 @@ from femtobarn.nn.hit_embedding import (
 )
 from femtobarn.nn.image_autoencoder import ImageAutoencoder, PixelPReLU
 from femtobarn.nn.image_encoder import ClusterNetwork, ImageEncoder, Lite0Trunk, small_trunk
+from femtobarn.nn.input_scale import InputScale
 from femtobarn.nn.interaction_network import InteractionNetwork
 from femtobarn.nn.lorentz_net import LorentzBlock, LorentzNet, psi
 from femtobarn.nn.map_inverse import MapInverse, map_cross_entropy
@@ -133,6 +134,7 @@ __all__ = [
     "ImageAutoencoder",
     "ImageEncoder",
     "ImageTeacher",
+    "InputScale",
     "InteractionNetwork",
     "LinearAttention3d",
     "Lite0Trunk",

@@ -5,6 +5,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from femtobarn.nn.input_scale import InputScale
 from femtobarn.nn.scatter import scatter_sum
 
 
@@ -27,11 +28,6 @@ class EdgeNetwork(nn.Module):
         checkpointed: In training keep only what goes from round to round and compute the rest twice.
     """
 
-    node_mean: Tensor
-    node_spread: Tensor
-    edge_mean: Tensor
-    edge_spread: Tensor
-
     def __init__(
         self,
         nodes: int,
@@ -44,9 +40,7 @@ class EdgeNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.rounds, self.checkpointed = rounds, checkpointed
-        for name, count in (("node", nodes), ("edge", edges)):
-            self.register_buffer(f"{name}_mean", torch.zeros(count))
-            self.register_buffer(f"{name}_spread", torch.ones(count))
+        self.node_scale, self.edge_scale = InputScale(nodes), InputScale(edges)
         self.encoder = nn.Sequential(nn.Linear(nodes, width), nn.LayerNorm(width), nn.Tanh())
         self.sender = nn.Linear(width, width)
         self.receiver = nn.Linear(width, width, bias=False)
@@ -54,13 +48,10 @@ class EdgeNetwork(nn.Module):
         self.weight = nn.Sequential(*_norms(width), *_hidden(width, layers - 2), nn.Linear(width, 1))
         self.update = nn.Sequential(nn.Linear(3 * width, width), *_norms(width), *_hidden(width, layers - 1))
 
-    @torch.no_grad()
     def fit_scale(self, node: Float[Tensor, "node features"], feature: Float[Tensor, "edge others"]) -> None:
         """Take means and spreads of the inputs from these."""
-        for name, x in (("node", node), ("edge", feature)):
-            if len(x) > 1:
-                getattr(self, f"{name}_mean").copy_(x.mean(dim=0))
-                getattr(self, f"{name}_spread").copy_(x.std(dim=0).clamp(min=1e-6))
+        self.node_scale.fit(node)
+        self.edge_scale.fit(feature)
 
     def forward(
         self,
@@ -69,8 +60,8 @@ class EdgeNetwork(nn.Module):
         feature: Float[Tensor, "edge others"],
     ) -> Float[Tensor, "edge"]:
         """Log odds of each edge; edges and nodes may come in any order."""
-        x = self.encoder((node - self.node_mean) / self.node_spread)
-        own = None if self.own is None else self.own((feature - self.edge_mean) / self.edge_spread)
+        x = self.encoder(self.node_scale(node))
+        own = None if self.own is None else self.own(self.edge_scale(feature))
         for _ in range(self.rounds):
             if self.checkpointed and torch.is_grad_enabled() and not torch.compiler.is_compiling():
                 x = checkpoint(self._round, x, edge, own, use_reentrant=False)

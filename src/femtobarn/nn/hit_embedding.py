@@ -6,6 +6,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from femtobarn.nn.input_scale import InputScale
 from femtobarn.physics.neighbours import radius_pairs
 
 
@@ -27,9 +28,6 @@ class HitEmbedding(nn.Module):
         norms: LayerNorm in every layer.
     """
 
-    mean: Tensor
-    spread: Tensor
-
     def __init__(
         self,
         features: int,
@@ -42,8 +40,7 @@ class HitEmbedding(nn.Module):
     ) -> None:
         super().__init__()
         self.sphere = sphere
-        self.register_buffer("mean", torch.zeros(features))
-        self.register_buffer("spread", torch.ones(features))
+        self.scale = InputScale(features)
         made: list[nn.Module] = []
         for i in range(layers):
             made += [
@@ -53,15 +50,13 @@ class HitEmbedding(nn.Module):
             ]
         self.layers = nn.Sequential(*made, nn.Linear(width, outputs))
 
-    @torch.no_grad()
     def fit_scale(self, hit: Float[Tensor, "hit feature"]) -> None:
         """Take means and spreads of the inputs from these."""
-        self.mean.copy_(hit.mean(dim=0))
-        self.spread.copy_(hit.std(dim=0).clamp(min=1e-6))
+        self.scale.fit(hit)
 
     def forward(self, hit: Float[Tensor, "hit feature"]) -> Float[Tensor, "hit output"]:
         """Coordinates of each hit."""
-        point = self.layers((hit - self.mean) / self.spread)
+        point = self.layers(self.scale(hit))
         return F.normalize(point, dim=1) if self.sphere else point
 
 

@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from femtobarn.nn.input_scale import InputScale
 from femtobarn.nn.scatter import scatter_sum
 
 
@@ -32,11 +33,6 @@ class InteractionNetwork(nn.Module):
         piece: Edges that go through the networks at once; it bounds the memory, and the answer stays.
     """
 
-    node_mean: Tensor
-    node_spread: Tensor
-    edge_mean: Tensor
-    edge_spread: Tensor
-
     def __init__(
         self,
         nodes: int,
@@ -51,9 +47,7 @@ class InteractionNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.rounds, self.checkpointed, self.piece = rounds, checkpointed, piece
-        for name, count in (("node", nodes), ("edge", edges)):
-            self.register_buffer(f"{name}_mean", torch.zeros(count))
-            self.register_buffer(f"{name}_spread", torch.ones(count))
+        self.node_scale, self.edge_scale = InputScale(nodes), InputScale(edges)
         self.node_encoder = _Mlp((nodes,), width, layers)
         self.edge_encoder = _Mlp((width, width, edges), width, layers)
         own = 1 if shared else rounds
@@ -63,13 +57,10 @@ class InteractionNetwork(nn.Module):
             nn.LayerNorm(width), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 1)
         )
 
-    @torch.no_grad()
     def fit_scale(self, node: Float[Tensor, "node features"], feature: Float[Tensor, "edge others"]) -> None:
         """Take means and spreads of the inputs from these."""
-        for name, x in (("node", node), ("edge", feature)):
-            if len(x) > 1:
-                getattr(self, f"{name}_mean").copy_(x.mean(dim=0))
-                getattr(self, f"{name}_spread").copy_(x.std(dim=0).clamp(min=1e-6))
+        self.node_scale.fit(node)
+        self.edge_scale.fit(feature)
 
     def forward(
         self,
@@ -79,8 +70,8 @@ class InteractionNetwork(nn.Module):
     ) -> Float[Tensor, "edge"]:
         """Log odds of each edge; edges and nodes may come in any order."""
         sender, receiver = edge[:, 0], edge[:, 1]
-        h = self.node_encoder((node - self.node_mean) / self.node_spread)
-        scaled = (feature - self.edge_mean) / self.edge_spread
+        h = self.node_encoder(self.node_scale(node))
+        scaled = self.edge_scale(feature)
         e = self._edges(self.edge_encoder.gathered, h, sender, receiver, scaled)
         for i in range(self.rounds):
             at = i % len(self.edge_steps)

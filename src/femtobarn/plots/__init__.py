@@ -9,7 +9,8 @@ from femtobarn.plots.resolution import resolution
 from femtobarn.plots.roc import rejection
 from femtobarn.plots.style import MARKERS, PALETTE, label, long_form, style
 from femtobarn.plots.text import plain, readable, settle_texts
-from femtobarn.plots.tracks import event_display
+from femtobarn.plots.tracks import event_display, event_in_space
+from femtobarn.plots.turnable import turnable
 from femtobarn.plots.wafer import trigger_cell_outlines, wafer_display
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "PALETTE",
     "band_profile",
     "event_display",
+    "event_in_space",
     "frontier",
     "label",
     "long_form",
@@ -30,5 +32,6 @@ __all__ = [
     "style",
     "training_curves",
     "trigger_cell_outlines",
+    "turnable",
     "wafer_display",
 ]

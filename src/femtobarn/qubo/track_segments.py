@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from femtobarn.errors import InputError
 from femtobarn.physics.tracks import Hits, TrackFinder, Triplets, doublets, triplets
 from femtobarn.physics.tracks.grouping import components
-from femtobarn.physics.tracks.overlaps import attach_overlaps
+from femtobarn.physics.tracks.overlaps import with_overlaps
 from femtobarn.qubo import Chains
 
 Kind = Literal["doublets", "triplets"]
@@ -122,12 +122,12 @@ def every_pair(doublet: Int[np.ndarray, "doublet 2"]) -> Triplets:
 def tracks(
     hits: Hits, problem: Problem, chosen: Bool[np.ndarray, "variable"], *, least_hits: int = 5
 ) -> Int[np.ndarray, "hit"]:
-    """Track of each hit, -1 for none: chains of the chosen variables without forks, overlapping modules attached."""
+    """Track of each hit, -1 for none: chains of the chosen variables without forks, with overlaps as `find_tracks`."""
     kept = problem.chains.without_forks(chosen)
     hit = problem.hit[kept]
     edges = np.concatenate([hit[:, i : i + 2] for i in range(hit.shape[1] - 1)])
-    label = components(np.unique(edges, axis=0), hits=len(hits.position), least_hits=least_hits)
-    return attach_overlaps(hits, label)
+    label = components(np.unique(edges, axis=0), hits=len(hits.position), least_hits=least_hits - 1)
+    return with_overlaps(hits, label, least_hits=least_hits)
 
 
 def _cosine(

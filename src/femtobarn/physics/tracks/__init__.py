@@ -23,7 +23,7 @@ from femtobarn.physics.tracks.helix_fit import HelixFits, fit_helix, helix_pulls
 from femtobarn.physics.tracks.hits import Cells, Hits, TrueParticles, Truth, together
 from femtobarn.physics.tracks.hough import hough
 from femtobarn.physics.tracks.layer_map import LayerMap, doublets, learn_layer_map
-from femtobarn.physics.tracks.overlaps import attach_overlaps
+from femtobarn.physics.tracks.overlaps import attach_overlaps, merge_overlaps, with_overlaps
 from femtobarn.physics.tracks.pair_features import PAIR_FEATURES, pair_features, triplet_features
 from femtobarn.physics.tracks.segments import follows, true_chains, true_pairs, true_segments
 from femtobarn.physics.tracks.triplets import TripletMap, Triplets, learn_triplet_map, triplets
@@ -54,6 +54,7 @@ __all__ = [
     "learn_finder",
     "learn_layer_map",
     "learn_triplet_map",
+    "merge_overlaps",
     "pair_features",
     "together",
     "trackml_weights",
@@ -63,4 +64,5 @@ __all__ = [
     "true_pairs",
     "true_segments",
     "walk",
+    "with_overlaps",
 ]

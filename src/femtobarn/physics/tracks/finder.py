@@ -8,7 +8,7 @@ from jaxtyping import Bool, Int
 from femtobarn.physics.tracks.automaton import automaton
 from femtobarn.physics.tracks.hits import Hits
 from femtobarn.physics.tracks.layer_map import LayerMap, doublets, learn_layer_map
-from femtobarn.physics.tracks.overlaps import attach_overlaps
+from femtobarn.physics.tracks.overlaps import with_overlaps
 from femtobarn.physics.tracks.triplets import TripletMap, learn_triplet_map, triplets
 
 
@@ -31,9 +31,11 @@ def learn_finder(hits: Hits, wanted: Bool[np.ndarray, "particle"]) -> TrackFinde
 def find_tracks(hits: Hits, finder: TrackFinder, *, least_hits: int = 5) -> Int[np.ndarray, "hit"]:
     """Track of each hit of one event, -1 for none.
 
+    Chains may have one hit less than a track: with a second hit on one of the layers they are long enough.
+
     Raises:
         InputError: As `femtobarn.physics.tracks.segments.by_layer`.
     """
     pairs = doublets(hits, finder.layers)
-    label = automaton(hits.position, pairs, triplets(hits, pairs, finder.triples), least_hits=least_hits)
-    return attach_overlaps(hits, label)
+    label = automaton(hits.position, pairs, triplets(hits, pairs, finder.triples), least_hits=least_hits - 1)
+    return with_overlaps(hits, label, least_hits=least_hits)

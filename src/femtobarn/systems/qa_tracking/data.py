@@ -10,11 +10,10 @@ from femtobarn.errors import InputError
 from femtobarn.metrics.tracking import selected
 from femtobarn.physics.tracks import Hits, TrackFinder, learn_finder
 from femtobarn.runs import Provenance
-from femtobarn.simulate.collisions.pileup import LuminousRegion, overlay
 from femtobarn.simulate.collisions.processes import minimum_bias
 from femtobarn.simulate.collisions.sample import collisions
 from femtobarn.simulate.particles import Particles
-from femtobarn.simulate.tracker import tracker
+from femtobarn.simulate.tracker import crossings
 
 
 @dataclass(frozen=True)
@@ -61,14 +60,8 @@ class Crossings:
     def crossings(self, count: int, density: float, *, seed: int, z: float | None = None) -> Hits:
         """Hits of some crossings; other seeds give others."""
         draw = np.random.default_rng([self.seed, seed])
-        own = draw.integers(self.pool.events, size=count)
-        rows = [np.arange(self.pool.offset[i], self.pool.offset[i + 1]) for i in own]
-        offset = np.cumsum([0, *map(len, rows)])
-        events = Particles(offset, *(column[np.concatenate(rows)] for column in self.pool[1:]))
-        region = LuminousRegion(z=self.settings.z if z is None else z)
-        mean = density * self.settings.pileup
-        particles, _ = overlay(events, self.pool, mean=mean, generator=draw, region=region)
-        return tracker(particles, generator=draw)
+        spread = self.settings.z if z is None else z
+        return crossings(count, self.pool, pileup=density * self.settings.pileup, generator=draw, z=spread)
 
     def finder(self, *, z: float | None = None) -> TrackFinder:
         """Windows of layers and triplets, for primary particles above 0.5 GeV with five hits."""

@@ -6,15 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-import torch
-
 from femtobarn.data.source import InMemory
 from femtobarn.datasets import trackml
 from femtobarn.errors import InputError
+from femtobarn.evaluation.track_chain import from_tensors, to_tensors
+from femtobarn.evaluation.track_files import UNITS, hit_files, read_hits, track_columns
 from femtobarn.parts import Report, run_parts
-from femtobarn.physics.tracks import LayerMap, TrackFinder, TripletMap, fit_helix
-from femtobarn.physics.tracks.helix_fit import PARAMETERS
+from femtobarn.physics.tracks import TrackFinder
 from femtobarn.qubo import largest_embedded, track_segments
 from femtobarn.runs import Result, Run, read_published
 from femtobarn.settings import from_dict
@@ -105,39 +103,23 @@ def train(config: Config, data: Crossings, run: Run, *, progress: bool = True) -
 def _learn(data: Crossings, part: Windows, report: Report) -> Trained[Windows]:
     found = data.finder(z=part.z)
     report(1, 1, f"{len(found.layers.pair)} pairs of layers")
-    kept = {
-        f"{name}_{i}": torch.from_numpy(array)
-        for name, maps in found._asdict().items()
-        for i, array in enumerate(maps)
-    }
-    return Trained(part, None, [], 0.0, kept)
-
-
-def _finder(trained: Trained[Windows]) -> TrackFinder:
-    arrays = {key: value.numpy() for key, value in trained.kept.items()}
-    layers = LayerMap(*(arrays[f"layers_{i}"] for i in range(len(LayerMap._fields))))
-    return TrackFinder(layers, TripletMap(*(arrays[f"triples_{i}"] for i in range(len(TripletMap._fields)))))
+    return Trained(part, None, [], 0.0, to_tensors(found))
 
 
 def evaluate(
     config: Config, data: Crossings, trained: Sequence[Trained[Windows]], run: Run, *, progress: bool = True
 ) -> list[Result]:
     """Solve every crossing in every form; what is solved stays when a run is stopped."""
-    finder = _finder(trained[0])
+    finder = from_tensors(trained[0].kept)
     missing = [part for part in config.study.parts() if run.done(part.name) is None]
     solve = functools.partial(_solve, config, data, finder, run)
     run_parts(
-        solve,
-        missing,
-        name=lambda part: part.name,
-        title="crossings",
-        workers=config.workers,
-        progress=progress,
-    )
+        solve, missing, name=lambda part: part.name, title="crossings", workers=config.workers, progress=progress
+    )  # fmt: skip
     solved = {part: run.done(part.name) or {} for part in config.study.parts()}
     rows = judge.results(run, solved, _machines(config, data, finder, run))
     if config.data.folder is not None:
-        rows += judge.of_files(_events(config, _finder(trained[-1])))
+        rows += judge.of_files(_events(config, from_tensors(trained[-1].kept)))
     return by_name(rows)
 
 
@@ -185,29 +167,23 @@ def _events(config: Config, finder: TrackFinder) -> list[dict[str, dict[str, flo
 def predict(
     run: Run, files: Sequence[Path], output: Path, *, model: str | None = None, progress: bool = True
 ) -> Path:
-    """Tracks of the hits of TrackML events, by the exact solver: each file of hits is an event.
-
-    The file holds ``hit_id`` and ``track`` (-1 for none) of every hit, and the helix of its track: ``curvature`` in
-    1/mm, ``phi`` in rad, ``d0`` and ``z0`` in mm, ``cot_theta``; NaN where there is none.
-    """
+    """Tracks of TrackML events by the exact solver; files of hits, or folders of them: see `track_columns`."""
     config, chosen = from_dict(Config, run.settings), MODELS.choose(run, model)
+    finder = from_tensors(chosen.kept)
+
+    def tracks(path: Path) -> InMemory:
+        hits = read_hits(path)
+        problem = track_segments.form(hits, finder, "doublets", config.study.energy)
+        answer = study.solved(problem.chains, "exact", config.study, seed=config.seed)
+        return track_columns(hits, track_segments.tracks(hits, problem, answer.state))
+
     return write_predictions(
-        files, output, functools.partial(_labelled, config, _finder(chosen)), dict, model=chosen.part.name,
-        what="hits", progress=progress,
-    )  # fmt: skip
-
-
-def _labelled(config: Config, finder: TrackFinder, path: Path) -> InMemory:
-    if "-hits" not in path.name:
-        raise InputError(f"{path}: expected a file of hits such as event000001000-hits.csv")
-    name = path.name.split("-hits")[0]
-    hits = trackml.hits_of(trackml.open_event(path.parent, name))
-    problem = track_segments.form(hits, finder, "doublets", config.study.energy)
-    answer = study.solved(problem.chains, "exact", config.study, seed=config.seed)
-    label = track_segments.tracks(hits, problem, answer.state)
-    fits = fit_helix(hits, label)
-    row = np.full(label.max(initial=-1) + 2, -1)
-    row[fits.label] = np.arange(len(fits.label))
-    parameter = np.concatenate([fits.parameter, np.full((1, 5), np.nan)])[row[label]]
-    columns = dict(zip(PARAMETERS, parameter.T, strict=True))
-    return InMemory({"hit_id": hits.number, "track": label, **columns})
+        hit_files(files),
+        output,
+        tracks,
+        dict,
+        model=chosen.part.name,
+        what="hits",
+        units=UNITS,
+        progress=progress,
+    )

@@ -10,7 +10,7 @@ import numpy as np
 
 from femtobarn.errors import InputError
 from femtobarn.metrics.tracking import selected, track_counts
-from femtobarn.physics.tracks import Hits, TrackFinder, find_tracks, hough
+from femtobarn.physics.tracks import Hits, TrackFinder, find_tracks, hough, with_overlaps
 from femtobarn.physics.tracks.segments import layer_number, true_chains
 from femtobarn.qubo import Answer, Chains, path_cover, solve_parts, track_segments
 from femtobarn.qubo.track_segments import Energy, Problem, form
@@ -134,7 +134,7 @@ def classical(hits: Hits, finder: TrackFinder) -> dict[str, dict[str, float]]:
     found = {}
     ways: dict[str, Callable[[], np.ndarray]] = {
         "automaton": lambda: find_tracks(hits, finder),
-        "Hough transform": lambda: hough(hits),
+        "Hough transform": lambda: with_overlaps(hits, hough(hits)),
     }
     for name, find in ways.items():
         label, seconds = _timed(find)

@@ -9,17 +9,17 @@ import numpy as np
 
 from femtobarn.evaluation.hit_graphs import filtered
 from femtobarn.evaluation.track_chain import Chain
-from femtobarn.evaluation.track_contest import Answer, Competitor, Found, pileup_rows, stage_rows
+from femtobarn.evaluation.track_contest import Answer, Competitor, Found, pileup_rows, seed_rows, stage_rows
 from femtobarn.evaluation.track_labellings import (
+    AUTOMATA,
     BINS,
     LABELLINGS,
-    SIGMAS,
     Labels,
     by_automaton,
     by_hough,
     labelled,
 )
-from femtobarn.evaluation.track_results import draw_efficiencies, gain_row, track_rows
+from femtobarn.evaluation.track_results import draw_efficiencies, draw_event, gain_row, track_rows
 from femtobarn.physics.tracks import Hits, TrackFinder, doublets
 from femtobarn.runs import Result, Run
 from femtobarn.study import Trained, draw_against, draw_training, grouped
@@ -40,7 +40,7 @@ def competitors(trained: Sequence[Trained[Part]]) -> list[Competitor]:
         regime, finder = each.part.regime, chain(each).finder
         head = (each.part.sought, 0, regime)
         automaton = partial(_automaton, finder)
-        found.append(Competitor("automaton", *head, tuple(map(str, SIGMAS)), _nothing, automaton))
+        found.append(Competitor("automaton", *head, tuple(map(str, AUTOMATA)), _nothing, automaton))
         if each.part.sought == trained[0].part.sought:  # it takes longer than the rest together
             bins, hough = tuple(map(str, BINS)), partial(_hough, regime)
             found.append(Competitor("Hough transform", *head, bins, _nothing, hough))
@@ -65,6 +65,7 @@ def results(run: Run, answers: Sequence[Answer], trained: Sequence[Trained[Part]
         if group[0].real.found:
             real = track_rows([a.real for a in group], labels, **common)
             rows += [replace(each, name=f"{each.name}, real events", data="real") for each in real]
+        rows += seed_rows(group, labels, **common)
         rows += stage_rows(group, labels, **common) + pileup_rows(group, labels, **common)
     _draw(run, groups, rows, trained)
     return rows
@@ -76,6 +77,13 @@ def _draw(
     rows: Sequence[Result],
     trained: Sequence[Trained[Part]],
 ) -> None:
+    (_, method), answers = next(iter(groups.items()))
+    if answers[0].shown is not None:
+        draw_event(
+            run, answers[0].shown, section="An event",
+            caption=f"{method}. Tracks in colours, the hits of none pale; the real event if there is one.",
+            kind="real" if answers[0].real.found else None,
+        )  # fmt: skip
     for number, sought in enumerate(dict.fromkeys(sought for sought, _ in groups)):
         own = {
             m: [a.test for a in g]
@@ -84,7 +92,7 @@ def _draw(
         }
         draw_efficiencies(
             run, own, name=f"efficiency-{number + 1}", title=f"Efficiency: {sought}", section="Tracks",
-            caption="Double majority, particles with five hits, |eta| < 4; trainings together. Bars: Clopper-Pearson.",
+            caption="Double majority, particles with five hits, |eta| < 4; mean of trainings, interval of one.",
         )  # fmt: skip
     lines: dict[str, list[Result]] = {}
     for each in rows:

@@ -36,6 +36,8 @@ class Config:
     """Seed of the events."""
     workers: int = 2
     """Processes that train and evaluate side by side."""
+    scheduler: str | None = None
+    """Address of a Dask scheduler that trains and evaluates instead of processes here; it shares the run's folder."""
 
 
 _SHORT = Training(epochs=1, batch=1, lr=5e-3)
@@ -75,14 +77,11 @@ def load(config: Config, *, progress: bool = True) -> Events:
 
 def train(config: Config, data: Events, run: Run, *, progress: bool = True) -> list[Trained[Part]]:
     """Every chain of the study."""
+    work = partial(_train_one, config, data, run.folder / "work")
     return MODELS.train(
-        run,
-        config.study.parts(),
-        partial(_train_one, config, data, run.folder / "work"),
-        settings=lambda _: config.study,
-        workers=config.workers,
-        progress=progress,
-    )
+        run, config.study.parts(), work, settings=lambda _: config.study,
+        workers=config.workers, scheduler=config.scheduler, progress=progress,
+    )  # fmt: skip
 
 
 def _train_one(config: Config, data: Events, work: Path, part: Part, report: Report) -> Trained[Part]:
@@ -97,13 +96,10 @@ def evaluate(
     """All tables and figures; other pile-ups are for what is sought first."""
     sought = trained[0].part.sought
     answers = run_parts(
-        partial(_answer, config, data, sought),
-        judge.competitors(trained),
-        name=lambda each: f"{each.method}, {each.sought}",
-        title="events",
-        workers=config.workers,
-        progress=progress,
-    )
+        partial(_answer, config, data, sought), judge.competitors(trained),
+        name=lambda each: f"{each.method}, {each.sought}", title="events",
+        workers=config.workers, scheduler=config.scheduler, progress=progress,
+    )  # fmt: skip
     first = ("double-majority efficiency", "gain in double-majority efficiency", "fake rate")
     return by_name(judge.results(run, answers, trained), first)
 
@@ -127,15 +123,8 @@ def predict(
         return track_columns(hits, labelled(hits, found.pair, found.score, config.labelling))
 
     return write_predictions(
-        hit_files(files),
-        output,
-        tracks,
-        dict,
-        model=own.part.name,
-        what="hits",
-        units=UNITS,
-        progress=progress,
-    )
+        hit_files(files), output, tracks, dict, model=own.part.name, what="hits", units=UNITS, progress=progress
+    )  # fmt: skip
 
 
 def export(run: Run, folder: Path, *, to: str, model: str | None = None) -> str:
