@@ -1,0 +1,41 @@
+"""Pictures of events in bins of time."""
+
+import numpy as np
+from jaxtyping import Num
+
+from femtobarn.runs import Run
+from femtobarn.study import drawing
+
+
+def draw_counts(
+    run: Run, counts: Num[np.ndarray, "step 2 row column"], *, title: str, frames: int = 3
+) -> None:
+    """Events that became brighter minus those that became darker, in a few spans of time.
+
+    Args:
+        run: Where the figure is saved.
+        counts: Of one recording.
+        title: Of the figure.
+        frames: Spans; what is left over joins the last.
+    """
+    length = max(1, len(counts) // frames)
+    ends = [*(place * length for place in range(frames)), len(counts)]
+    with drawing(
+        run, "events", shape=(frames, 1), size=(5.0, 2.0 * frames), title=title, section="Data",
+        caption="Events that became brighter minus darker ones in each pixel, as the networks see them, in "
+        "spans of the bins of time.",
+    ) as d:  # fmt: skip
+        tables = []
+        for ax, first, last in zip(d.axes.flat, ends, ends[1:], strict=False):
+            both = counts[first:last].sum(axis=0, dtype=np.int64)
+            picture = both[1] - both[0]
+            most = max(1, int(np.abs(picture).max()))
+            ax.imshow(picture, cmap="RdBu_r", vmin=-most, vmax=most)
+            ax.set(ylabel="row", title=f"bins {first} to {last - 1}")
+            ax.title.set_fontsize(8)
+            row, column = np.indices(picture.shape)
+            span = np.full(picture.size, first)
+            tables.append((span, row.ravel(), column.ravel(), both[1].ravel(), both[0].ravel()))
+        d.axes.flat[-1].set_xlabel("column")
+        names = ("first bin", "row", "column", "brighter", "darker")
+        d.table = dict(zip(names, (np.concatenate(each) for each in zip(*tables, strict=True)), strict=True))
