@@ -13,6 +13,8 @@ import pytest
 import jetclass_files
 import level1_files
 from femtobarn import datasets
+from femtobarn.data.event_file import EventFile, write_events
+from femtobarn.data.events import Binning, Events, event_counts
 from femtobarn.data.source import Source
 from femtobarn.datasets import (
     adc2021,
@@ -41,6 +43,7 @@ from femtobarn.datasets import (
     mnist,
     mrms,
     muon_tgc,
+    n_mnist,
     parnassus,
     svhn,
     top_tagging,
@@ -286,6 +289,15 @@ def columns_of(read: disaster_messages.LabelledTexts) -> Arrays:
     return {"text": np.array(read.text), "label": read.label}
 
 
+CAMERA = Binning(steps=8, bin=40_000, rows=34, columns=34, join=1)
+
+
+def camera_events(last: int) -> Events:
+    """Some events; without the last of them a recording is too short."""
+    x, y, p = (DRAW.integers(0, most, ROWS) for most in (34, 34, 2))
+    return Events(np.append(np.sort(DRAW.integers(0, 250_000, ROWS - 1)), last), x, y, p)
+
+
 FORMATS: dict[str, dict[str, Format]] = {
     "adc2021": {"HDF5": Format(".h5", hdf5(level1), lambda p: every(adc2021.open_events(p)))},
     "calo_regions": {
@@ -425,6 +437,18 @@ FORMATS: dict[str, dict[str, Format]] = {
     },
     "mrms": {"NetCDF": Format(".h5", rain, lambda p: mrms.read_rain(p)._asdict())},
     "muon_tgc": {"HDF5": Format(".h5", hdf5(tracks), lambda p: every(muon_tgc.open_tracks(p)))},
+    "n_mnist": {
+        "40 bits": Format(
+            ".bin",
+            lambda p: n_mnist.write_recording(p, camera_events(310_000)),
+            lambda p: {"counts": event_counts(n_mnist.read_recording(p), CAMERA)},
+        ),
+        "HDF5": Format(
+            ".h5",
+            lambda p: write_events(p, [camera_events(300_000 + i) for i in range(ROWS)], np.arange(ROWS)),
+            lambda p: every(EventFile(p, CAMERA)),
+        ),
+    },
     "parnassus": {
         "ROOT": Format(
             ".root", lambda p: write_parnassus(p, ROWS), lambda p: every(parnassus.open_pairs(p, particles=9))

@@ -28,11 +28,13 @@ class EventFile:
         path: The file.
         binning: Of the events.
 
+    Attributes:
+        columns: What `read` knows: counts and, where the file has it, label.
+        label: Of each recording, -1 where it is unknown.
+
     Raises:
         InputError: No such file, another layout, or offsets that do not fit the events.
     """
-
-    columns = ("counts", "label")
 
     def __init__(self, path: Path, binning: Binning) -> None:
         binning.check()
@@ -52,6 +54,7 @@ class EventFile:
             raise InputError(
                 f"{path}: expected offsets that rise from 0 to the {events} events, got {ends or 'none'}"
             )
+        self.columns: tuple[str, ...] = ("counts",) if label is None else ("counts", "label")
         self.label = np.full(len(self), -1) if label is None else label.astype(np.int64)
         whole = label is None or (label.dtype.kind in "iu" and label.min(initial=0) >= -1)
         if self.label.shape != (len(self),) or not whole:

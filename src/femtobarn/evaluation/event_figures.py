@@ -1,10 +1,13 @@
-"""Pictures of events in bins of time."""
+"""Pictures of events in bins of time, and of what networks on them cost."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Num
 
-from femtobarn.runs import Run
-from femtobarn.study import drawing
+from femtobarn.evaluation.few_shot_tables import ACCURACY, COST
+from femtobarn.runs import Result, Run
+from femtobarn.study import draw_front, drawing
 
 
 def draw_counts(
@@ -39,3 +42,28 @@ def draw_counts(
         d.axes.flat[-1].set_xlabel("column")
         names = ("first bin", "row", "column", "brighter", "darker")
         d.table = dict(zip(names, (np.concatenate(each) for each in zip(*tables, strict=True)), strict=True))
+
+
+def draw_accuracy_cost(run: Run, rows: Sequence[Result], *, dense: Sequence[str], classes: str) -> None:
+    """Accuracy of each method against the operations of an inference.
+
+    Args:
+        run: Where the figure is saved.
+        rows: Of `accuracy_rows` and `cost_rows`.
+        dense: Methods that compute everything; the others only where something arrives.
+        classes: The split whose accuracies are drawn.
+    """
+    accuracy = {r.labels["method"]: r for r in rows if r.name == ACCURACY and r.labels["classes"] == classes}
+    points = {}
+    for cost in (row for row in rows if row.name == COST):
+        method = cost.labels["method"]
+        if cost.labels["quantity"] == (
+            "multiply-adds if dense" if method in dense else "synaptic operations"
+        ):
+            points[method] = [(cost.value / 1e6, accuracy[method].value, accuracy[method].error or 0.0)]
+    draw_front(
+        run, points, xlabel="million operations of an inference", ylabel="accuracy on test tasks", name="cost",
+        title="Accuracy against operations", section="Cost", xscale="log",
+        caption="Spiking networks: additions that events and spikes cause. Others: multiply-adds. Both are counts of "
+        "operations, no energies. Error bars: tasks and seeds.",
+    )  # fmt: skip

@@ -110,6 +110,18 @@ def embed(net: nn.Module, x: Inputs) -> Float[Tensor, "_ feature"]:
     return found
 
 
+class Features(nn.Module):
+    """What class means are taken of, as a network of its own; see `embed`."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Inputs) -> Float[Tensor, "_ feature"]:
+        """Features."""
+        return embed(self.net, x)
+
+
 class Counts(nn.Module):
     """The trivial features, without training: events of each pixel, blurred and of length 1.
 
@@ -126,7 +138,8 @@ class Counts(nn.Module):
     def forward(self, x: Inputs) -> Float[Tensor, "_ feature"]:
         """Features."""
         smooth = avg_pool2d(x.sum(dim=1), self.blur, 1, padding=self.blur // 2).flatten(1)
-        return smooth / smooth.norm(dim=1, keepdim=True).clamp(min=1e-9)
+        found: Tensor = smooth / smooth.norm(dim=1, keepdim=True).clamp(min=1e-9)
+        return found
 
 
 def task_logits(one: Learner, examples: Examples, task: Episode) -> Float[Tensor, "query way"]:

@@ -47,11 +47,15 @@ class FewShotAnswers:
     def read(self, columns: Sequence[str], start: int, stop: int) -> Arrays:
         """Answers for these recordings."""
         check_columns(columns, self.columns, str(self._file.path))
-        piece = self._file.read(("counts", "label"), start, stop)
+        counts = self._file.read(("counts",), start, stop)["counts"]
         with torch.no_grad():
-            share = self._answer(_inputs(piece["counts"]))[:, : len(self._classes)].double().softmax(dim=1)
+            share = self._answer(_inputs(counts))[:, : len(self._classes)].double().softmax(dim=1)
         probability, place = (each.numpy() for each in share.max(dim=1))
-        found = {"label": piece["label"], "class": self._classes[place], "probability": probability}
+        found = {
+            "label": self._file.label[start:stop],
+            "class": self._classes[place],
+            "probability": probability,
+        }
         return {name: found[name] for name in columns}
 
 

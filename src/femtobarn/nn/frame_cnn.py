@@ -34,5 +34,7 @@ class FrameCnn(nn.Module):
 
     def forward(self, x: Float[Tensor, "event step channel row column"]) -> Float[Tensor, "event feature"]:
         """Features; counts come in as log(1 + count)."""
-        frames = x.unflatten(1, (self.frames, -1)).sum(dim=2).flatten(1, 2)
-        return self.layers(torch.log1p(frames)).flatten(1)
+        events, steps, *shape = x.shape
+        frames = x.reshape(events, self.frames, steps // self.frames, *shape).sum(dim=2).flatten(1, 2)
+        features: Tensor = self.layers(torch.log1p(frames))
+        return features.flatten(1)

@@ -23,7 +23,7 @@ def weights_of(
     Raises:
         InputError: Nothing is left to adapt.
     """
-    every = dict(model.named_parameters())
+    every: Weights = dict(model.named_parameters())
     some = {name: each for name, each in every.items() if adapted(name)}
     if not some:
         raise InputError(f"no parameter is to be adapted: there are {', '.join(every) or 'none'}")

@@ -5,7 +5,7 @@ they are one product with a triangular matrix; only the reset goes step by step.
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -38,8 +38,6 @@ class Neuron:
             raise InputError(
                 f"expected shares in [0, 1), and other ones of membrane and synapse: got {shares}"
             )
-        if self.reset not in get_args(Reset):
-            raise InputError(f"expected a reset of {', '.join(get_args(Reset))}, got {self.reset}")
 
 
 def spikes(potential: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
@@ -50,7 +48,8 @@ def spikes(potential: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """
     if not torch.is_grad_enabled():
         return (potential > 0).to(potential.dtype)
-    return _Step.apply(potential)  # type: ignore[no-untyped-call]
+    found: Tensor = _Step.apply(potential)  # type: ignore[no-untyped-call]
+    return found
 
 
 class _Step(torch.autograd.Function):
@@ -66,7 +65,7 @@ class _Step(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradient: Tensor) -> Tensor:
-        (potential,) = ctx.saved_tensors
+        potential: Tensor = ctx.saved_tensors[0]
         return gradient[0] / (SLOPE * potential.abs() + 1) ** 2
 
 
@@ -79,7 +78,8 @@ def trace_response(steps: int, neuron: Neuron, *, gain: float = 1.0) -> Float[Te
     """
     a, b = neuron.membrane, neuron.synapse
     n = torch.arange(steps, dtype=torch.float64)
-    return gain * (1 - a) * (1 - b) * (a**n - b**n) / (a - b)
+    response: Tensor = gain * (1 - a) * (1 - b) * (a**n - b**n) / (a - b)
+    return response
 
 
 def traces(

@@ -16,7 +16,7 @@ from femtobarn.nn.lif import Neuron, potentials, spikes, traces
 FIRST_MEAN = -0.56  #: of the potentials at the start: 29 % of N(-0.56, 1) are above the threshold
 FIRST_GAIN = 10.0  #: of the traces of the network's inputs
 
-Frames = Float[Tensor, "event step channel row column"]
+Frames = Float[Tensor, "event step _ _ _"]
 
 
 def soft_sign(potential: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
@@ -44,7 +44,8 @@ class SpikingConv(nn.Module):
 
     def currents(self, trace: Frames) -> Frames:
         """Weighted sums of traces at each step."""
-        return self.conv(trace.flatten(0, 1)).unflatten(0, trace.shape[:2])
+        found: Tensor = self.conv(trace.flatten(0, 1))
+        return found.reshape(*trace.shape[:2], *found.shape[1:])
 
     def forward(self, incoming: Frames, burn_in: int = 0) -> Frames:
         """Spikes; the first `burn_in` steps do not pass gradients on."""
@@ -112,7 +113,8 @@ class SpikingNet(nn.Module):
     def forward(self, x: Frames) -> Float[Tensor, "event output"]:
         """Logits."""
         last = self.hidden(x)[-1].flatten(2)
-        return self.head(traces(last, self.neuron)[:, -1])
+        logits: Tensor = self.head(traces(last, self.neuron)[:, -1])
+        return logits
 
 
 def start_near_threshold(net: SpikingNet, x: Frames) -> None:
@@ -128,6 +130,7 @@ def start_near_threshold(net: SpikingNet, x: Frames) -> None:
     with torch.no_grad():
         for layer in net.layers:
             assert isinstance(layer, SpikingConv)
+            assert layer.conv.bias is not None
             nn.init.orthogonal_(layer.conv.weight)
             nn.init.zeros_(layer.conv.bias)
             current = layer.currents(traces(x, layer.neuron, gain=layer.gain))
@@ -161,13 +164,14 @@ def inference_cost(net: SpikingNet, x: Frames) -> InferenceCost:
         levels = [x, *net.hidden(x)]
         total = [float(each.double().sum()) / len(x) for each in levels]
         sizes = [each[0, 0].numel() for each in levels[1:]]
-    fans = [layer.conv.weight[:, 0].numel() for layer in net.layers]  # type: ignore[union-attr]
+    fans = [each.conv.weight[:, 0].numel() for each in net.layers if isinstance(each, SpikingConv)]
     operations = sum(count * fan for count, fan in zip(total, [*fans, net.head.out_features], strict=True))
     return InferenceCost(sum(total[1:]), operations, float(x.shape[1] * (sum(sizes) + net.head.out_features)))
 
 
 def _pooled(potential: Frames) -> Frames:
-    return functional.max_pool2d(potential.flatten(0, 1), 2).unflatten(0, potential.shape[:2])
+    found: Tensor = functional.max_pool2d(potential.flatten(0, 1), 2)
+    return found.reshape(*potential.shape[:2], *found.shape[1:])
 
 
 def _scale(current: Tensor) -> float:

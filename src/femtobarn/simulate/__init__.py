@@ -13,6 +13,7 @@
 `guns`              single particles, and those of soft collisions
 `toy_jets`          jets from formulas: a cascade in the Lund plane
 `jet_pairs`         jets before and after the detector
+`saccades`          events of a camera that sees an image move
 `convection`        rain showers that drift, from formulas
 `footprints`        hadron showers in one layer of cells behind tracks, from formulas
 `collisions`        particles, pile-up, and jets of known origin by Pythia 8 and FastJet

@@ -52,8 +52,10 @@ def saccade_events(
         steps = np.trunc((np.log(_DARK + _seen(field, place)) - reference) / threshold)
         reference += steps * threshold
         found.append(_fired(ms, steps))
-    ms, y, x, p = (np.concatenate(column) for column in zip(*found, _noise(saccades, generator), strict=True))
-    t = 1000 * ms + generator.integers(0, 1000, len(ms))
+    step, y, x, p = (
+        np.concatenate(column) for column in zip(*found, _noise(saccades, generator), strict=True)
+    )
+    t = 1000 * step + generator.integers(0, 1000, len(step))
     return Events(t, x, y, p).take(np.argsort(t, kind="stable"))
 
 

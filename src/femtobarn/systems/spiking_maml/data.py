@@ -1,18 +1,20 @@
 """Recordings of digits, cut before they are paired, and the two-digit classes that tasks are made of."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from femtobarn.data.events import Binning, event_counts
-from femtobarn.data.opening import check_memory
-from femtobarn.datasets import n_mnist
+from femtobarn.data.events import Binning
 from femtobarn.errors import InputError
-from femtobarn.evaluation.digit_pairs import HARD, PUBLISHED, Pairing, Pairs, Recordings, classes_of
-from femtobarn.runs import Provenance
-from femtobarn.study import Split, check_shares, cut
+from femtobarn.evaluation.digit_pairs import (
+    Pairing,
+    Tasks,
+    both_splits,
+    by_digit,
+    joined,
+    read_digits,
+    simulated_digits,
+)
+from femtobarn.study import Split, check_shares
 
 
 @dataclass(frozen=True)
@@ -49,87 +51,21 @@ class Data:
         return Binning(self.steps, self.bin)
 
 
-@dataclass(frozen=True)
-class Tasks:
-    """The classes to train, validate and test on, of each split."""
-
-    by_split: Mapping[str, Split[Pairs]] = field(repr=False)
-    provenance: Provenance
-    seed: int
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        """Recordings of each sample."""
-        split = self.by_split[PUBLISHED]
-        return {name: len(getattr(split, name).recordings) for name in ("train", "validation", "test")}
-
-
-def load(settings: Data, *, seed: int, progress: bool) -> Tasks:  # noqa: ARG001
+def load(settings: Data, *, seed: int) -> Tasks:
     """The recordings, each in one of three samples, and the classes of both splits.
 
     Raises:
         InputError: A file cannot be read, or a digit has too few recordings.
     """
-    train, own_test, provenance = _read(settings, seed)
+    if settings.folder is not None:
+        train, own_test, provenance = read_digits(settings.folder, settings.binning)
+    else:
+        train, provenance = simulated_digits(settings.count, settings.images, settings.binning, seed=seed)
+        own_test = None
     if own_test is None:
-        samples = _by_digit(train, provenance, settings.validation, settings.test, seed)
+        samples = by_digit(train, provenance, settings.validation, settings.test, seed)
     else:
         share = settings.validation / (settings.validation + settings.test)
-        rest = _by_digit(own_test, provenance, share / 2, 1 - share, seed)
-        samples = Split(train, _joined([rest.train, rest.validation]), rest.test, provenance)
-    by_split = {}
-    for split in (PUBLISHED, HARD):
-        names = classes_of(split)
-        pairs = {name: Pairs(getattr(samples, name), names[name], settings.pairing) for name in names}
-        by_split[split] = Split(pairs["train"], pairs["validation"], pairs["test"], provenance)
-    return Tasks(by_split, provenance, seed)
-
-
-def _read(settings: Data, seed: int) -> tuple[Recordings, Recordings | None, Provenance]:
-    if settings.folder is None:
-        counts, label = n_mnist.stand_in(
-            settings.count, images=settings.images, seed=seed, binning=settings.binning
-        )
-        content = {"count": settings.count, "seed": seed, "steps": settings.steps, "bin": settings.bin}
-        name = str(settings.images.name) if settings.images else "digits of scikit-learn"
-        provenance = Provenance(
-            "stand-in", "events of " + name, "femtobarn.simulate.saccades", generator=content
-        )
-        return Recordings(counts, label, np.arange(len(label))), None, provenance
-    train, test = settings.folder / "Train", settings.folder / "Test"
-    samples = [n_mnist.list_recordings(train)] + ([n_mnist.list_recordings(test)] if test.is_dir() else [])
-    folders = sorted({path.parent for files in samples for path, _ in files})
-    provenance = replace(Provenance.of_files(n_mnist.NAME, folders), source=str(settings.folder))
-    found = [_of_files(files, settings.binning, first=i * len(samples[0])) for i, files in enumerate(samples)]
-    return found[0], found[1] if test.is_dir() else None, provenance
-
-
-def _of_files(files: Sequence[tuple[Path, int]], binning: Binning, *, first: int) -> Recordings:
-    check_memory(2 * len(files) * int(np.prod(binning.shape)), f"counts of {len(files)} recordings")
-    counts = np.empty((len(files), *binning.shape), np.uint16)
-    for place, (path, _) in enumerate(files):
-        counts[place] = event_counts(n_mnist.read_recording(path), binning)
-    return Recordings(counts, np.array([digit for _, digit in files]), first + np.arange(len(files)))
-
-
-def _by_digit(
-    every: Recordings, provenance: Provenance, validation: float, test: float, seed: int
-) -> Split[Recordings]:
-    """Every digit cut in the same shares."""
-    parts = [
-        cut(
-            every.take(np.flatnonzero(every.label == digit)), provenance, validation=validation, test=test,
-            seed=(seed, digit), least=2, what=f"recordings of the digit {digit}",
-        )
-        for digit in range(10)
-    ]  # fmt: skip
-    train, checked, rest = (
-        _joined([getattr(p, name) for p in parts]) for name in ("train", "validation", "test")
-    )
-    return Split(train, checked, rest, provenance)
-
-
-def _joined(parts: list[Recordings]) -> Recordings:
-    return Recordings(
-        *(np.concatenate([getattr(p, name) for p in parts]) for name in ("counts", "label", "number"))
-    )
+        rest = by_digit(own_test, provenance, share / 2, 1 - share, seed)
+        samples = Split(train, joined([rest.train, rest.validation]), rest.test, provenance)
+    return Tasks(both_splits(samples, settings.pairing), provenance, seed)

@@ -11,13 +11,12 @@ import torch
 from femtobarn.data.cache import write_whole
 from femtobarn.data.episodes import Episode
 from femtobarn.errors import InputError
-from femtobarn.evaluation.digit_pairs import PUBLISHED, Pairs
-from femtobarn.evaluation.event_figures import draw_counts
+from femtobarn.evaluation.digit_pairs import PUBLISHED, Pairs, Tasks
+from femtobarn.evaluation.event_figures import draw_accuracy_cost, draw_counts
 from femtobarn.evaluation.few_shot import FLOAT, Counts, Learner, right
 from femtobarn.evaluation.few_shot_tables import (
     ACCURACY,
     BEFORE,
-    COST,
     Tried,
     accuracy_rows,
     adaptation_times,
@@ -26,8 +25,7 @@ from femtobarn.evaluation.few_shot_tables import (
 )
 from femtobarn.parts import Report, run_parts
 from femtobarn.runs import Result, Run
-from femtobarn.study import Trained, by_name, draw_front, draw_training, grouped
-from femtobarn.systems.spiking_maml.data import Tasks
+from femtobarn.study import Trained, by_name, draw_training, grouped
 from femtobarn.systems.spiking_maml.study import CNN, MODELS, SPIKING, Part, Study, learner, untrained
 
 COUNTS, BLURRED, UNTRAINED = "event counts", "blurred event counts", "untrained spiking prototypes"
@@ -64,7 +62,9 @@ def results(
     """All tables and figures."""
     missing = [each.part for each in trained if not _file(run, each.part).exists()]
     work = functools.partial(_try, run, data, study, settings)
-    run_parts(work, missing, name=_name, title="test tasks", workers=workers, progress=progress)
+    run_parts(
+        work, missing, name=lambda part: part.name, title="test tasks", workers=workers, progress=progress
+    )
     tried, before = _trivial(data, study, settings), list[Tried]()
     for each in trained:
         with np.load(_file(run, each.part)) as file:
@@ -128,38 +128,19 @@ def _costs(data: Tasks, trained: Sequence[Trained[Part]], study: Study, settings
 
 
 def _draw(run: Run, data: Tasks, trained: Sequence[Trained[Part]], rows: Sequence[Result]) -> None:
-    shown = [each for each in trained if each.part.seed == trained[0].part.seed]
     draw_training(
-        run, shown, ylabel="accuracy on validation tasks",
+        run, [t for t in trained if t.part.seed == trained[0].part.seed], ylabel="accuracy on validation tasks",
         caption="After each check; the weights of the best one are used. Classes and recordings of validation.",
     )  # fmt: skip
-    accuracy = {
-        r.labels["method"]: r for r in rows if r.name == ACCURACY and r.labels["classes"] == PUBLISHED
-    }
-    points = {}
-    for each in rows:
-        method = each.labels.get("method", "")
-        wanted = "multiply-adds if dense" if method in (CNN, "MAML without spikes") else "synaptic operations"
-        if each.name == COST and each.labels["quantity"] == wanted:
-            found = accuracy[method]
-            points[method] = [(each.value / 1e6, found.value, found.error or 0.0)]
-    draw_front(
-        run, points, xlabel="million operations of an inference", ylabel="accuracy on test tasks", name="cost",
-        title="Accuracy against operations", section="Cost", xscale="log",
-        caption="Spiking networks: additions that events and spikes cause. Others: multiply-adds. Both are counts of "
-        "operations, no energies. Error bars: tasks and seeds.",
-    )  # fmt: skip
+    draw_accuracy_cost(run, rows, dense=(CNN, "MAML without spikes"), classes=PUBLISHED)
     pairs = data.by_split[PUBLISHED].test
     (task,) = pairs.episodes(1, ways=2, shots=1, queries=1, seed=data.seed)
-    first, second = divmod(int(task.classes[0]), 10)
     draw_counts(
-        run, pairs.frames(task.support[:1])[0].numpy(), title=f"One example of the class {first}{second}"
+        run,
+        pairs.frames(task.support[:1])[0].numpy(),
+        title=f"One example of the class {task.classes[0]:02d}",
     )
 
 
 def _file(run: Run, part: Part) -> Path:
     return run.folder / "work" / f"{part.name}-test.npz"
-
-
-def _name(part: Part) -> str:
-    return part.name

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from femtobarn.data.event_file import EventFile
 from femtobarn.errors import InputError
-from femtobarn.evaluation.few_shot import Course, embed
+from femtobarn.evaluation.digit_pairs import Tasks
+from femtobarn.evaluation.few_shot import Course, Features
 from femtobarn.evaluation.few_shot_answers import FewShotAnswers
 from femtobarn.hardware.onnx_export import export_onnx
 from femtobarn.nn.lif import Neuron
@@ -19,7 +19,7 @@ from femtobarn.settings import from_dict
 from femtobarn.study import Trained, headline, write_predictions
 from femtobarn.systems.spiking_maml import data as recordings
 from femtobarn.systems.spiking_maml import judge, study
-from femtobarn.systems.spiking_maml.data import Data, Tasks
+from femtobarn.systems.spiking_maml.data import Data
 from femtobarn.systems.spiking_maml.judge import COUNTS, Evaluation
 from femtobarn.systems.spiking_maml.study import CNN, MAML, MODELS, SPIKING, Part, Study, learner
 
@@ -66,9 +66,9 @@ PUBLISHED = read_published(__package__)
 HEADLINE = headline("accuracy", "method", (SPIKING, MAML), (COUNTS, CNN), classes="published")
 
 
-def load(config: Config, *, progress: bool = True) -> Tasks:
+def load(config: Config, *, progress: bool = True) -> Tasks:  # noqa: ARG001
     """The recordings of the run, and the classes of both splits."""
-    return recordings.load(config.data, seed=config.seed, progress=progress)
+    return recordings.load(config.data, seed=config.seed)
 
 
 def train(config: Config, data: Tasks, run: Run, *, progress: bool = True) -> list[Trained[Part]]:
@@ -121,18 +121,7 @@ def export(run: Run, output: Path, *, to: str, model: str | None = None) -> str:
             f"{trained.part.name} changes all its weights when it learns: export one with prototypes"
         )
     example = torch.poisson(torch.full((4, *trained.kept["shape"]), 0.2), torch.Generator().manual_seed(1))
-    return export_onnx(_Features(trained.model), example, output, tolerance=1e-5).told(output)
-
-
-class _Features(nn.Module):
-    """What prototypes are taken of, as a network of its own."""
-
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return embed(self.net, x)
+    return export_onnx(Features(trained.model), example, output, tolerance=1e-5).told(output)
 
 
 def _chosen(run: Run, model: str | None) -> Trained[Part]:

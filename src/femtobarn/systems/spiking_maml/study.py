@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from femtobarn.errors import InputError
-from femtobarn.evaluation.digit_pairs import HARD, PUBLISHED, Pairs
+from femtobarn.evaluation.digit_pairs import HARD, PUBLISHED, Pairs, Tasks
 from femtobarn.evaluation.few_shot import FLOAT, Course, Learner, right, train_on_tasks
 from femtobarn.nn.frame_cnn import FrameCnn
 from femtobarn.nn.lif import Neuron
@@ -17,10 +17,11 @@ from femtobarn.nn.spiking_net import SpikingNet, start_near_threshold
 from femtobarn.nn.weight_grid import weight_ranges
 from femtobarn.parts import Report
 from femtobarn.study import Models, Trained
-from femtobarn.systems.spiking_maml.data import Tasks
 
 Kind = Literal["CNN prototypes", "spiking prototypes", "MAML", "first-order MAML", "MAML without spikes"]
-CNN, SPIKING, MAML = "CNN prototypes", "spiking prototypes", "MAML"
+CNN: Kind = "CNN prototypes"
+SPIKING: Kind = "spiking prototypes"
+MAML: Kind = "MAML"
 
 
 @dataclass(frozen=True)
