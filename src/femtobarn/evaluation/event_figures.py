@@ -1,13 +1,14 @@
 """Pictures of events in bins of time, and of what networks on them cost."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Num
 
 from femtobarn.evaluation.few_shot_tables import ACCURACY, COST
 from femtobarn.runs import Result, Run
-from femtobarn.study import draw_front, drawing
+from femtobarn.study import Trained, draw_front, drawing
 
 
 def draw_counts(
@@ -34,8 +35,16 @@ def draw_counts(
             picture = both[1] - both[0]
             most = max(1, int(np.abs(picture).max()))
             ax.imshow(picture, cmap="RdBu_r", vmin=-most, vmax=most)
-            ax.set(ylabel="row", title=f"bins {first} to {last - 1}")
-            ax.title.set_fontsize(8)
+            ax.set_ylabel("row")
+            ax.text(
+                0.98,
+                0.92,
+                f"bins {first} to {last - 1}",
+                transform=ax.transAxes,
+                ha="right",
+                va="top",
+                fontsize=8,
+            )
             row, column = np.indices(picture.shape)
             span = np.full(picture.size, first)
             tables.append((span, row.ravel(), column.ravel(), both[1].ravel(), both[0].ravel()))
@@ -67,3 +76,22 @@ def draw_accuracy_cost(run: Run, rows: Sequence[Result], *, dense: Sequence[str]
         caption="Spiking networks: additions that events and spikes cause. Others: multiply-adds. Both are counts of "
         "operations, no energies. Error bars: tasks and seeds.",
     )  # fmt: skip
+
+
+def draw_validation(run: Run, trained: Sequence[Trained[Any]]) -> None:
+    """Accuracy on validation tasks at each check of a training, against the tasks that it has seen.
+
+    Args:
+        run: Where the figure is saved.
+        trained: Parts with a history of `femtobarn.evaluation.few_shot.train_on_tasks`.
+    """
+    with drawing(
+        run, "training", legend={}, by="training", title="Training", section="Training",
+        caption="Accuracy on validation tasks, of classes and recordings of their own; the best weights are used. Few "
+        "bits begin where floating point ended.",
+    ) as d:  # fmt: skip
+        for each in trained:
+            tasks, accuracy = np.array([(row["epoch"], row["validation"]) for row in each.history]).T
+            d.ax.plot(tasks, accuracy, marker="o", markersize=3, label=each.part.name)
+            d.drawn[each.part.name] = {"tasks": tasks, "accuracy": accuracy}
+        d.ax.set(xlabel="training tasks", ylabel="accuracy on validation tasks")

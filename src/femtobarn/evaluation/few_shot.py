@@ -42,7 +42,7 @@ class Course:
 
     tasks: int = 150
     """Tasks, one a step."""
-    checks: int = 5
+    checks: int = 3
     """Times that validation tasks are tried; the weights that are best then are kept."""
     lr: float = 2e-3
     """Learning rate of Adam, which falls to a fiftieth along a cosine."""

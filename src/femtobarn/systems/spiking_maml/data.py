@@ -5,15 +5,8 @@ from pathlib import Path
 
 from femtobarn.data.events import Binning
 from femtobarn.errors import InputError
-from femtobarn.evaluation.digit_pairs import (
-    Pairing,
-    Tasks,
-    both_splits,
-    by_digit,
-    joined,
-    read_digits,
-    simulated_digits,
-)
+from femtobarn.evaluation import digit_pairs
+from femtobarn.evaluation.digit_pairs import Pairing, Tasks
 from femtobarn.study import Split, check_shares
 
 
@@ -58,14 +51,16 @@ def load(settings: Data, *, seed: int) -> Tasks:
         InputError: A file cannot be read, or a digit has too few recordings.
     """
     if settings.folder is not None:
-        train, own_test, provenance = read_digits(settings.folder, settings.binning)
+        train, own_test, provenance = digit_pairs.read_digits(settings.folder, settings.binning)
     else:
-        train, provenance = simulated_digits(settings.count, settings.images, settings.binning, seed=seed)
+        train, provenance = digit_pairs.simulated_digits(
+            settings.count, settings.images, settings.binning, seed=seed
+        )
         own_test = None
     if own_test is None:
-        samples = by_digit(train, provenance, settings.validation, settings.test, seed)
+        samples = digit_pairs.by_digit(train, provenance, settings.validation, settings.test, seed)
     else:
         share = settings.validation / (settings.validation + settings.test)
-        rest = by_digit(own_test, provenance, share / 2, 1 - share, seed)
-        samples = Split(train, joined([rest.train, rest.validation]), rest.test, provenance)
-    return Tasks(both_splits(samples, settings.pairing), provenance, seed)
+        rest = digit_pairs.by_digit(own_test, provenance, share / 2, 1 - share, seed)
+        samples = Split(train, digit_pairs.joined([rest.train, rest.validation]), rest.test, provenance)
+    return Tasks(digit_pairs.both_splits(samples, settings.pairing), provenance, seed)

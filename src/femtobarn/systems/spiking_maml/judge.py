@@ -12,7 +12,7 @@ from femtobarn.data.cache import write_whole
 from femtobarn.data.episodes import Episode
 from femtobarn.errors import InputError
 from femtobarn.evaluation.digit_pairs import PUBLISHED, Pairs, Tasks
-from femtobarn.evaluation.event_figures import draw_accuracy_cost, draw_counts
+from femtobarn.evaluation.event_figures import draw_accuracy_cost, draw_counts, draw_validation
 from femtobarn.evaluation.few_shot import FLOAT, Counts, Learner, right
 from femtobarn.evaluation.few_shot_tables import (
     ACCURACY,
@@ -25,7 +25,7 @@ from femtobarn.evaluation.few_shot_tables import (
 )
 from femtobarn.parts import Report, run_parts
 from femtobarn.runs import Result, Run
-from femtobarn.study import Trained, by_name, draw_training, grouped
+from femtobarn.study import Trained, by_name, grouped
 from femtobarn.systems.spiking_maml.study import CNN, MODELS, SPIKING, Part, Study, learner, untrained
 
 COUNTS, BLURRED, UNTRAINED = "event counts", "blurred event counts", "untrained spiking prototypes"
@@ -37,9 +37,9 @@ _SEED = 77  # of the test tasks, beside that of the run
 class Evaluation:
     """What is measured on test tasks."""
 
-    tasks: int = 200
+    tasks: int = 100
     """Test tasks, the same for all."""
-    queries: int = 5
+    queries: int = 3
     """Queries of each class."""
     calls: int = 20
     """Adaptations behind a time; 0 leaves times out."""
@@ -91,7 +91,7 @@ def _trivial(data: Tasks, study: Study, settings: Evaluation) -> list[Tried]:
         for method, net in ((COUNTS, Counts()), (BLURRED, Counts(blur=3))):
             tasks = _tasks(sample.test, study, settings, data.seed)
             correct = right(Learner(net, by_means=True), sample.test, tasks)
-            found.append(Tried({"classes": split, "method": method}, None, correct))
+            found.append(Tried({"method": method, "classes": split}, None, correct))
     return found
 
 
@@ -101,13 +101,13 @@ def _try(run: Run, data: Tasks, study: Study, settings: Evaluation, part: Part, 
     ways = {part.method: one}
     if one.by_means and part.split == PUBLISHED:
         ways |= {f"{part.method} {bits} bit": one.in_bits(bits) for bits in study.bits}
-    if part.kind == SPIKING:
+    if part.kind == SPIKING and part.split == PUBLISHED:
         ways[UNTRAINED] = untrained(study, data.by_split[part.split].train, part)
     found = {}
     for place, (method, way) in enumerate(ways.items(), 1):
         found[method] = right(way, pairs, _tasks(pairs, study, settings, data.seed))
         report(place, len(ways), f"{method} {found[method].mean():.3f}")
-    if not one.by_means:
+    if not one.by_means and (part.split, part.bits) == (PUBLISHED, FLOAT):
         tasks = _tasks(pairs, study, settings, data.seed)
         found[part.method + BEFORE] = right(one, pairs, tasks, adapt=False)
     write_whole(_file(run, part), lambda unfinished: np.savez(unfinished, **found))  # type: ignore[arg-type]
@@ -128,10 +128,7 @@ def _costs(data: Tasks, trained: Sequence[Trained[Part]], study: Study, settings
 
 
 def _draw(run: Run, data: Tasks, trained: Sequence[Trained[Part]], rows: Sequence[Result]) -> None:
-    draw_training(
-        run, [t for t in trained if t.part.seed == trained[0].part.seed], ylabel="accuracy on validation tasks",
-        caption="After each check; the weights of the best one are used. Classes and recordings of validation.",
-    )  # fmt: skip
+    draw_validation(run, [each for each in trained if each.part.seed == trained[0].part.seed])
     draw_accuracy_cost(run, rows, dense=(CNN, "MAML without spikes"), classes=PUBLISHED)
     pairs = data.by_split[PUBLISHED].test
     (task,) = pairs.episodes(1, ways=2, shots=1, queries=1, seed=data.seed)

@@ -97,7 +97,7 @@ class Part(NamedTuple):
     @property
     def labels(self) -> dict[str, str]:
         """Its place in tables."""
-        return {"classes": self.split, "method": self.method}
+        return {"method": self.method, "classes": self.split}
 
 
 def build(part: Part, study: Study, kept: Mapping[str, Any]) -> nn.Module:
