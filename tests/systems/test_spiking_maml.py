@@ -119,6 +119,7 @@ def test_new_labels_change_predictions_and_not_what_is_right(tasks: Tasks) -> No
         np.testing.assert_array_equal(turn[before], after)
         assert (before == task.query_label).mean() == (after == turned.query_label).mean()
     one = study.untrained(TINY.study, tasks.by_split[PUBLISHED].train, Part(MAML, PUBLISHED, 32, 1))
+    torch.nn.init.normal_(one.net.head.weight)
     first = task_logits(one, pairs, task)
     with torch.no_grad():
         head = one.net.head.weight.clone()

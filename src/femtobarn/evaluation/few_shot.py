@@ -40,11 +40,11 @@ class Examples(Protocol):
 class Course:
     """A training on tasks."""
 
-    tasks: int = 150
+    tasks: int = 120
     """Tasks, one a step."""
     checks: int = 3
     """Times that validation tasks are tried; the weights that are best then are kept."""
-    lr: float = 2e-3
+    lr: float = 5e-3
     """Learning rate of Adam, which falls to a fiftieth along a cosine."""
     clip: float = 10.0
     """Largest norm of a gradient."""

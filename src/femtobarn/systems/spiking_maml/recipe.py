@@ -56,8 +56,8 @@ PRESETS = {
     "paper": Config(
         data=Data(folder=Path("N-MNIST"), steps=100, bin=1000, pairing="reference"),
         study=Study(
-            channels=(32, 64, 128), neuron=Neuron(), burn_in=70, frames=5, queries=10, bits_tasks=50_000,
-            course=Course(tasks=100_000, checks=500),
+            channels=(32, 64, 128), neuron=Neuron(), burn_in=70, frames=5, inner=1.0, queries=10, bits_tasks=50_000,
+            course=Course(tasks=100_000, checks=500, lr=2e-3),
         ),
         evaluation=Evaluation(tasks=600, queries=10),
     ),
