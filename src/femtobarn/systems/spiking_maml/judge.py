@@ -132,11 +132,8 @@ def _draw(run: Run, data: Tasks, trained: Sequence[Trained[Part]], rows: Sequenc
     draw_accuracy_cost(run, rows, dense=(CNN, "MAML without spikes"), classes=PUBLISHED)
     pairs = data.by_split[PUBLISHED].test
     (task,) = pairs.episodes(1, ways=2, shots=1, queries=1, seed=data.seed)
-    draw_counts(
-        run,
-        pairs.frames(task.support[:1])[0].numpy(),
-        title=f"One example of the class {task.classes[0]:02d}",
-    )
+    example = pairs.frames(task.support[:1])[0].numpy()
+    draw_counts(run, example, title=f"One example of the class {task.classes[0]:02d}")
 
 
 def _file(run: Run, part: Part) -> Path:

@@ -131,9 +131,7 @@ def untrained(study: Study, pairs: Pairs, part: Part) -> Learner:
     if isinstance(net, SpikingNet):
         (task,) = pairs.episodes(1, ways=study.ways, shots=1, queries=4, seed=part.seed)
         start_near_threshold(net, pairs.frames(task.query))
-        nn.init.zeros_(
-            net.head.weight
-        )  # labels are in random order: what a first head says is noise (arXiv:2106.15367)
+        nn.init.zeros_(net.head.weight)  # labels in random order make a first head noise (arXiv:2106.15367)
     return _learner(study, part, net, {})
 
 
