@@ -151,9 +151,7 @@ def judged(hits: Hits, label: np.ndarray) -> dict[str, float]:
 def main() -> None:
     """Simulate, search, print and store."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--pileup", type=float, default=100, help="mean number of further collisions"
-    )
+    parser.add_argument("--pileup", type=float, default=100, help="mean number of further collisions")
     parser.add_argument("--training", type=int, default=3, help="events from which windows are learned")
     options = parser.parse_args()
     one_thread()

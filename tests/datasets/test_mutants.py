@@ -15,6 +15,8 @@ import level1_files
 from endcap_files import colliderml_rows, some_hits, write_rows, write_toy
 from endcap_files import toy_events as endcap_toy
 from femtobarn import datasets
+from femtobarn.data.event_file import EventFile, write_events
+from femtobarn.data.events import Binning, Events, event_counts
 from femtobarn.data.source import Source
 from femtobarn.datasets import (
     adc2021,
@@ -46,6 +48,7 @@ from femtobarn.datasets import (
     mrms,
     msi_uterine,
     muon_tgc,
+    n_mnist,
     parnassus,
     svhn,
     top_tagging,
@@ -318,6 +321,15 @@ def published_images(path: Path) -> None:
     np.save(path, rows)
 
 
+CAMERA = Binning(steps=8, bin=40_000, rows=34, columns=34, join=1)
+
+
+def camera_events(last: int) -> Events:
+    """Some events; without the last of them a recording is too short."""
+    x, y, p = (DRAW.integers(0, most, ROWS) for most in (34, 34, 2))
+    return Events(np.append(np.sort(DRAW.integers(0, 250_000, ROWS - 1)), last), x, y, p)
+
+
 FORMATS: dict[str, dict[str, Format]] = {
     "adc2021": {"HDF5": Format(".h5", hdf5(level1), lambda p: every(adc2021.open_events(p)))},
     "beam_images": {
@@ -500,6 +512,18 @@ FORMATS: dict[str, dict[str, Format]] = {
         ),
     },
     "muon_tgc": {"HDF5": Format(".h5", hdf5(tracks), lambda p: every(muon_tgc.open_tracks(p)))},
+    "n_mnist": {
+        "40 bits": Format(
+            ".bin",
+            lambda p: n_mnist.write_recording(p, camera_events(310_000)),
+            lambda p: {"counts": event_counts(n_mnist.read_recording(p), CAMERA)},
+        ),
+        "HDF5": Format(
+            ".h5",
+            lambda p: write_events(p, [camera_events(300_000 + i) for i in range(ROWS)], np.arange(ROWS)),
+            lambda p: every(EventFile(p, CAMERA)),
+        ),
+    },
     "parnassus": {
         "ROOT": Format(
             ".root", lambda p: write_parnassus(p, ROWS), lambda p: every(parnassus.open_pairs(p, particles=9))

@@ -31,6 +31,7 @@ from femtobarn.losses.learned_emd import (
 from femtobarn.losses.nt_xent import nt_xent
 from femtobarn.losses.particle_flow import flow_loss, published_flow_loss
 from femtobarn.losses.particle_sets import particle_cost, set_error
+from femtobarn.losses.prototype import prototype_logits, prototype_loss, prototypes
 from femtobarn.losses.sinkhorn import sinkhorn, sinkhorn_cost
 from femtobarn.losses.sliced_wasserstein import sliced_wasserstein
 from femtobarn.losses.spatial_filters import FourierBand, HaarBand, Neighbourhood, fourier_band, haar_band
@@ -74,6 +75,9 @@ __all__ = [
     "particle_cost",
     "payload",
     "point_chamfer",
+    "prototype_logits",
+    "prototype_loss",
+    "prototypes",
     "published_flow_loss",
     "save_emd_net",
     "set_error",

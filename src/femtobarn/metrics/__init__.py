@@ -23,6 +23,7 @@ from femtobarn.metrics.decorrelation import (
 )
 from femtobarn.metrics.estimate import Estimate
 from femtobarn.metrics.false_alarm import FalseAlarms, false_alarm_rate
+from femtobarn.metrics.few_shot import FewShotAccuracy, few_shot_accuracy
 from femtobarn.metrics.fpnd import RealActivations, fpnd, load_fpnd
 from femtobarn.metrics.frechet import FeatureMoments, feature_moments, fpd, fpd_robust, frechet_distance
 from femtobarn.metrics.invariance import invariance_score
@@ -77,6 +78,7 @@ __all__ = [
     "Estimate",
     "FalseAlarms",
     "FeatureMoments",
+    "FewShotAccuracy",
     "Finding",
     "Fraction",
     "KernelMoments",
@@ -116,6 +118,7 @@ __all__ = [
     "fake_at_efficiency",
     "false_alarm_rate",
     "feature_moments",
+    "few_shot_accuracy",
     "finding",
     "fit_scaling",
     "fpd",

@@ -23,6 +23,7 @@ from femtobarn.nn.epic import EpicLayer
 from femtobarn.nn.feature_bank import FeatureBank, furthest_points
 from femtobarn.nn.flow_matching import follow, matching_loss, unit_velocity
 from femtobarn.nn.fpga_benchmarks import MuonTracker, digit_classifier, jet_classifier
+from femtobarn.nn.frame_cnn import FrameCnn
 from femtobarn.nn.gated_graph_conv import GatedGraphConv
 from femtobarn.nn.googlenet_3d import GoogLeNet3d
 from femtobarn.nn.graph import Graph, joined_graphs, line_graph
@@ -38,8 +39,10 @@ from femtobarn.nn.hit_embedding import (
 )
 from femtobarn.nn.image_autoencoder import ImageAutoencoder, PixelPReLU
 from femtobarn.nn.image_encoder import ClusterNetwork, ImageEncoder, Lite0Trunk, small_trunk
+from femtobarn.nn.inner_loop import adapted, weights_of
 from femtobarn.nn.input_scale import InputScale
 from femtobarn.nn.interaction_network import InteractionNetwork
+from femtobarn.nn.lif import Neuron, potentials, spikes, trace_response, traces
 from femtobarn.nn.lorentz_net import LorentzBlock, LorentzNet, psi
 from femtobarn.nn.map_inverse import MapInverse, map_cross_entropy
 from femtobarn.nn.masked_batch_norm import MaskedBatchNorm
@@ -73,6 +76,7 @@ from femtobarn.nn.scatter import scatter_max, scatter_mean, scatter_sum
 from femtobarn.nn.set_attention import IPAB, ISAB, MAB, PMA, SAB
 from femtobarn.nn.set_vae import SetLayer, SetVae
 from femtobarn.nn.set_vae_loss import SetVaeLoss, set_vae_scores
+from femtobarn.nn.spiking_net import SpikingConv, SpikingNet, inference_cost, start_near_threshold
 from femtobarn.nn.spline_flow import SplineCoupling, SplineFlow
 from femtobarn.nn.strain_networks import StrainAutoencoder, StrainClassifier
 from femtobarn.nn.text_encoder import TextEncoder, TextLayer, load_text_encoder
@@ -90,6 +94,7 @@ from femtobarn.nn.trigger_vae import TriggerVae, score_in_fixed_point, trigger_s
 from femtobarn.nn.turned_images import randomly_turned, turned
 from femtobarn.nn.unet_2d import UNet2d
 from femtobarn.nn.unet_3d import ContextResBlock, LinearAttention3d, UNet3d
+from femtobarn.nn.weight_grid import on_grid, weight_ranges
 from femtobarn.nn.without_batch_norm import without_batch_norm
 
 __all__ = [
@@ -125,6 +130,7 @@ __all__ = [
     "FeatureBank",
     "FirstTokenHead",
     "Flow",
+    "FrameCnn",
     "GatedGraphConv",
     "GoogLeNet3d",
     "Graph",
@@ -150,6 +156,7 @@ __all__ = [
     "Modulation",
     "MuonTracker",
     "Neighbours",
+    "Neuron",
     "ParticleNet",
     "PatchAutoencoder",
     "PatchClassifier",
@@ -167,6 +174,8 @@ __all__ = [
     "SetVaeLoss",
     "ShowerResNet",
     "SpatialConditioning",
+    "SpikingConv",
+    "SpikingNet",
     "SplineCoupling",
     "SplineFlow",
     "StrainAutoencoder",
@@ -181,6 +190,7 @@ __all__ = [
     "UNet2d",
     "UNet3d",
     "ZeroAutoencoder",
+    "adapted",
     "anomaly_teacher",
     "cell_statistics",
     "crowded_radius",
@@ -194,6 +204,7 @@ __all__ = [
     "follow",
     "furthest_points",
     "hard_pairs",
+    "inference_cost",
     "jet_classifier",
     "join_patches",
     "joined_graphs",
@@ -211,7 +222,9 @@ __all__ = [
     "nearest",
     "nearest_in_events",
     "network_output",
+    "on_grid",
     "pair_hinge",
+    "potentials",
     "psi",
     "randomly_turned",
     "region_target",
@@ -223,10 +236,16 @@ __all__ = [
     "score_in_fixed_point",
     "set_vae_scores",
     "small_trunk",
+    "spikes",
+    "start_near_threshold",
+    "trace_response",
+    "traces",
     "trigger_score",
     "true_radius",
     "turned",
     "unit_velocity",
+    "weight_ranges",
+    "weights_of",
     "window_errors",
     "without_batch_norm",
 ]

@@ -13,6 +13,7 @@
 `guns`              single particles, and those of soft collisions
 `toy_jets`          jets from formulas: a cascade in the Lund plane
 `jet_pairs`         jets before and after the detector
+`saccades`          events of a camera that sees an image move
 `convection`        rain showers that drift, from formulas
 `footprints`        hadron showers in one layer of cells behind tracks, from formulas
 `cathode_maps`      charge on a photocathode: spots, and a spot that burns in
