@@ -97,7 +97,8 @@ def tracked(
 
 def screen_of(beam: Float[Tensor, "particle 4"], line: BeamLine) -> Float[Tensor, "pixel pixel"]:
     """Share of the particles in each pixel of the screen; each is seen as a Gaussian of the screen's resolution."""
-    fine = 8 * line.pixels
+    # Bins of a fifth of the resolution or less, a whole number of them in a pixel.
+    fine = line.pixels * math.ceil(10 * line.screen / (line.resolution * line.pixels))
     place = ((beam[:, [2, 0]] / line.screen + 1) * fine / 2).floor().long()
     inside = ((place >= 0) & (place < fine)).all(dim=1)
     flat = place[inside, 0] * fine + place[inside, 1]

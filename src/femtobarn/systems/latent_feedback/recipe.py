@@ -74,13 +74,11 @@ _RIVALS = {
     "random search": "10",
     "gradient, every pixel": "30",
 }
-HEADLINE = Headline(
-    HIDDEN,
-    *(
-        tuple({"method": name, "calls": calls, "history": BURNT} for name, calls in some.items())
-        for some in (_OURS, _RIVALS)
-    ),
-)
+_SIDES = [
+    tuple({"method": name, "calls": calls, "history": BURNT} for name, calls in some.items())
+    for some in (_OURS, _RIVALS)
+]
+HEADLINE = Headline(HIDDEN, _SIDES[0], _SIDES[1])
 
 
 def load(config: Config, *, progress: bool = True) -> Problem:  # noqa: ARG001, part of the protocol
@@ -91,9 +89,8 @@ def load(config: Config, *, progress: bool = True) -> Problem:  # noqa: ARG001, 
 def train(config: Config, data: Problem, run: Run, *, progress: bool = True) -> list[Trained[Part]]:
     """The networks of every box and seed, and the autoencoder of showers."""
     task = functools.partial(study.train_one, config.study, data, run.folder / "work")
-    return MODELS.train(
-        run, config.study.parts(), task, settings=lambda _: config.study, workers=config.workers, progress=progress
-    )  # fmt: skip
+    about = {"settings": lambda _: config.study, "workers": config.workers, "progress": progress}
+    return MODELS.train(run, config.study.parts(), task, **about)
 
 
 def evaluate(
