@@ -40,7 +40,7 @@ class Config:
 
 _DEMO = Study(
     widths=(16, 32, 64, 128),
-    contrast=Contrasting(epochs=20, batch=64),
+    contrast=Contrasting(epochs=20, batch=42),
     labelling=SelfLabelling(head_epochs=100, epochs=15),
 )
 PRESETS = {
