@@ -46,11 +46,11 @@ def event_display(
     lines, row, colours = _lines(position, label, most)
     if free:
         rest = np.setdiff1d(np.arange(len(label)), row)
-        ax.scatter(*flat[rest].T, s=0.4, c="#b0bec5", linewidths=0, rasterized=True)
+        ax.scatter(flat[rest, 0], flat[rest, 1], s=0.4, c="#b0bec5", linewidths=0, rasterized=True)
     ax.add_collection(LineCollection([flat[line] for line in lines], colors=colours, linewidths=0.6))
     if len(row):
         of_line = np.repeat(colours, [len(line) for line in lines], axis=0)
-        ax.scatter(*flat[row].T, s=1.2, c=of_line, linewidths=0, rasterized=True)
+        ax.scatter(flat[row, 0], flat[row, 1], s=1.2, c=of_line, linewidths=0, rasterized=True)
     ax.autoscale_view()
     ax.set_xlabel(_VIEWS[view][0])
     ax.set_ylabel(_VIEWS[view][1])
