@@ -137,7 +137,7 @@ def test_counts_compare_by_their_cosine(tasks: Tasks) -> None:
 
 
 def test_the_best_weights_on_validation_are_kept(tasks: Tasks, tmp_path: Path) -> None:
-    settings = replace(TINY.study, course=Course(tasks=6, checks=3, lr=0.05))
+    settings = replace(TINY.study, course=Course(tasks=6, checks=3, lr=0.05), bits_tasks=3)
     part = Part(SPIKING, PUBLISHED, 32, 1)
     trained = study.train_one(settings, tasks, tmp_path, part, lambda *_: None)
     best = max(row["validation"] for row in trained.history)

@@ -70,11 +70,9 @@ def _seen(field: np.ndarray, place: Sequence[float] | np.ndarray) -> np.ndarray:
     """What the sensor sees of the field with the image moved down and right, bilinear."""
     whole = [int(each) for each in place]
     (a, b), (row, column) = (place[i] - whole[i] for i in (0, 1)), (_ROOM - each for each in whole)
-
-    def cut(down: int, right: int) -> np.ndarray:
-        return field[row - down : row - down + SIDE, column - right : column - right + SIDE]
-
-    return (1 - a) * ((1 - b) * cut(0, 0) + b * cut(0, 1)) + a * ((1 - b) * cut(1, 0) + b * cut(1, 1))
+    window = field[row - 1 : row + SIDE, column - 1 : column + SIDE]
+    across = (1 - b) * window[:, 1:] + b * window[:, :-1]
+    return (1 - a) * across[1:] + a * across[:-1]
 
 
 def _fired(ms: int, steps: np.ndarray) -> tuple[np.ndarray, ...]:
