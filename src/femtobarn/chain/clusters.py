@@ -11,14 +11,15 @@ from jaxtyping import Float, Int
 from femtobarn.chain.joining import answer
 from femtobarn.chain.settings import CLUE, TRUTH
 from femtobarn.datasets.hgcalml import HitEvents, write_hits
-from femtobarn.evaluation.endcap_showers import Finder, calibration, clue_finder, true_labels
+from femtobarn.evaluation.endcap_baselines import clue_finder
+from femtobarn.evaluation.endcap_showers import Finder, calibration, true_labels
 from femtobarn.physics.clue_showers import large_only
 from femtobarn.physics.cluster_energy import cluster_energy, cluster_features
 from femtobarn.simulate.endcap import Endcap
 
-#: CLUE layer by layer, then across layers: distance (mm) and density (GeV), for hits and for trigger cells, which are
-#: 24 mm wide.
-CLUE_OF = {True: (20.0, 1.5), False: (30.0, 1.5)}
+#: CLUE layer by layer, then across layers: distance (mm), density (GeV) and depth (mm), for hits and for trigger cells,
+#: which are 24 mm wide.
+CLUE_OF = {True: (20.0, 1.5, 8.0), False: (30.0, 1.5, 8.0)}
 
 
 class Clusters(NamedTuple):

@@ -8,8 +8,8 @@ from femtobarn.chain.jets import found_jets, without_pileup
 from femtobarn.chain.passage import Through, learning, seen_first
 from femtobarn.chain.settings import Chain
 from femtobarn.chain.tracking import needs_hits
-from femtobarn.evaluation.shower_event import turnable
 from femtobarn.physics.vectors import cylindrical
+from femtobarn.plots import turnable
 from femtobarn.runs import Run
 
 _LENGTH, _RADIUS = 4000.0, 1500.0  # mm of the drawing

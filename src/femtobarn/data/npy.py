@@ -62,7 +62,7 @@ def read_arrays(path: Path, *needs: str) -> Arrays:
     """
     check_file(path)
     with reading(path, "NumPy"):
-        arrays = _members(path)
+        arrays = _members(path, None)
     check_columns(needs, tuple(arrays), str(path))
     return {name: numbers(array, f"{path}: {name}") for name, array in arrays.items()}
 
