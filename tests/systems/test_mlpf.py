@@ -279,6 +279,7 @@ def learnt(tmp_path_factory: pytest.TempPathFactory) -> tuple[FlowEvents, dict[s
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_the_network_knows_more_than_the_rules_without_pile_up(
     learnt: tuple[FlowEvents, dict[str, Outcome]],
 ) -> None:
@@ -297,6 +298,7 @@ def test_the_network_knows_more_than_the_rules_without_pile_up(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_momenta_taught_beside_the_classes_cost_no_accuracy(
     learnt: tuple[FlowEvents, dict[str, Outcome]],
 ) -> None:

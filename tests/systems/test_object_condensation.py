@@ -282,6 +282,7 @@ def test_particles_without_pile_up_are_found(without_pile_up: data.Samples, tmp_
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_truth_clusters_have_the_right_energy_at_every_energy(without_pile_up: data.Samples) -> None:
     """Acceptance 7: found clusters that are the true ones have a response of 1.00 +- 0.02."""
     weights = calibration(without_pile_up.train["no pile-up"], true_labels)
