@@ -85,5 +85,6 @@ def _judged(run: Run, chain: Chain, samples: dict[str, Arrays]) -> list[Result]:
     table = judge.end_points(chain, jets) + judge.costs(chain, jets)
     found = judge.scored(chain, samples)
     table += judge.trigger_rows(chain, found, background=ZERO_BIAS)
+    table += judge.pileup_rows(chain, found, samples[ZERO_BIAS]["pileup"], background=ZERO_BIAS)
     table += figures.draw(run, chain, table, found, samples[ZERO_BIAS]["pileup"])
     return table

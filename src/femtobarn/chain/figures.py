@@ -9,7 +9,7 @@ from femtobarn import plots
 from femtobarn.chain.collisions import ZERO_BIAS
 from femtobarn.chain.display import draw_collision
 from femtobarn.chain.judge import ENDCAP_JETS, EVENT, MISSING, OVER, REFERENCE, RESOLUTION, told
-from femtobarn.chain.settings import HITS, Chain
+from femtobarn.chain.settings import CELLS, HITS, LINKS, Chain
 from femtobarn.evaluation.scores import Scored
 from femtobarn.evaluation.trigger import draw_rates
 from femtobarn.runs import Result, Run
@@ -55,8 +55,9 @@ def _bits(run: Run, chain: Chain, table: Sequence[Result]) -> None:
     with drawing(
         run, "bits", title="What bits buy", section="Compression", shape=(1, 3), size=(11.5, 3.6), by="panel",
         caption="End-points of dijets against the bits that the endcap sends in a crossing, one point for each "
-        "choice of compression; the dashed line has all hits and no trigger path, if that is a choice. Bars: "
-        "bootstrap over events; the points share their events, so that their differences are known better than that.",
+        "choice of compression, squares for runs; the dashed line has all hits and no trigger path, if that is a "
+        "choice. Bars: bootstrap over events; the points share their events, so that their differences are known "
+        "better than that.",
     ) as d:  # fmt: skip
         for ax, (name, where, label) in zip(d.axes.flat, panels, strict=True):
             rows = [r for r in table if r.name == name and r.labels["where"] == where]
@@ -65,7 +66,10 @@ def _bits(run: Run, chain: Chain, table: Sequence[Result]) -> None:
             if not known:
                 continue
             x, y, error = np.array([(place, r.value, r.error or 0.0) for place, _, r in known]).T
-            ax.errorbar(x, y, error, marker="o")
+            names = [told("compress", each) for each in (CELLS, *LINKS)]
+            by_name = np.array([choice in names for _, choice, _ in known])
+            for those, look in ((by_name, "o-"), (~by_name, "s")):
+                ax.errorbar(x[those], y[those], error[those], fmt=look)
             for place, choice, r in known:
                 words = plots.plain(choice.removeprefix("compress: "))
                 ax.annotate(words, (place, r.value), fontsize=6, xytext=(4, 4), textcoords="offset points")

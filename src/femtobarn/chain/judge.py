@@ -11,6 +11,7 @@ from femtobarn.chain.settings import STAGES, Chain, title_of
 from femtobarn.evaluation.scores import Scored, score_table
 from femtobarn.evaluation.trigger import zero_bias_rates
 from femtobarn.metrics.particle_flow import quartile_width
+from femtobarn.metrics.working_point import threshold_if_any
 from femtobarn.runs import Result
 from femtobarn.simulate.chunks import Arrays
 from femtobarn.study import bootstrapped, by_name, draws_of_units, gain, row
@@ -18,6 +19,7 @@ from femtobarn.study import bootstrapped, by_name, draws_of_units, gain, row
 REFERENCE = "reference"  #: in tables, the way that all others are compared with
 RESOLUTION, MISSING = "resolution of the jet pT", "width of the missing momentum"
 MOVED = "spread of the jet pT about that of the reference"  #: jet by jet, relative
+PILEUP_RATIO = "trigger: rate above over below the median pile-up"
 ENDCAP_JETS, BARREL_JETS, EVENT = "endcap", "barrel", "whole event"  #: where, in tables
 OVER = ", over that of the reference"
 
@@ -128,6 +130,28 @@ def trigger_rows(chain: Chain, found: Sequence[Scored], *, background: str) -> l
     rows = score_table(found, background=background, trivial=[first], fractions=(chain.passing,))
     rows += zero_bias_rates(found, background=background, share=chain.passing, bunches=chain.bunches)
     return [replace(each, name=f"trigger: {each.name}") for each in rows]
+
+
+def pileup_rows(
+    chain: Chain, found: Sequence[Scored], pileup: np.ndarray, *, background: str
+) -> list[Result]:
+    """Rate of each score of the reference where pile-up is above its median, over that below.
+
+    The threshold is set on the first half of the crossings; a score whose ties allow none is left out.
+    """
+    half, table = len(pileup) // 2, list[Result]()
+    high = pileup[half:] > np.median(pileup[half:])
+    for each in found:
+        score = each.scores[background]
+        cut = threshold_if_any(score[:half], chain.passing)
+        if cut is None or not each.labels["choice"].startswith(REFERENCE):
+            continue
+        above, below = (int((score[half:] > cut)[rows].sum()) for rows in (high, ~high))
+        ratio = above / below * (~high).sum() / high.sum() if below else float("nan")
+        error = ratio * float(np.sqrt(1 / above + 1 / below)) if above and below else 0.0
+        labels = {"score": each.labels["score"]}
+        table.append(row(PILEUP_RATIO, [(ratio, error)], labels, n=len(high), sample="Poisson"))
+    return table
 
 
 def _quantities(chain: Chain, made: Arrays) -> list[Quantity]:
