@@ -38,11 +38,7 @@ class Config:
             raise InputError(f"workers must be at least 1: got {self.workers}")
 
 
-_DEMO = Study(
-    widths=(16, 32, 64, 128),
-    contrast=Contrasting(epochs=20, batch=42),
-    labelling=SelfLabelling(head_epochs=100, epochs=15),
-)
+_DEMO = Study(widths=(16, 32, 64, 128), labelling=SelfLabelling(head_epochs=100, epochs=40))
 PRESETS = {
     "tiny": Config(
         data=Data(
