@@ -4,6 +4,7 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from femtobarn.engine import Training
 from femtobarn.engine.feedback import Feedback
@@ -89,7 +90,11 @@ def load(config: Config, *, progress: bool = True) -> Problem:  # noqa: ARG001, 
 def train(config: Config, data: Problem, run: Run, *, progress: bool = True) -> list[Trained[Part]]:
     """The networks of every box and seed, and the autoencoder of showers."""
     task = functools.partial(study.train_one, config.study, data, run.folder / "work")
-    about = {"settings": lambda _: config.study, "workers": config.workers, "progress": progress}
+    about: dict[str, Any] = {
+        "settings": lambda _: config.study,
+        "workers": config.workers,
+        "progress": progress,
+    }
     return MODELS.train(run, config.study.parts(), task, **about)
 
 
