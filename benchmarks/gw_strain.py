@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from _common import machine, one_thread, store, take_turns
-from femtobarn.evaluation.strain_scores import power_terms
+from femtobarn.evaluation.strain.scores import power_terms
 from femtobarn.nn.strain_networks import StrainAutoencoder
 from femtobarn.physics.coherence import coherence
 from femtobarn.simulate.strain import Strain, events

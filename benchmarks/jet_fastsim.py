@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from _common import machine, one_thread, ratio, store, take_turns
-from femtobarn.evaluation.fast_simulation_baselines import BinnedResponse, NearestJet
+from femtobarn.evaluation.fast_simulation.baselines import BinnedResponse, NearestJet
 from femtobarn.nn.jet_generators import Scaling
 from femtobarn.nn.jet_simulators import FlowSimulator, JetVae, simulated
 from femtobarn.physics.jet_pairs import JetPairs

@@ -22,7 +22,7 @@ import numpy as np
 
 from _acts import Simulation, write_particles
 from _common import machine, one_thread, ratio, store, take_turns
-from femtobarn.evaluation.track_results import edge_counts
+from femtobarn.evaluation.tracks.results import edge_counts
 from femtobarn.metrics.tracking import TrackingPerformance, selected
 from femtobarn.physics.tracks import Hits, automaton, doublets, learn_finder, triplets, with_overlaps
 from femtobarn.simulate.particles import Particles

@@ -132,9 +132,9 @@ def test_files_of_jets_are_evaluated_on_the_cluster(
 @pytest.mark.slow
 def test_tracks_found_on_the_cluster_are_those_found_here(cluster: str) -> None:
     """Counts of events that were made and searched elsewhere, merged, are those of one process."""
-    from femtobarn.evaluation import track_events
-    from femtobarn.evaluation.track_contest import Competitor, answer
-    from femtobarn.evaluation.track_events import Data
+    from femtobarn.evaluation.tracks import events as track_events
+    from femtobarn.evaluation.tracks.contest import Competitor, answer
+    from femtobarn.evaluation.tracks.events import Data
     from femtobarn.systems.tracking import judge
     from femtobarn.systems.tracking.study import REGIMES
 
@@ -157,7 +157,7 @@ def test_tracks_found_on_the_cluster_are_those_found_here(cluster: str) -> None:
 
 
 def _found(own: Any, events: Any, report: Report) -> Any:
-    from femtobarn.evaluation.track_contest import answer
+    from femtobarn.evaluation.tracks.contest import answer
 
     return answer(events, (), own, report)
 

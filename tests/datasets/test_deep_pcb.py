@@ -9,7 +9,7 @@ from scipy.ndimage import uniform_filter
 
 from femtobarn.datasets import deep_pcb
 from femtobarn.errors import InputError
-from femtobarn.evaluation.board_inspection import TEMPLATE, board_scores
+from femtobarn.evaluation.inspection.boards import TEMPLATE, board_scores
 from femtobarn.metrics import auc
 
 

@@ -12,7 +12,7 @@ import torch
 from femtobarn.data.root import opened_root
 from femtobarn.datasets import cms_pfnano, jet_tensors, parnassus, zjets_delphes
 from femtobarn.errors import InputError
-from femtobarn.evaluation.jet_pair_files import open_jets, read_pairs
+from femtobarn.evaluation.fast_simulation.files import open_jets, read_pairs
 from femtobarn.physics.jet_pairs import jet_axes
 from femtobarn.physics.vectors import cylindrical
 from jet_pair_files import PARTICLES, momenta, write_omnifold, write_parnassus, write_tensors

@@ -12,7 +12,7 @@ from torch import nn
 from femtobarn.data.image_stack import scaled
 from femtobarn.data.image_views import Counting
 from femtobarn.errors import InputError
-from femtobarn.evaluation.contrastive_images import (
+from femtobarn.evaluation.image_stacks.training import (
     Contrasting,
     SelfLabelling,
     Views,

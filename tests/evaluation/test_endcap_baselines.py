@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from femtobarn.datasets.hgcalml import HitEvents, of_endcap
-from femtobarn.evaluation.endcap_baselines import CLASSICAL, dbscan_finder
-from femtobarn.evaluation.endcap_jets import jet_ratios, jet_rows
-from femtobarn.evaluation.endcap_showers import Finder, Showers, compared, true_labels
-from femtobarn.evaluation.endcap_tables import Outcome
+from femtobarn.evaluation.endcap.baselines import CLASSICAL, dbscan_finder
+from femtobarn.evaluation.endcap.jets import jet_ratios, jet_rows
+from femtobarn.evaluation.endcap.showers import Finder, Showers, compared, true_labels
+from femtobarn.evaluation.endcap.tables import Outcome
 from femtobarn.metrics.instances import match, overlaps
 from femtobarn.simulate.endcap import Endcap, endcap_hits, gun
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from femtobarn.datasets.hgcalml import HitEvents, of_endcap
-from femtobarn.evaluation.endcap_event import endcap_drawing
-from femtobarn.evaluation.endcap_showers import Finder, calibration, compared, found_score, true_labels
-from femtobarn.evaluation.endcap_tables import Outcome, gain_row, pair_rows, sample_rows, size_rows
+from femtobarn.evaluation.endcap.event import endcap_drawing
+from femtobarn.evaluation.endcap.showers import Finder, calibration, compared, found_score, true_labels
+from femtobarn.evaluation.endcap.tables import Outcome, gain_row, pair_rows, sample_rows, size_rows
 from femtobarn.simulate.endcap import Endcap, endcap_hits, gun, pairs
 
 ENDCAP = Endcap(field=0.0)

@@ -5,8 +5,8 @@ import pytest
 from scipy.stats import wasserstein_distance
 
 from femtobarn.errors import InputError
-from femtobarn.evaluation import fast_simulation_tables as tables
-from femtobarn.evaluation.fast_simulation import (
+from femtobarn.evaluation.fast_simulation.baselines import BinnedResponse, NearestJet, copied
+from femtobarn.evaluation.fast_simulation.distances import (
     QUANTITIES,
     emd_bincontent,
     entries,
@@ -14,8 +14,8 @@ from femtobarn.evaluation.fast_simulation import (
     halves,
     jet_table,
     mean_distance,
+    tables,
 )
-from femtobarn.evaluation.fast_simulation_baselines import BinnedResponse, NearestJet, copied
 from femtobarn.physics.jet_pairs import Cloud, JetPairs, jet_axes
 from femtobarn.simulate.jet_pairs import toy_pairs, toy_response
 

@@ -7,9 +7,9 @@ import pytest
 
 from femtobarn.data.image_stack import ImageStack
 from femtobarn.errors import InputError
-from femtobarn.evaluation.image_clusters import image_clusters
-from femtobarn.evaluation.stack_embeddings import PRETRAINED, REGISTERED, STABILISED, training_free
-from femtobarn.evaluation.stack_tables import (
+from femtobarn.evaluation.image_stacks.clusters import image_clusters
+from femtobarn.evaluation.image_stacks.embeddings import PRETRAINED, REGISTERED, STABILISED, training_free
+from femtobarn.evaluation.image_stacks.tables import (
     Clustered,
     agreement_table,
     confidence_table,

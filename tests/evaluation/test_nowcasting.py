@@ -7,7 +7,7 @@ import pytest
 
 from femtobarn.datasets import mrms
 from femtobarn.errors import InputError
-from femtobarn.evaluation.nowcasting import Issues, nowcasts, open_issues
+from femtobarn.evaluation.maps.nowcasting import Issues, nowcasts, open_issues
 
 
 def rain(frames: int = 12, columns: int = 80) -> mrms.Rain:

@@ -7,8 +7,8 @@ import pytest
 
 from femtobarn.datasets import gwosc
 from femtobarn.datasets.gwosc import EVENTS, StrainFile
-from femtobarn.evaluation.real_strain import real_strain_tables
-from femtobarn.evaluation.strain_scores import (
+from femtobarn.evaluation.strain.real import real_strain_tables
+from femtobarn.evaluation.strain.scores import (
     CLASSICAL,
     COHERENT,
     POWER,
@@ -17,7 +17,7 @@ from femtobarn.evaluation.strain_scores import (
     Scorer,
     noise_levels,
 )
-from femtobarn.evaluation.strain_search import Preparation
+from femtobarn.evaluation.strain.search import Preparation
 from femtobarn.metrics.false_alarm import YEAR
 from femtobarn.nn.strain_networks import StrainAutoencoder
 from femtobarn.physics.waveforms import phenom_a

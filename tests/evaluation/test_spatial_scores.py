@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from femtobarn.errors import InputError
-from femtobarn.evaluation.nowcasting import Nowcasts
-from femtobarn.evaluation.spatial_scores import (
+from femtobarn.evaluation.maps.nowcasting import Nowcasts
+from femtobarn.evaluation.maps.scores import (
     JudgedMaps,
     best_blur,
     best_threshold,

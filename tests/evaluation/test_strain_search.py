@@ -6,7 +6,7 @@ import pytest
 from femtobarn.datasets.gwosc import StrainFile
 from femtobarn.errors import InputError
 from femtobarn.evaluation.scores import Scored
-from femtobarn.evaluation.strain_scores import (
+from femtobarn.evaluation.strain.scores import (
     BOTH,
     CLASSICAL,
     COHERENT,
@@ -22,7 +22,7 @@ from femtobarn.evaluation.strain_scores import (
     per_year,
     power_terms,
 )
-from femtobarn.evaluation.strain_search import Cuts, Preparation, cut_events, prepared, slid
+from femtobarn.evaluation.strain.search import Cuts, Preparation, cut_events, prepared, slid
 from femtobarn.metrics.false_alarm import false_alarm_rate
 from femtobarn.nn.strain_networks import StrainAutoencoder
 from femtobarn.simulate.strain import Strain, coloured_noise, events

@@ -7,11 +7,11 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from femtobarn.datasets.disaster_messages import stand_in
 from femtobarn.errors import InputError
-from femtobarn.evaluation import text_models
-from femtobarn.evaluation.linear_text import KEYWORDS, VECTORS, LinearText
-from femtobarn.evaluation.linear_text import TFIDF as TERMS
-from femtobarn.evaluation.text_features import TfIdf, WordVectors, keyword_count
-from femtobarn.evaluation.text_models import NETWORKS, Classifier, Fitting, Texts
+from femtobarn.evaluation.text import models as text_models
+from femtobarn.evaluation.text.features import TfIdf, WordVectors, keyword_count
+from femtobarn.evaluation.text.linear import KEYWORDS, VECTORS, LinearText
+from femtobarn.evaluation.text.linear import TFIDF as TERMS
+from femtobarn.evaluation.text.models import NETWORKS, Classifier, Fitting, Texts
 from femtobarn.nn.text_encoder import TextLayer
 from femtobarn.nn.text_reader import TextStates
 

@@ -7,8 +7,15 @@ import numpy as np
 import pytest
 
 from femtobarn.evaluation.stages import Cost, costs
-from femtobarn.evaluation.track_labellings import AUTOMATA, BINS, LABELLINGS, best_way, by_automaton, labelled
-from femtobarn.evaluation.track_results import (
+from femtobarn.evaluation.tracks.labellings import (
+    AUTOMATA,
+    BINS,
+    LABELLINGS,
+    best_way,
+    by_automaton,
+    labelled,
+)
+from femtobarn.evaluation.tracks.results import (
     Outcome,
     draw_efficiencies,
     edge_counts,

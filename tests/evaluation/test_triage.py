@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from femtobarn.errors import InputError
-from femtobarn.evaluation.triage import Decision, Folded, f1, fold_tables
+from femtobarn.evaluation.text.triage import Decision, Folded, f1, fold_tables
 from femtobarn.runs import Result
 from femtobarn.study import grouped_folds
 

@@ -15,8 +15,9 @@ from femtobarn.cli import execute
 from femtobarn.data.image_stack import ImageStack
 from femtobarn.data.imzml import Cube
 from femtobarn.errors import InputError
-from femtobarn.evaluation import stack_embeddings, stack_files
-from femtobarn.evaluation.contrastive_images import Contrasting, SelfLabelling, confident
+from femtobarn.evaluation.image_stacks import embeddings as stack_embeddings
+from femtobarn.evaluation.image_stacks import files as stack_files
+from femtobarn.evaluation.image_stacks.training import Contrasting, SelfLabelling, confident
 from femtobarn.hardware.latency import onnx_session
 from femtobarn.metrics import agreement
 from femtobarn.runs import Run

@@ -13,7 +13,7 @@ from femtobarn.cli import execute
 from femtobarn.datasets import gw_samples, gwosc
 from femtobarn.datasets.gwosc import EVENTS, StrainFile, write_strain
 from femtobarn.errors import InputError
-from femtobarn.evaluation.strain_scores import (
+from femtobarn.evaluation.strain.scores import (
     BOTH,
     CLASSICAL,
     COHERENT,
@@ -27,7 +27,7 @@ from femtobarn.evaluation.strain_scores import (
     principal_components_left,
     verdict,
 )
-from femtobarn.evaluation.strain_search import Preparation, cut_events, prepared
+from femtobarn.evaluation.strain.search import Preparation, cut_events, prepared
 from femtobarn.metrics.classifier_test import auc
 from femtobarn.metrics.roc import auc_difference
 from femtobarn.metrics.working_point import calibrate, measured

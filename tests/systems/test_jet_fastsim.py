@@ -12,7 +12,7 @@ import pytest
 from femtobarn import recipe as recipes
 from femtobarn.cli import execute
 from femtobarn.errors import InputError
-from femtobarn.evaluation.fast_simulation import QUANTITIES
+from femtobarn.evaluation.fast_simulation.distances import QUANTITIES
 from femtobarn.generator_loop import Course
 from femtobarn.nn.jet_simulators import simulated
 from femtobarn.runs import Run

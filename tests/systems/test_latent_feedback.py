@@ -16,9 +16,9 @@ from femtobarn.datasets import beam_images
 from femtobarn.engine import Training
 from femtobarn.engine.feedback import Feedback
 from femtobarn.errors import InputError
-from femtobarn.evaluation import calorimeter_feedback
-from femtobarn.evaluation.following_scores import HIDDEN, OVER, SCREEN, WARNING, warned
-from femtobarn.evaluation.latent_following import Follower, Mode, Trace, followed
+from femtobarn.evaluation.feedback import calorimeter as calorimeter_feedback
+from femtobarn.evaluation.feedback.following import Follower, Mode, Trace, followed
+from femtobarn.evaluation.feedback.scores import HIDDEN, OVER, SCREEN, WARNING, warned
 from femtobarn.runs import Result, Run
 from femtobarn.simulate.beam_histories import BeamHistory
 from femtobarn.systems.latent_feedback import data, judge, recipe, study

@@ -11,14 +11,14 @@ import pytest
 from femtobarn.cli import execute
 from femtobarn.datasets import mlpf_delphes
 from femtobarn.errors import InputError
-from femtobarn.evaluation.particle_flow import RULES, Outcome, flow_tables
-from femtobarn.evaluation.particle_flow_baselines import (
+from femtobarn.evaluation.particle_flow.baselines import (
     TRIALS,
     FlowTrees,
     joined_neighbours,
     neighbour_features,
 )
-from femtobarn.evaluation.particle_flow_files import read_elements
+from femtobarn.evaluation.particle_flow.files import read_elements
+from femtobarn.evaluation.particle_flow.methods import RULES, Outcome, flow_tables
 from femtobarn.physics import particle_flow as flow
 from femtobarn.physics.particle_flow import FlowEvents
 from femtobarn.runs import Run

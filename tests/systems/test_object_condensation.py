@@ -16,7 +16,7 @@ from femtobarn.cli import execute
 from femtobarn.datasets import hgcalml
 from femtobarn.datasets.hgcalml import HitEvents, joined_events, of_endcap
 from femtobarn.errors import InputError
-from femtobarn.evaluation.endcap_showers import calibration, compared, true_labels
+from femtobarn.evaluation.endcap.showers import calibration, compared, true_labels
 from femtobarn.nn import Condensing
 from femtobarn.nn.condensing import event_tensors
 from femtobarn.runs import Run

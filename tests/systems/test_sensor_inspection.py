@@ -12,9 +12,10 @@ import torch
 from femtobarn import recipe as recipes
 from femtobarn.cli import execute
 from femtobarn.data.patch_images import PatchImages
-from femtobarn.evaluation import inspection, patch_scores
-from femtobarn.evaluation.inspection import Inspected
-from femtobarn.evaluation.patch_scores import AT_POSITION
+from femtobarn.evaluation.inspection.scores import AT_POSITION
+from femtobarn.evaluation.inspection.tables import Inspected
+from femtobarn.evaluation.inspection.tables import scores as patch_scores
+from femtobarn.evaluation.inspection.tables import tables as inspection
 from femtobarn.metrics import clustered_auc
 from femtobarn.runs import Run
 from femtobarn.simulate.sensor_images import Camera
@@ -211,7 +212,7 @@ def test_the_published_settings_start_on_full_size_images(tmp_path: Path) -> Non
     config = recipe.PRESETS["paper"]
     scans = data.load(replace(config.data, folder=folder), seed=1, workers=1, progress=False)
     assert scans.train.defect.shape[1:] == (17, 24)
-    from femtobarn.evaluation.patch_training import (
+    from femtobarn.evaluation.inspection.training import (
         clean_bands,
         defects_among_clean,
         inspection_loss,

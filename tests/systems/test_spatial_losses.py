@@ -13,7 +13,7 @@ from femtobarn import recipe as recipes
 from femtobarn.cli import execute
 from femtobarn.datasets import mrms
 from femtobarn.errors import InputError
-from femtobarn.evaluation.nowcasting import Issues, nowcasts
+from femtobarn.evaluation.maps.nowcasting import Issues, nowcasts
 from femtobarn.losses import spatial_score
 from femtobarn.metrics import spatial_scores, spatial_sums
 from femtobarn.nn import event_probabilities

@@ -15,8 +15,8 @@ from femtobarn.data.event_file import write_events
 from femtobarn.data.events import Events
 from femtobarn.datasets import n_mnist
 from femtobarn.errors import InputError
-from femtobarn.evaluation.digit_pairs import HARD, PUBLISHED, Pairs, Recordings, Tasks, classes_of
-from femtobarn.evaluation.few_shot import Counts, Course, Learner, right, task_logits
+from femtobarn.evaluation.few_shot.digit_pairs import HARD, PUBLISHED, Pairs, Recordings, Tasks, classes_of
+from femtobarn.evaluation.few_shot.episodes import Counts, Course, Learner, right, task_logits
 from femtobarn.runs import Run
 from femtobarn.systems.spiking_maml import data, judge, recipe, study
 from femtobarn.systems.spiking_maml.data import Data

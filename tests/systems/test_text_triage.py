@@ -17,9 +17,9 @@ import text_encoders
 from femtobarn import recipe as recipes
 from femtobarn.cli import execute
 from femtobarn.errors import InputError
-from femtobarn.evaluation import text_learning
-from femtobarn.evaluation.text_models import FROZEN, LINEAR, MEAN, MEAN_TUNED, NETWORKS, TFIDF, TUNED, Fitting
-from femtobarn.evaluation.triage import Folded, f1, fold_tables
+from femtobarn.evaluation.text import learning as text_learning
+from femtobarn.evaluation.text.models import FROZEN, LINEAR, MEAN, MEAN_TUNED, NETWORKS, TFIDF, TUNED, Fitting
+from femtobarn.evaluation.text.triage import Folded, f1, fold_tables
 from femtobarn.hardware.latency import onnx_session
 from femtobarn.metrics import average_precision
 from femtobarn.nn import text_encoder

@@ -14,13 +14,13 @@ import torch
 from femtobarn.cli import execute
 from femtobarn.datasets import trackml
 from femtobarn.errors import InputError
-from femtobarn.evaluation import track_events
-from femtobarn.evaluation.hit_graphs import candidates, filtered, graph, hit_features
-from femtobarn.evaluation.track_chain import Chain
-from femtobarn.evaluation.track_contest import Answer, answer
-from femtobarn.evaluation.track_events import Data, Events
-from femtobarn.evaluation.track_files import hit_files
-from femtobarn.evaluation.track_labellings import LABELLINGS
+from femtobarn.evaluation.tracks import events as track_events
+from femtobarn.evaluation.tracks.chain import Chain
+from femtobarn.evaluation.tracks.contest import Answer, answer
+from femtobarn.evaluation.tracks.events import Data, Events
+from femtobarn.evaluation.tracks.files import hit_files
+from femtobarn.evaluation.tracks.hit_graphs import candidates, filtered, graph, hit_features
+from femtobarn.evaluation.tracks.labellings import LABELLINGS
 from femtobarn.metrics.tracking import track_counts
 from femtobarn.parts import run_parts
 from femtobarn.physics.tracks import Hits, TrackFinder, doublets, follows

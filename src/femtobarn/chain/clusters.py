@@ -11,8 +11,8 @@ from jaxtyping import Float, Int
 from femtobarn.chain.joining import answer
 from femtobarn.chain.settings import CLUE, TRUTH
 from femtobarn.datasets.hgcalml import HitEvents, write_hits
-from femtobarn.evaluation.endcap_baselines import clue_finder
-from femtobarn.evaluation.endcap_showers import Finder, calibration, true_labels
+from femtobarn.evaluation.endcap.baselines import clue_finder
+from femtobarn.evaluation.endcap.showers import Finder, calibration, true_labels
 from femtobarn.physics.clue_showers import large_only
 from femtobarn.physics.cluster_energy import cluster_energy, cluster_features
 from femtobarn.simulate.endcap import Endcap

@@ -10,7 +10,7 @@ from femtobarn.data.image_stack import ImageStack
 from femtobarn.data.imzml import Cube
 from femtobarn.datasets.msi_uterine import NAME, published_folder, stand_in_templates
 from femtobarn.errors import InputError
-from femtobarn.evaluation.stack_files import read_stack
+from femtobarn.evaluation.image_stacks.files import read_stack
 from femtobarn.runs import Provenance
 from femtobarn.simulate.ion_images import CLASS_SIZES, Ions, ion_images
 from femtobarn.simulate.occupancy import occupancy_maps

@@ -7,11 +7,11 @@ import torch
 
 from femtobarn.data.image_stack import ImageStack
 from femtobarn.errors import MissingExtraError
-from femtobarn.evaluation import stack_tables as tables
-from femtobarn.evaluation.contrastive_images import confident, embed
+from femtobarn.evaluation.image_stacks import tables
+from femtobarn.evaluation.image_stacks.embeddings import PIXELS, REGISTERED, STABILISED, training_free
+from femtobarn.evaluation.image_stacks.tables import Clustered
+from femtobarn.evaluation.image_stacks.training import confident, embed
 from femtobarn.evaluation.network_costs import network_costs
-from femtobarn.evaluation.stack_embeddings import PIXELS, REGISTERED, STABILISED, training_free
-from femtobarn.evaluation.stack_tables import Clustered
 from femtobarn.metrics import silhouette
 from femtobarn.nn import ClusterNetwork
 from femtobarn.runs import Result, Run

@@ -9,9 +9,9 @@ import torch
 
 from femtobarn.data.source import Arrays
 from femtobarn.errors import InputError
-from femtobarn.evaluation.contrastive_images import Contrasting, SelfLabelling, Views, confident, embed
-from femtobarn.evaluation.stack_embeddings import REGISTERED
-from femtobarn.evaluation.stack_files import StackSource, read_stack
+from femtobarn.evaluation.image_stacks.embeddings import REGISTERED
+from femtobarn.evaluation.image_stacks.files import StackSource, read_stack
+from femtobarn.evaluation.image_stacks.training import Contrasting, SelfLabelling, Views, confident, embed
 from femtobarn.hardware.onnx_export import export_onnx
 from femtobarn.runs import Result, Run, read_published
 from femtobarn.settings import from_dict

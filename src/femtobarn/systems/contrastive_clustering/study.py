@@ -10,10 +10,10 @@ import torch
 
 from femtobarn.data.image_stack import ImageStack, scaled, stabilised
 from femtobarn.errors import InputError
-from femtobarn.evaluation import contrastive_images as lessons
-from femtobarn.evaluation.contrastive_images import Contrasting, SelfLabelling, Views
-from femtobarn.evaluation.image_clusters import image_clusters
-from femtobarn.evaluation.stack_embeddings import onto_each_other
+from femtobarn.evaluation.image_stacks import training as lessons
+from femtobarn.evaluation.image_stacks.clusters import image_clusters
+from femtobarn.evaluation.image_stacks.embeddings import onto_each_other
+from femtobarn.evaluation.image_stacks.training import Contrasting, SelfLabelling, Views
 from femtobarn.nn import ClusterNetwork, ImageEncoder, Lite0Trunk, small_trunk
 from femtobarn.parts import Report
 from femtobarn.physics.registration import moved, shifts_onto

@@ -9,7 +9,7 @@ import numpy as np
 
 from femtobarn.datasets.gw_samples import NAME, read_samples
 from femtobarn.errors import InputError
-from femtobarn.evaluation.strain_search import Preparation
+from femtobarn.evaluation.strain.search import Preparation
 from femtobarn.runs import Provenance
 from femtobarn.simulate import strain
 from femtobarn.simulate.strain import Events, Strain

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from femtobarn.errors import InputError
 from femtobarn.evaluation.comparisons import paired_gains
 from femtobarn.evaluation.scores import score_table
-from femtobarn.evaluation.strain_figures import draw_strain_scores
-from femtobarn.evaluation.strain_scores import (
+from femtobarn.evaluation.strain.figures import draw_strain_scores
+from femtobarn.evaluation.strain.scores import (
     COHERENT,
     CORRELATION,
     MANY,

@@ -10,10 +10,10 @@ import torch
 from femtobarn.datasets import gwosc
 from femtobarn.engine import Training
 from femtobarn.errors import InputError
-from femtobarn.evaluation.real_strain import real_strain_tables
-from femtobarn.evaluation.strain_predictions import score_strain_files
-from femtobarn.evaluation.strain_scores import COHERENT, MANY, POWER, noise_levels
-from femtobarn.evaluation.strain_search import Preparation
+from femtobarn.evaluation.strain.predictions import score_strain_files
+from femtobarn.evaluation.strain.real import real_strain_tables
+from femtobarn.evaluation.strain.scores import COHERENT, MANY, POWER, noise_levels
+from femtobarn.evaluation.strain.search import Preparation
 from femtobarn.hardware.onnx_export import export_onnx
 from femtobarn.nn.strain_networks import TRAINABLE
 from femtobarn.runs import Result, Run, read_published

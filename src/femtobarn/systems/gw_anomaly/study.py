@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from femtobarn.engine import Batch, TensorTable, Training, fit
 from femtobarn.errors import InputError, nearest
-from femtobarn.evaluation.strain_scores import Levels, Network, Scorer
+from femtobarn.evaluation.strain.scores import Levels, Network, Scorer
 from femtobarn.nn.recurrent_autoencoder import window_errors
 from femtobarn.nn.strain_networks import TRAINABLE, StrainAutoencoder, StrainClassifier
 from femtobarn.parts import Report

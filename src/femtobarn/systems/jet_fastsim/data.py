@@ -8,7 +8,7 @@ import numpy as np
 
 from femtobarn.data.split import split_by_group
 from femtobarn.errors import InputError
-from femtobarn.evaluation.jet_pair_files import read_pairs
+from femtobarn.evaluation.fast_simulation.files import read_pairs
 from femtobarn.physics.jet_pairs import JetPairs
 from femtobarn.runs import Provenance
 from femtobarn.simulate.jet_pairs import PairSample, measured_again, simulated_pairs, toy_pairs, toy_response

@@ -7,15 +7,15 @@ from typing import Any
 
 from femtobarn.datasets import cms_pfnano
 from femtobarn.errors import InputError
-from femtobarn.evaluation import fast_simulation_tables as tables
-from femtobarn.evaluation.fast_simulation_baselines import (
+from femtobarn.evaluation.fast_simulation.baselines import (
     BinnedResponse,
     NearestJet,
     Simulator,
     copied,
     network,
 )
-from femtobarn.evaluation.fast_simulation_tables import Outcome, outcome
+from femtobarn.evaluation.fast_simulation.distances import tables
+from femtobarn.evaluation.fast_simulation.tables import Outcome, outcome
 from femtobarn.nn.jet_simulators import columns_of
 from femtobarn.physics.jet_pairs import JetPairs
 from femtobarn.runs import Result

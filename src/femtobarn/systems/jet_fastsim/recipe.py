@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from femtobarn.errors import InputError
-from femtobarn.evaluation.fast_simulation import jet_table
-from femtobarn.evaluation.fast_simulation_figures import draw_fast_simulation
+from femtobarn.evaluation.fast_simulation.distances import jet_table
+from femtobarn.evaluation.fast_simulation.figures import draw_fast_simulation
+from femtobarn.evaluation.fast_simulation.files import listed, open_jets
 from femtobarn.evaluation.generators import draw_learning, draw_losses
-from femtobarn.evaluation.jet_pair_files import listed, open_jets
 from femtobarn.generator_loop import Course
 from femtobarn.nn.jet_simulators import simulated
 from femtobarn.physics.jet_pairs import JetPairs

@@ -11,7 +11,7 @@ from torch import nn
 
 from femtobarn.engine import Descent
 from femtobarn.errors import InputError
-from femtobarn.evaluation.fast_simulation import entries, mean_distance
+from femtobarn.evaluation.fast_simulation.distances import entries, mean_distance
 from femtobarn.generator_loop import Course, Distance, fit_generator
 from femtobarn.nn.jet_generators import Scaling
 from femtobarn.nn.jet_simulators import (

@@ -11,7 +11,7 @@ from torch import Tensor
 from femtobarn.datasets import beam_images
 from femtobarn.engine import TensorTable
 from femtobarn.errors import InputError
-from femtobarn.evaluation.following_files import recorded
+from femtobarn.evaluation.feedback.files import recorded
 from femtobarn.runs import Provenance
 from femtobarn.simulate.beam_histories import BeamHistory, Machine, beam_history, training_pairs
 from femtobarn.simulate.cathode_maps import burning, leaving_spots, spots

@@ -7,8 +7,9 @@ from typing import Any
 
 from femtobarn.engine.feedback import Feedback
 from femtobarn.errors import InputError
-from femtobarn.evaluation.following_figures import draw_calls, draw_followed
-from femtobarn.evaluation.following_scores import (
+from femtobarn.evaluation.feedback.figures import draw_calls, draw_followed
+from femtobarn.evaluation.feedback.following import Mode, followed
+from femtobarn.evaluation.feedback.scores import (
     HIDDEN,
     NO_FEEDBACK,
     OVER,
@@ -18,7 +19,6 @@ from femtobarn.evaluation.following_scores import (
     later_half,
     warned,
 )
-from femtobarn.evaluation.latent_following import Mode, followed
 from femtobarn.runs import Result, Run
 from femtobarn.simulate.beam_histories import BeamHistory
 from femtobarn.simulate.beam_line import BeamLine

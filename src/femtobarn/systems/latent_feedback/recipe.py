@@ -9,10 +9,10 @@ from typing import Any
 from femtobarn.engine import Training
 from femtobarn.engine.feedback import Feedback
 from femtobarn.errors import InputError
-from femtobarn.evaluation.calorimeter_feedback import calorimeter_table
-from femtobarn.evaluation.following_files import follow_files
-from femtobarn.evaluation.following_scores import HIDDEN
-from femtobarn.evaluation.latent_following import Follower, Mode
+from femtobarn.evaluation.feedback.calorimeter import calorimeter_table
+from femtobarn.evaluation.feedback.files import follow_files
+from femtobarn.evaluation.feedback.following import Follower, Mode
+from femtobarn.evaluation.feedback.scores import HIDDEN
 from femtobarn.runs import Result, Run, read_published
 from femtobarn.settings import from_dict
 from femtobarn.simulate.beam_histories import Machine

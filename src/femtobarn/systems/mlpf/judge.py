@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from femtobarn.errors import InputError
-from femtobarn.evaluation.particle_flow import RULES, Outcome, flow_tables
-from femtobarn.evaluation.particle_flow_baselines import FlowTrees, joined_neighbours
-from femtobarn.evaluation.particle_flow_figures import draw_classes, draw_response
-from femtobarn.evaluation.particle_flow_graph import share_of_neighbours
+from femtobarn.evaluation.particle_flow.baselines import FlowTrees, joined_neighbours
+from femtobarn.evaluation.particle_flow.figures import draw_classes, draw_response
+from femtobarn.evaluation.particle_flow.graph import share_of_neighbours
+from femtobarn.evaluation.particle_flow.methods import RULES, Outcome, flow_tables
 from femtobarn.physics.particle_flow import NEUTRAL, FlowEvents
 from femtobarn.runs import Result, Run
 from femtobarn.simulate.particle_flow import FlowSample, flow_sample

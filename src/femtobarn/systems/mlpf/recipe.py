@@ -10,8 +10,8 @@ import numpy as np
 from femtobarn.data.source import Arrays, InMemory
 from femtobarn.engine import Training
 from femtobarn.errors import InputError
-from femtobarn.evaluation.particle_flow import RULES
-from femtobarn.evaluation.particle_flow_files import read_elements
+from femtobarn.evaluation.particle_flow.files import read_elements
+from femtobarn.evaluation.particle_flow.methods import RULES
 from femtobarn.physics.particle_flow import CLASSES, PARTICLE_COLUMNS
 from femtobarn.runs import Result, Run, read_published
 from femtobarn.settings import from_dict

@@ -12,7 +12,7 @@ import numpy as np
 from femtobarn.datasets import hgcalml
 from femtobarn.datasets.hgcalml import HitEvents, joined_events, of_endcap
 from femtobarn.errors import InputError
-from femtobarn.evaluation.endcap_files import read_hits
+from femtobarn.evaluation.endcap.files import read_hits
 from femtobarn.runs import Provenance
 from femtobarn.simulate.endcap import (
     Crossings,

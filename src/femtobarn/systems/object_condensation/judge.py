@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from femtobarn.datasets.hgcalml import HitEvents
-from femtobarn.evaluation.endcap_cost import cost_rows
-from femtobarn.evaluation.endcap_event import endcap_drawing
-from femtobarn.evaluation.endcap_figures import draw_cost, draw_efficiency, draw_pairs, draw_photons
-from femtobarn.evaluation.endcap_jets import jet_rows
-from femtobarn.evaluation.endcap_showers import compared
-from femtobarn.evaluation.endcap_tables import Outcome, gain_row, pair_rows, sample_rows, size_rows
+from femtobarn.evaluation.endcap.cost import cost_rows
+from femtobarn.evaluation.endcap.event import endcap_drawing
+from femtobarn.evaluation.endcap.figures import draw_cost, draw_efficiency, draw_pairs, draw_photons
+from femtobarn.evaluation.endcap.jets import jet_rows
+from femtobarn.evaluation.endcap.showers import compared
+from femtobarn.evaluation.endcap.tables import Outcome, gain_row, pair_rows, sample_rows, size_rows
 from femtobarn.runs import Result, Run
 from femtobarn.study import Trained, draw_training, grouped
 from femtobarn.systems.object_condensation.data import DENSE, NONE, PAIRS, Samples

@@ -9,8 +9,8 @@ import numpy as np
 
 from femtobarn.data.source import InMemory
 from femtobarn.errors import InputError
-from femtobarn.evaluation.endcap_files import read_hits
-from femtobarn.evaluation.endcap_showers import shower_of_hits
+from femtobarn.evaluation.endcap.files import read_hits
+from femtobarn.evaluation.endcap.showers import shower_of_hits
 from femtobarn.generator_loop import Course
 from femtobarn.runs import Result, Run, read_published
 from femtobarn.simulate.endcap import Endcap

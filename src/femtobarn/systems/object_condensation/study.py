@@ -14,8 +14,8 @@ from torch import nn
 from femtobarn.datasets.hgcalml import HitEvents, in_parts
 from femtobarn.engine import Descent
 from femtobarn.errors import InputError
-from femtobarn.evaluation.endcap_baselines import CLASSICAL
-from femtobarn.evaluation.endcap_showers import Finder, calibration, found_score, true_labels
+from femtobarn.evaluation.endcap.baselines import CLASSICAL
+from femtobarn.evaluation.endcap.showers import Finder, calibration, found_score, true_labels
 from femtobarn.generator_loop import Course, fit_generator
 from femtobarn.nn import CondensationNet, Condensing, network_output
 from femtobarn.parts import Report

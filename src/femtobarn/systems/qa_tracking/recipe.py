@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from femtobarn.data.source import InMemory
 from femtobarn.datasets import trackml
 from femtobarn.errors import InputError
-from femtobarn.evaluation.track_chain import from_tensors, to_tensors
-from femtobarn.evaluation.track_files import UNITS, hit_files, read_hits, track_columns
+from femtobarn.evaluation.tracks.chain import from_tensors, to_tensors
+from femtobarn.evaluation.tracks.files import UNITS, hit_files, read_hits, track_columns
 from femtobarn.parts import Report, run_parts
 from femtobarn.physics.tracks import TrackFinder
 from femtobarn.qubo import largest_embedded, track_segments

@@ -10,10 +10,10 @@ import numpy as np
 
 from femtobarn.data.cache import write_whole
 from femtobarn.data.patch_images import PatchImages
-from femtobarn.evaluation import inspection
-from femtobarn.evaluation.inspection import CLEAN, Inspected
+from femtobarn.evaluation.inspection.scores import Maps
+from femtobarn.evaluation.inspection.tables import CLEAN, Inspected
+from femtobarn.evaluation.inspection.tables import tables as inspection
 from femtobarn.evaluation.network_costs import network_costs
-from femtobarn.evaluation.patch_scores import Maps
 from femtobarn.parts import Report, run_parts
 from femtobarn.runs import Result, Run
 from femtobarn.study import Trained, by_name, draw_training

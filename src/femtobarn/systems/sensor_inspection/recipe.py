@@ -11,8 +11,8 @@ from femtobarn.data.patch_images import ImageSource, PatchImages
 from femtobarn.data.source import Arrays
 from femtobarn.engine import Training
 from femtobarn.errors import InputError, MissingExtraError
-from femtobarn.evaluation.board_inspection import published_board_scores
-from femtobarn.evaluation.patch_scores import written_scores
+from femtobarn.evaluation.inspection.boards import published_board_scores
+from femtobarn.evaluation.inspection.scores import written_scores
 from femtobarn.hardware.onnx_export import export_onnx
 from femtobarn.nn.efficientnet_lite import load_efficientnet_lite0
 from femtobarn.nn.patch_inspector import PatchNetworks

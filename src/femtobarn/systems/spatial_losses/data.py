@@ -9,7 +9,7 @@ from jaxtyping import Float32
 
 from femtobarn.datasets import mrms
 from femtobarn.errors import InputError
-from femtobarn.evaluation.nowcasting import Issues, Nowcasts, nowcasts
+from femtobarn.evaluation.maps.nowcasting import Issues, Nowcasts, nowcasts
 from femtobarn.runs import Provenance
 from femtobarn.simulate.footprints import CELL, THRESHOLD, Footprints, footprints, known_maps, mean_footprint
 from femtobarn.study import Split, check_shares, cut

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from femtobarn.errors import InputError
-from femtobarn.evaluation import spatial_scores as scoring
-from femtobarn.evaluation.spatial_scores import Forecast
+from femtobarn.evaluation.maps import scores as scoring
+from femtobarn.evaluation.maps.scores import Forecast
 from femtobarn.nn import event_probabilities
 from femtobarn.runs import Result, Run
 from femtobarn.study import Trained, by_name, draw_training, grouped, row

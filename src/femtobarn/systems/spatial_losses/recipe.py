@@ -11,7 +11,7 @@ from femtobarn.data.hdf5 import Hdf5File
 from femtobarn.data.source import Source
 from femtobarn.engine import Training
 from femtobarn.errors import InputError
-from femtobarn.evaluation.nowcasting import open_issues
+from femtobarn.evaluation.maps.nowcasting import open_issues
 from femtobarn.nn import event_probabilities
 from femtobarn.runs import Result, Run, read_published
 from femtobarn.settings import from_dict

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from femtobarn.data.tiles import event_tiles, tile_maker
 from femtobarn.engine import Batch, MadeTable, Objective, Training, fit_rates
 from femtobarn.errors import InputError
-from femtobarn.evaluation.nowcasting import Nowcasts
+from femtobarn.evaluation.maps.nowcasting import Nowcasts
 from femtobarn.losses import SpatialScore, spatial_score
 from femtobarn.nn import CorrectedMap
 from femtobarn.parts import Report

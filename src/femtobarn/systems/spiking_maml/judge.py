@@ -11,10 +11,10 @@ import torch
 from femtobarn.data.cache import write_whole
 from femtobarn.data.episodes import Episode
 from femtobarn.errors import InputError
-from femtobarn.evaluation.digit_pairs import PUBLISHED, Pairs, Tasks
-from femtobarn.evaluation.event_figures import draw_accuracy_cost, draw_counts, draw_validation
-from femtobarn.evaluation.few_shot import FLOAT, Counts, Learner, right
-from femtobarn.evaluation.few_shot_tables import (
+from femtobarn.evaluation.few_shot.digit_pairs import PUBLISHED, Pairs, Tasks
+from femtobarn.evaluation.few_shot.episodes import FLOAT, Counts, Learner, right
+from femtobarn.evaluation.few_shot.figures import draw_accuracy_cost, draw_counts, draw_validation
+from femtobarn.evaluation.few_shot.tables import (
     ACCURACY,
     BEFORE,
     Tried,

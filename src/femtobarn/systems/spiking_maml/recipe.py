@@ -9,9 +9,9 @@ import torch
 
 from femtobarn.data.event_file import EventFile
 from femtobarn.errors import InputError
-from femtobarn.evaluation.digit_pairs import Tasks
-from femtobarn.evaluation.few_shot import Course, Features
-from femtobarn.evaluation.few_shot_answers import FewShotAnswers
+from femtobarn.evaluation.few_shot.answers import FewShotAnswers
+from femtobarn.evaluation.few_shot.digit_pairs import Tasks
+from femtobarn.evaluation.few_shot.episodes import Course, Features
 from femtobarn.hardware.onnx_export import export_onnx
 from femtobarn.nn.lif import Neuron
 from femtobarn.runs import Result, Run, read_published

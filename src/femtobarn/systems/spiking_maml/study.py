@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from femtobarn.errors import InputError
-from femtobarn.evaluation.digit_pairs import HARD, PUBLISHED, Pairs, Tasks
-from femtobarn.evaluation.few_shot import FLOAT, Course, Learner, right, train_on_tasks
+from femtobarn.evaluation.few_shot.digit_pairs import HARD, PUBLISHED, Pairs, Tasks
+from femtobarn.evaluation.few_shot.episodes import FLOAT, Course, Learner, right, train_on_tasks
 from femtobarn.nn.frame_cnn import FrameCnn
 from femtobarn.nn.lif import Neuron
 from femtobarn.nn.spiking_net import SpikingNet, start_near_threshold

@@ -18,7 +18,7 @@ from femtobarn.datasets.disaster_messages import (
     stand_in,
 )
 from femtobarn.errors import InputError
-from femtobarn.evaluation.text_models import Texts
+from femtobarn.evaluation.text.models import Texts
 from femtobarn.nn.text_encoder import WEIGHTS, minilm_folder
 from femtobarn.nn.text_reader import TextReader
 from femtobarn.runs import Provenance

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from femtobarn.errors import InputError
-from femtobarn.evaluation.text_learning import FEW, elsewhere, few_labels
-from femtobarn.evaluation.text_models import FROZEN, MEAN, MEANS, TFIDF, mean_logit
-from femtobarn.evaluation.text_triage import TextTriage, text_times
-from femtobarn.evaluation.triage import Folded, fold_tables
-from femtobarn.evaluation.triage_figures import draw_queue, draw_reliability
+from femtobarn.evaluation.text.figures import draw_queue, draw_reliability
+from femtobarn.evaluation.text.learning import FEW, elsewhere, few_labels
+from femtobarn.evaluation.text.model import TextTriage, text_times
+from femtobarn.evaluation.text.models import FROZEN, MEAN, MEANS, TFIDF, mean_logit
+from femtobarn.evaluation.text.triage import Folded, fold_tables
 from femtobarn.runs import Result, Run
 from femtobarn.study import Trained, draw_against, draw_training, grouped, row
 from femtobarn.systems.text_triage.data import Messages

@@ -9,8 +9,8 @@ from pathlib import Path
 from femtobarn.data.text_table import TextTable
 from femtobarn.datasets.disaster_messages import stand_in
 from femtobarn.errors import InputError
-from femtobarn.evaluation.text_models import FROZEN, LINEAR, MEAN, NETWORKS, TFIDF, Fitting, needs_encoder
-from femtobarn.evaluation.text_triage import TextTriage, export_text
+from femtobarn.evaluation.text.model import TextTriage, export_text
+from femtobarn.evaluation.text.models import FROZEN, LINEAR, MEAN, NETWORKS, TFIDF, Fitting, needs_encoder
 from femtobarn.nn.text_encoder import INSTALL, minilm_folder
 from femtobarn.nn.text_reader import TextReader
 from femtobarn.runs import Result, Run, read_published

@@ -12,11 +12,11 @@ from jaxtyping import Int
 from torch import nn
 
 from femtobarn.errors import InputError, nearest
-from femtobarn.evaluation import text_models
-from femtobarn.evaluation.text_features import TfIdf
-from femtobarn.evaluation.text_models import FROZEN, LINEAR, MEAN, MEANS, NETWORKS, TFIDF, TUNED, Fitting
-from femtobarn.evaluation.text_triage import TextTriage
-from femtobarn.evaluation.triage import Decision
+from femtobarn.evaluation.text import models as text_models
+from femtobarn.evaluation.text.features import TfIdf
+from femtobarn.evaluation.text.model import TextTriage
+from femtobarn.evaluation.text.models import FROZEN, LINEAR, MEAN, MEANS, NETWORKS, TFIDF, TUNED, Fitting
+from femtobarn.evaluation.text.triage import Decision
 from femtobarn.metrics.precision_recall import average_precision
 from femtobarn.parts import Report
 from femtobarn.study import Models, Trained, grouped_folds

@@ -14,7 +14,9 @@ from torch.nn import functional as F
 
 from femtobarn.data.ragged import RaggedFile, write_ragged
 from femtobarn.engine import Batch, MadeTable, fit
-from femtobarn.evaluation.hit_graphs import (
+from femtobarn.evaluation.tracks.chain import Chain, to_tensors
+from femtobarn.evaluation.tracks.events import Events
+from femtobarn.evaluation.tracks.hit_graphs import (
     Candidates,
     candidates,
     embedding_inputs,
@@ -22,8 +24,6 @@ from femtobarn.evaluation.hit_graphs import (
     hit_features,
     pieces,
 )
-from femtobarn.evaluation.track_chain import Chain, to_tensors
-from femtobarn.evaluation.track_events import Events
 from femtobarn.nn import Graph, crowded_radius, joined_graphs, metric_loss, near_share, true_radius
 from femtobarn.parts import Report
 from femtobarn.physics.tracks import Hits, TrackFinder, follows, true_pairs

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from femtobarn.evaluation.hit_graphs import filtered
-from femtobarn.evaluation.track_chain import Chain
-from femtobarn.evaluation.track_contest import Answer, Competitor, Found, pileup_rows, seed_rows, stage_rows
-from femtobarn.evaluation.track_labellings import (
+from femtobarn.evaluation.tracks.chain import Chain
+from femtobarn.evaluation.tracks.contest import Answer, Competitor, Found, pileup_rows, seed_rows, stage_rows
+from femtobarn.evaluation.tracks.hit_graphs import filtered
+from femtobarn.evaluation.tracks.labellings import (
     AUTOMATA,
     BINS,
     LABELLINGS,
@@ -19,7 +19,7 @@ from femtobarn.evaluation.track_labellings import (
     by_hough,
     labelled,
 )
-from femtobarn.evaluation.track_results import draw_efficiencies, draw_event, gain_row, track_rows
+from femtobarn.evaluation.tracks.results import draw_efficiencies, draw_event, gain_row, track_rows
 from femtobarn.physics.tracks import Hits, TrackFinder, doublets
 from femtobarn.runs import Result, Run
 from femtobarn.study import Trained, draw_against, draw_training, grouped

@@ -8,12 +8,12 @@ from pathlib import Path
 from femtobarn.data.source import InMemory
 from femtobarn.engine import Training
 from femtobarn.errors import InputError
-from femtobarn.evaluation import track_events
-from femtobarn.evaluation.hit_graphs import embedding_inputs, graph, hit_features
-from femtobarn.evaluation.track_contest import Answer, Competitor, answer
-from femtobarn.evaluation.track_events import Data, Events
-from femtobarn.evaluation.track_files import UNITS, hit_files, read_hits, track_columns
-from femtobarn.evaluation.track_labellings import labelled
+from femtobarn.evaluation.tracks import events as track_events
+from femtobarn.evaluation.tracks.contest import Answer, Competitor, answer
+from femtobarn.evaluation.tracks.events import Data, Events
+from femtobarn.evaluation.tracks.files import UNITS, hit_files, read_hits, track_columns
+from femtobarn.evaluation.tracks.hit_graphs import embedding_inputs, graph, hit_features
+from femtobarn.evaluation.tracks.labellings import labelled
 from femtobarn.hardware.onnx_export import export_onnx
 from femtobarn.parts import Report, run_parts
 from femtobarn.runs import Result, Run, read_published

@@ -11,8 +11,8 @@ from torch import nn
 
 from femtobarn.engine import Training
 from femtobarn.errors import InputError
-from femtobarn.evaluation.hit_graphs import HIT, PAIR, TRIPLET
-from femtobarn.evaluation.track_chain import Chain, from_tensors
+from femtobarn.evaluation.tracks.chain import Chain, from_tensors
+from femtobarn.evaluation.tracks.hit_graphs import HIT, PAIR, TRIPLET
 from femtobarn.metrics.tracking import selected
 from femtobarn.nn import EdgeNetwork, HitEmbedding, InteractionNetwork
 from femtobarn.physics.tracks import Hits

@@ -1,0 +1,1 @@
+"""Showers of a calorimeter endcap judged: what is found, its energy, its jets, and the tables."""

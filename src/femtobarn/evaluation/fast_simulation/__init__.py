@@ -1,0 +1,1 @@
+"""Simulators of a detector for jets judged against the detector itself."""

@@ -1,0 +1,1 @@
+"""Models that follow a machine that drifts, judged."""

@@ -1,0 +1,1 @@
+"""Learners of classes from few examples judged."""

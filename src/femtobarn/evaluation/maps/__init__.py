@@ -1,0 +1,1 @@
+"""Methods that predict maps judged at every scale."""

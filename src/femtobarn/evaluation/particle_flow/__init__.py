@@ -1,0 +1,1 @@
+"""Particle flow judged: classes, momenta, jets and missing momentum of several methods on the same events."""

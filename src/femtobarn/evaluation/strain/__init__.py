@@ -1,0 +1,1 @@
+"""Searches for gravitational waves judged: on simulated strain and on real one."""

@@ -1,0 +1,1 @@
+"""Models of short messages judged: features, models, queues."""
