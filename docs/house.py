@@ -17,10 +17,10 @@ PICTURE = Path(__file__).with_suffix(".svg")
 #: empty is left out. Those in `GROUND` lie below them all, without arrows, for every package may import them.
 ROWS: tuple[tuple[str, int, int, int, int, tuple[str, ...]], ...] = (
     ("command", 58, 46, 190, 916, ("cli",)),
-    ("systems", 144, 58, 190, 700, ("systems",)),
+    ("systems", 144, 58, 190, 540, ("systems",)),
+    ("systems", 144, 58, 566, 726, ("chain",)),
     ("systems", 144, 58, 780, 916, ("recipe",)),
     ("workshop", 250, 74, 190, 470, ("evaluation",)),
-    ("workshop", 250, 74, 496, 674, ("chain",)),
     ("workshop", 250, 74, 700, 916, ("report",)),
     ("workshop", 364, 74, 190, 560, ("study",)),
     ("workshop", 478, 74, 190, 436, ("engine",)),
