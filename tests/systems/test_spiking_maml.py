@@ -240,16 +240,16 @@ def test_export_by_command(finished: Run, tmp_path: Path, capsys: pytest.Capture
 
 
 def test_paper_reads_files_as_they_are_published(tmp_path: Path) -> None:
-    folder = _official(tmp_path, {"Train": 8, "Test": 10})
+    folder = _official(tmp_path, {"Train": 8, "Test": 20})
     settings = replace(recipe.PRESETS["paper"].data, folder=folder)
     found = data.load(settings, seed=1)
     assert found.provenance.kind == "real"
     assert found.provenance.name == n_mnist.NAME
     split = found.by_split[PUBLISHED]
     assert len(split.train) == 80, "all of Train"
-    assert len(split.validation) + len(split.test) == 100
+    assert len(split.validation) + len(split.test) == 200
     numbers = [set(part.recordings.number.tolist()) for part in (split.train, split.validation, split.test)]
-    assert len(set.union(*numbers)) == 180
+    assert len(set.union(*numbers)) == 280
     assert split.train.shape == [100, 2, 16, 32]
     net = study.build(
         Part(MAML, PUBLISHED, 32, 1), recipe.PRESETS["paper"].study, {"shape": split.train.shape}
