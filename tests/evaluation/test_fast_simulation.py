@@ -5,6 +5,7 @@ import pytest
 from scipy.stats import wasserstein_distance
 
 from femtobarn.errors import InputError
+from femtobarn.evaluation.fast_simulation import tables
 from femtobarn.evaluation.fast_simulation.baselines import BinnedResponse, NearestJet, copied
 from femtobarn.evaluation.fast_simulation.distances import (
     QUANTITIES,
@@ -14,7 +15,6 @@ from femtobarn.evaluation.fast_simulation.distances import (
     halves,
     jet_table,
     mean_distance,
-    tables,
 )
 from femtobarn.physics.jet_pairs import Cloud, JetPairs, jet_axes
 from femtobarn.simulate.jet_pairs import toy_pairs, toy_response

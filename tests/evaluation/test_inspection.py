@@ -6,9 +6,9 @@ import torch
 
 from femtobarn.data.patch_images import PatchImages
 from femtobarn.errors import InputError
+from femtobarn.evaluation.inspection import scores as patch_scores
+from femtobarn.evaluation.inspection import tables as inspection
 from femtobarn.evaluation.inspection.tables import Inspected
-from femtobarn.evaluation.inspection.tables import scores as patch_scores
-from femtobarn.evaluation.inspection.tables import tables as inspection
 from femtobarn.metrics import clopper_pearson
 
 LEVEL = np.array([""] * 40 + ["weak"] * 20)

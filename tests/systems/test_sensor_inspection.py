@@ -12,10 +12,10 @@ import torch
 from femtobarn import recipe as recipes
 from femtobarn.cli import execute
 from femtobarn.data.patch_images import PatchImages
+from femtobarn.evaluation.inspection import scores as patch_scores
+from femtobarn.evaluation.inspection import tables as inspection
 from femtobarn.evaluation.inspection.scores import AT_POSITION
 from femtobarn.evaluation.inspection.tables import Inspected
-from femtobarn.evaluation.inspection.tables import scores as patch_scores
-from femtobarn.evaluation.inspection.tables import tables as inspection
 from femtobarn.metrics import clustered_auc
 from femtobarn.runs import Run
 from femtobarn.simulate.sensor_images import Camera

@@ -7,6 +7,7 @@ from typing import Any
 
 from femtobarn.datasets import cms_pfnano
 from femtobarn.errors import InputError
+from femtobarn.evaluation.fast_simulation import tables
 from femtobarn.evaluation.fast_simulation.baselines import (
     BinnedResponse,
     NearestJet,
@@ -14,7 +15,6 @@ from femtobarn.evaluation.fast_simulation.baselines import (
     copied,
     network,
 )
-from femtobarn.evaluation.fast_simulation.distances import tables
 from femtobarn.evaluation.fast_simulation.tables import Outcome, outcome
 from femtobarn.nn.jet_simulators import columns_of
 from femtobarn.physics.jet_pairs import JetPairs

@@ -10,9 +10,9 @@ import numpy as np
 
 from femtobarn.data.cache import write_whole
 from femtobarn.data.patch_images import PatchImages
+from femtobarn.evaluation.inspection import tables as inspection
 from femtobarn.evaluation.inspection.scores import Maps
 from femtobarn.evaluation.inspection.tables import CLEAN, Inspected
-from femtobarn.evaluation.inspection.tables import tables as inspection
 from femtobarn.evaluation.network_costs import network_costs
 from femtobarn.parts import Report, run_parts
 from femtobarn.runs import Result, Run

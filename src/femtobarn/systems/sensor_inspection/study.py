@@ -12,10 +12,10 @@ from torch import nn
 from femtobarn.data.patch_images import PatchImages
 from femtobarn.engine import Training, fit
 from femtobarn.errors import InputError
+from femtobarn.evaluation.inspection import scores as patch_scores
+from femtobarn.evaluation.inspection import tables as inspection
+from femtobarn.evaluation.inspection import training as lessons
 from femtobarn.evaluation.inspection.scores import AT_POSITION, Maps
-from femtobarn.evaluation.inspection.tables import scores as patch_scores
-from femtobarn.evaluation.inspection.tables import tables as inspection
-from femtobarn.evaluation.inspection.tables import training as lessons
 from femtobarn.metrics import measured
 from femtobarn.nn import PatchInspector, PatchPca
 from femtobarn.nn.patch_inspector import PatchNetworks

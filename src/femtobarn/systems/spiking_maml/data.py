@@ -5,8 +5,8 @@ from pathlib import Path
 
 from femtobarn.data.events import Binning
 from femtobarn.errors import InputError
+from femtobarn.evaluation.few_shot import digit_pairs
 from femtobarn.evaluation.few_shot.digit_pairs import Pairing, Tasks
-from femtobarn.evaluation.few_shot.episodes import digit_pairs
 from femtobarn.study import Split, check_shares
 
 
