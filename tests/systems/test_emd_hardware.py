@@ -94,7 +94,7 @@ def test_results_stand_beside_those_of_the_chip(finished: Run) -> None:
     against = {
         r.labels["method"]: r.labels["relative to"]
         for r in finished.results()
-        if r.name == "ratio of mean EMD" and "trained" in r.labels["method"]
+        if r.name == "ratio of mean EMD" and "bits" in r.labels["method"]
     }
     assert against.pop(longer) == "exact EMD"
     assert set(against.values()) == {longer}, "bits are compared with the chip's formats trained as long"

@@ -51,6 +51,7 @@ def prototype_loss(
         support_label, query_label: From 0 on; each class has support.
 
     Example:
+        >>> import torch
         >>> line, label = torch.tensor([[0.0], [2.0]]), torch.tensor([0, 1])
         >>> round(float(prototype_loss(line, label, line, label)), 4)  # log(1 + exp(-4))
         0.0181
