@@ -11,13 +11,14 @@ from femtobarn.data.source import Arrays
 from femtobarn.datasets import hgcal
 from femtobarn.engine import Training
 from femtobarn.nn.wafer_autoencoder import Autoencoder
+from femtobarn.physics.wafer_formats import BEST_CHOICE
 from femtobarn.runs import Result, Run, read_published
 from femtobarn.settings import from_dict
 from femtobarn.study import Split, Trained, Writing, headline, write_predictions
 from femtobarn.systems.emd_compression import figures, hardware, judge, learned_emd, training
 from femtobarn.systems.emd_compression.learned_emd import LearnedEmd
 from femtobarn.systems.emd_compression.sample import Data, Wafers, from_arrays, load_split
-from femtobarn.systems.emd_compression.study import Config, Part, Study, TrainedBits
+from femtobarn.systems.emd_compression.study import PYRAMID, Config, Part, Study, TrainedBits
 from femtobarn.systems.emd_compression.training import MODELS
 
 PRESETS = {
@@ -46,8 +47,8 @@ PUBLISHED = read_published(__package__)
 HEADLINE = headline(
     "mean EMD",
     "method",
-    ("exact EMD", "exact EMD, large decoder"),
-    ("MSE", "best choice"),
+    PYRAMID,
+    (BEST_CHOICE[2], "exact EMD, large decoder"),
     **{"e-links": "5"},
 )
 
