@@ -261,6 +261,9 @@ def _results() -> list[Result]:
         ("exact EMD", "2", 1.5, (1, 2)),
         ("exact EMD", "5", 0.9, (1, 2)),
         ("exact EMD, large decoder", "5", 0.8, (1, 2)),
+        ("pyramid code, trained decoder", "5", 0.6, (1, 2)),
+        ("pyramid code", "5", 0.7, ()),
+        ("best choice, logarithmic shares", "5", 1.1, ()),
         ("MSE", "5", 1.25, (1, 2)),
         ("best choice", "5", 0.5, ()),
         ("repeater", "", 0.045, ()),
@@ -320,7 +323,7 @@ def test_tables_show_value_error_rate_and_what_must_be_known(made_up: Run) -> No
     rows = _cells(page)
     assert rows[0] == ["method", "2 e-links", "5 e-links", "any e-links"]
     assert rows[2] == ["exact EMD", "1.500 ± 0.011", "0.900 ± 0.011", ""]
-    assert rows[6] == ["repeater", "", "", "0.045 ± 0.011"]
+    assert rows[9] == ["repeater", "", "", "0.045 ± 0.011"]
     assert ["MSE", "exact EMD", "1.389 ± 0.020"] in rows
     assert ["EMD of a wafer and itself", "0.310 ± 0.010 cell"] in rows
     for words in (
@@ -358,8 +361,8 @@ def test_table_of_systems_has_our_number_and_the_baselines(made_up: Run) -> None
     tables.store(made_up)
     (row,) = (cells for cells in _cells(tables.systems()) if cells[0] == "`emd-compression`")
     assert "mean EMD [cell], stand-in" in row[2]
-    assert "0.900 ± 0.011 (exact EMD, 5 e-links)" in row[2]
-    assert "1.250 ± 0.011 (MSE, 5 e-links)" in row[3]
+    assert "0.600 ± 0.011 (pyramid code, trained decoder, 5 e-links)" in row[2]
+    assert "1.100 ± 0.011 (best choice, logarithmic shares, 5 e-links)" in row[3]
 
 
 def test_the_gallery_has_a_figure_of_every_stored_system(
