@@ -117,7 +117,7 @@ def check_choice(stage: str, choice: str) -> None:
 
 
 def folder_of(choice: str) -> tuple[Run, str | None]:
-    """The run behind a choice, and the name of its model if the folder is that of one, as in ``RUN/work/NAME``.
+    """The run behind a choice, and the name of its model if the folder is that of one, in ``work``.
 
     Raises:
         InputError: The folder is no run, or the run is not done.
