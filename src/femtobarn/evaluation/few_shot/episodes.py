@@ -40,7 +40,7 @@ class Examples(Protocol):
 class Course:
     """A training on tasks."""
 
-    tasks: int = 120
+    tasks: int = 300
     """Tasks, one a step."""
     checks: int = 3
     """Times that validation tasks are tried; the weights that are best then are kept."""

@@ -54,8 +54,8 @@ class Study:
     """Other examples of each in training."""
     validation: int = 15
     """Validation tasks of a check."""
-    inner: float = 4.0
-    """Step size of MAML; published is 1, with four times as many features before the logits."""
+    inner: float = 1.0
+    """Step size of MAML."""
     course: Course = field(default_factory=Course)
     bits_tasks: int = 30
     """Further tasks with few bits."""
