@@ -2,16 +2,18 @@
 
 import dataclasses
 import functools
+import importlib
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
@@ -154,6 +156,26 @@ def test_tracks_found_on_the_cluster_are_those_found_here(cluster: str) -> None:
     assert one.performance.efficiency() == other.performance.efficiency()
     assert one.performance.fakes == other.performance.fakes
     assert one.performance.scores == other.performance.scores
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("system", ["object-condensation", "mlpf"])
+def test_predictions_made_on_the_cluster_are_those_made_here(
+    system: str, tiny_run: Callable[[str], Any], tmp_path: Path, cluster: str
+) -> None:
+    from femtobarn.bulk import predict_each
+
+    file = importlib.import_module(f"test_{system.replace('-', '_')}").users_file(tmp_path)
+    other = file.with_name(f"other-{file.name}")
+    other.write_bytes(file.read_bytes())
+    here, there = (
+        predict_each(tiny_run(system), [file, other], tmp_path / place / "{}.h5", workers=1, **options)
+        for place, options in (("here", {}), ("there", {"scheduler": cluster}))
+    )
+    for one, two in zip(here, there, strict=True):
+        with h5py.File(one) as mine, h5py.File(two) as theirs:
+            assert [*mine] == [*theirs]
+            assert all(np.array_equal(mine[name], theirs[name], equal_nan=True) for name in mine)
 
 
 def _found(own: Any, events: Any, report: Report) -> Any:

@@ -14,6 +14,8 @@ def predict(
     /,
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("predictions.h5"),
     model: str = "",
+    workers: int = 1,
+    scheduler: str | None = None,
 ) -> None:
     """Apply a trained run to your files.
 
@@ -21,13 +23,28 @@ def predict(
         run: Folder of a finished run.
         files: Your files, in a format that ``femtobarn data`` describes.
         output: Output file: HDF5 (.h5), Parquet (.parquet) or ROOT (.root) by its ending. Generators write the
-            format of the files they read.
+            format of the files they read. With ``{}`` in its name, which stands for that of an input, each file has
+            an output of its own, such as out/{}.h5.
         model: Name of a trained model; by default the best one.
+        workers: Processes that work side by side, if each file has an output of its own.
+        scheduler: Address of a Dask scheduler, or its file, whose workers do the work instead; they must be able to
+            read the run and the files.
     """
-    from femtobarn import recipe
+    from femtobarn import bulk, recipe
     from femtobarn.runs import Run
 
-    print(recipe.predict(Run.open(run), files, output, model=model or None))
+    trained, alone = Run.open(run), bulk.NAME in output.name
+    if not alone and (workers != 1 or scheduler is not None):
+        raise InputError(
+            f"one output is written by one process: for several choose one a file, -o 'out/{{}}.h5', got {output}"
+        )
+    if not alone:
+        print(recipe.predict(trained, files, output, model=model or None))
+        return
+    for path in bulk.predict_each(
+        trained, files, output, model=model or None, workers=workers, scheduler=scheduler
+    ):
+        print(path)
 
 
 def export(
