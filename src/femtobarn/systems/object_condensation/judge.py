@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from femtobarn.datasets.hgcalml import HitEvents
+from femtobarn.evaluation.endcap.baselines import CLASSICAL
 from femtobarn.evaluation.endcap.cost import cost_rows
 from femtobarn.evaluation.endcap.event import endcap_drawing
 from femtobarn.evaluation.endcap.figures import draw_cost, draw_efficiency, draw_pairs, draw_photons
@@ -12,7 +13,7 @@ from femtobarn.evaluation.endcap.tables import Outcome, gain_row, pair_rows, sam
 from femtobarn.runs import Result, Run
 from femtobarn.study import Trained, draw_training, grouped
 from femtobarn.systems.object_condensation.data import DENSE, NONE, PAIRS, Samples
-from femtobarn.systems.object_condensation.study import CLUE_3D, CLUE_LAYERS, NET, TRUTH, Part, finder
+from femtobarn.systems.object_condensation.study import NET, TRUTH, Part, finder
 
 
 def results(run: Run, samples: Samples, trained: Sequence[Trained[Part]], *, seed: int) -> list[Result]:
@@ -56,14 +57,14 @@ def _legend(outcome: Outcome) -> str:
 
 
 def _gains(groups: Sequence[Sequence[Outcome]], names: Sequence[str], seed: int) -> list[Result]:
-    """The network over CLUE, tuned on the same events, and with pile-up in its training over none."""
+    """The network over the others, tuned on the same events, and with pile-up in its training over none."""
     by = {tuple(group[0].labels.values()): group for group in groups}
     made = []
     for name in names:
         for (method, tuned), ours in by.items():
             if method != NET:
                 continue
-            for other in (CLUE_3D, CLUE_LAYERS):
+            for other in CLASSICAL:
                 if theirs := by.get((other, tuned)):
                     labels = {"tuned on": tuned}
                     made.append(gain_row(f"over {other}", ours, theirs, name, seed=seed, **labels))

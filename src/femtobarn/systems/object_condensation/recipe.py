@@ -9,6 +9,7 @@ import numpy as np
 
 from femtobarn.data.source import InMemory
 from femtobarn.errors import InputError
+from femtobarn.evaluation.endcap.baselines import CLASSICAL
 from femtobarn.evaluation.endcap.files import read_hits
 from femtobarn.evaluation.endcap.showers import shower_of_hits
 from femtobarn.generator_loop import Course
@@ -18,7 +19,7 @@ from femtobarn.study import Trained, by_name, headline, write_predictions
 from femtobarn.systems.object_condensation import data as events
 from femtobarn.systems.object_condensation import judge, study
 from femtobarn.systems.object_condensation.data import Data, Samples
-from femtobarn.systems.object_condensation.study import CLUE_3D, MODELS, NET, TRUTH, Net, Part, Study
+from femtobarn.systems.object_condensation.study import MODELS, NET, TRUTH, Net, Part, Study
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ HEADLINE = headline(
     "efficiency, IoU 0.3",
     "method",
     (NET,),
-    (CLUE_3D, study.CLUE_LAYERS),
+    tuple(CLASSICAL),
     **{"sample": "pile-up 200", "tuned on": "pile-up"},
 )
 
