@@ -1,5 +1,6 @@
 """Generators beside each other: seconds an event takes, how training went, quality against time."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from statistics import median
@@ -13,6 +14,7 @@ from femtobarn.runs import Result, Run
 from femtobarn.study import Trained, drawing
 
 _BOOKKEEPING = {"epoch", "distance", "error", "seconds"}  # of a history; the other columns are losses
+_ABREAST = 4  # Axes side by side
 _LEAST = 1e-5  # distance from which a logarithmic axis begins
 
 
@@ -75,11 +77,15 @@ def draw_learning(
 
 def draw_losses(run: Run, trained: Sequence[Trained[Any]], *, caption: str) -> None:
     """The losses of each generator against the epoch, on Axes of its own."""
+    columns = min(len(trained), _ABREAST)
+    rows = math.ceil(len(trained) / columns)
     with drawing(
         run, "losses", title="Losses", caption=caption, section="Training", by="loss of",
-        shape=(1, len(trained)), size=(3.1 * len(trained), 2.9),
+        shape=(rows, columns), size=(3.1 * columns, 2.9 * rows),
     ) as d:  # fmt: skip
-        for ax, each in zip(d.axes[0], trained, strict=True):
+        for unused in d.axes.flat[len(trained) :]:
+            unused.set_axis_off()
+        for ax, each in zip(d.axes.flat, trained, strict=False):
             epochs = np.array([row["epoch"] for row in each.history])
             for loss in (name for name in each.history[0] if name not in _BOOKKEEPING):
                 values = np.array([row[loss] for row in each.history])
@@ -132,3 +138,4 @@ def draw_cost(
         d.ax.axhspan(0, least, color="0.9", label="indistinguishable here")
         d.ax.set(xscale="log", xlabel=f"{cost} [{unit}]", ylabel=quality)
         d.ax.set_yscale("symlog", linthresh=least or 1e-6)
+        d.ax.set_ylim(bottom=0)
