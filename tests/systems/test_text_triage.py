@@ -136,7 +136,7 @@ OFFLINE = """
 import socket, sys
 def closed(*_, **__):
     raise RuntimeError("a socket was opened")
-socket.socket = socket.create_connection = socket.getaddrinfo = closed
+socket.socket.__init__ = socket.create_connection = socket.getaddrinfo = closed
 from pathlib import Path
 from femtobarn.cli import execute
 root, file, *more = sys.argv[1:]
@@ -359,7 +359,7 @@ def test_every_model_separates_invented_messages(topic: str) -> None:
     """All that learn, in less than a minute of one processor."""
     start = time.process_time()
     read = data.load(Data(topic=topic, count=200), top=2, seed=1, progress=False)
-    some = replace(Study(), folds=2, fitting=replace(Fitting(), vector=30, head_epochs=30, epochs=6))
+    some = replace(Study(), folds=2, fitting=replace(Fitting(), vector=30, head_epochs=30, epochs=10))
     for name in (*LINEAR, *NETWORKS):
         if name in ("prevalence", "keyword list") or (
             name.startswith("tuned") and name not in (TUNED, TUNED_CNN)
