@@ -74,7 +74,7 @@ def true_labels(event: HitEvents) -> Int[np.ndarray, " hit"]:
 
 
 def shower_of_hits(
-    events: HitEvents, find: Finder, weights: Float[np.ndarray, "8"], endcap: Endcap
+    events: HitEvents, find: Finder, weights: Float[np.ndarray, " weight"], endcap: Endcap
 ) -> tuple[Int[np.ndarray, " hit"], Float[np.ndarray, " hit"], int]:
     """Shower of each hit within its event and that shower's energy, GeV; and the number of hits outside of the endcap.
 
@@ -100,7 +100,7 @@ def shower_of_hits(
     return shower, energy, int((~inside).sum())
 
 
-def compared(events: HitEvents, find: Finder, weights: Float[np.ndarray, "8"] | None) -> Showers:
+def compared(events: HitEvents, find: Finder, weights: Float[np.ndarray, " weight"] | None) -> Showers:
     """All showers of a sample by one method.
 
     Args:
@@ -113,7 +113,7 @@ def compared(events: HitEvents, find: Finder, weights: Float[np.ndarray, "8"] | 
     return Showers._make([*columns, len(events)])
 
 
-def calibration(events: HitEvents, find: Finder) -> Float[np.ndarray, "8"]:
+def calibration(events: HitEvents, find: Finder) -> Float[np.ndarray, " weight"]:
     """Weights of `cluster_energy` for the clusters of one method, from those with an IoU of at least a half."""
     features, true = [], []
     for number in range(len(events)):
