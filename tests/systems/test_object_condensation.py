@@ -267,7 +267,7 @@ def without_pile_up() -> data.Samples:
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_particles_without_pile_up_are_found(without_pile_up: data.Samples, tmp_path: Path) -> None:
-    """Acceptance 2 of the additions asks 0.9 of the showers above 5 GeV with 0.08 fakes; the README has what is reached."""
+    """Acceptance 2 of the additions asks 0.9 above 5 GeV with 0.08 fakes; the README has what is reached."""
     demo, rows = recipe.PRESETS["demo"].study, np.arange(80)
     found = {}
     for method in (NET, CLUE_3D, TRUTH):
