@@ -16,7 +16,7 @@ from femtobarn.data.hardest import hardest
 from femtobarn.data.opening import check_memory, given_files, numbers
 from femtobarn.data.root import branch_names, opened_root, tree_name
 from femtobarn.data.source import Arrays, Concatenated, InMemory, Source, check_columns
-from femtobarn.errors import InputError, nearest, require
+from femtobarn.errors import InputError, check_known, require
 from femtobarn.physics.n_subjettiness import n_subjettiness
 from femtobarn.physics.soft_drop import soft_drop
 from femtobarn.physics.vectors import cylindrical, delta_phi
@@ -397,6 +397,5 @@ def _processes(jet_class: str) -> tuple[Process, ...]:
         "Tbqq": lambda: (top_pairs(_PT_HAT, hadronic=True),),
         "Tbl": lambda: (boosted_jets.leptonic_tops(_PT_HAT),),
     }
-    if jet_class not in makers:
-        raise InputError(f"there is no class of jets {jet_class!r}: {nearest(jet_class, makers)}")
+    check_known("class of jets", [jet_class], makers)
     return makers[jet_class]()

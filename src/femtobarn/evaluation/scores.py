@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from femtobarn.errors import InputError, nearest
+from femtobarn.errors import InputError, check_known
 from femtobarn.metrics.classifier_test import auc
 from femtobarn.metrics.decorrelation import distance_correlation
 from femtobarn.metrics.roc import auc_difference, background_efficiency, signal_efficiency
@@ -151,8 +151,7 @@ def _signals(scored: Sequence[Scored], background: str) -> list[str]:
     if not scored:
         raise InputError("expected at least one score, got none")
     sizes = {name: len(values) for name, values in scored[0].scores.items()}
-    if background not in sizes:
-        raise InputError(f"there is no sample {background!r}: {nearest(background, sizes)}")
+    check_known("sample", [background], sizes)
     for each in scored:
         own = {name: len(values) for name, values in each.scores.items()}
         if background not in own or not own.items() <= sizes.items():

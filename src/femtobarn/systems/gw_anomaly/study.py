@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from femtobarn.engine import Batch, TensorTable, Training, fit
-from femtobarn.errors import InputError, nearest
+from femtobarn.errors import InputError, check_known
 from femtobarn.evaluation.strain.scores import Levels, Network, Scorer
 from femtobarn.nn.recurrent_autoencoder import window_errors
 from femtobarn.nn.strain_networks import TRAINABLE, StrainAutoencoder, StrainClassifier
@@ -43,9 +43,7 @@ class Study:
     """Training of the classifiers."""
 
     def __post_init__(self) -> None:
-        for name in self.networks:
-            if name not in TRAINABLE:
-                raise InputError(f"there is no network {name!r}: {nearest(name, TRAINABLE)}")
+        check_known("network", self.networks, TRAINABLE)
         if not self.seeds or self.windows < 40 or min(self.window, self.long_window) < 10:
             raise InputError(f"expected a seed, 40 windows and 10 samples in a window or more, got {self}")
 
