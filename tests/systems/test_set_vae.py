@@ -220,7 +220,6 @@ def test_unfit_settings_are_refused() -> None:
         (lambda: trigger.Trigger(events=10), "200 events"),
         (lambda: trigger.Trigger(betas=(0.0,)), "prices above 0"),
         (lambda: replace(TINY, data=replace(TINY.data, folder=Path("JetClass"))), "set trigger.events to 0"),
-        (lambda: replace(TINY, workers=0), "workers must be at least 1"),
     ):
         with pytest.raises(InputError, match=words):
             make()

@@ -33,10 +33,6 @@ class Config:
     workers: int = 2
     """Processes that train side by side."""
 
-    def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise InputError(f"workers must be at least 1: got {self.workers}")
-
 
 _DEMO = Study(widths=(16, 32, 64, 128), labelling=SelfLabelling(head_epochs=100, epochs=40))
 PRESETS = {

@@ -39,10 +39,6 @@ class Config:
     workers: int = 2
     """Processes that train side by side."""
 
-    def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise InputError(f"workers must be at least 1: got {self.workers}")
-
 
 PRESETS = {
     "tiny": Config(

@@ -39,10 +39,6 @@ class Config:
     workers: int = 2
     """Processes that simulate, train and score side by side."""
 
-    def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise InputError(f"workers must be at least 1: got {self.workers}")
-
 
 _NETWORKS = PatchNetworks(
     kernels=((5, 5), (2, 2), (2, 2), (2, 2)), widths=(64, 64, 32, 32), stages=((16, 16), (32,), (48,)), dense=(48,),

@@ -10,7 +10,6 @@ import numpy as np
 from femtobarn.data.hdf5 import Hdf5File
 from femtobarn.data.source import Source
 from femtobarn.engine import Training
-from femtobarn.errors import InputError
 from femtobarn.evaluation.maps.nowcasting import open_issues
 from femtobarn.nn import event_probabilities
 from femtobarn.runs import Result, Run, read_published
@@ -34,10 +33,6 @@ class Config:
     """Seed of the stand-in and of the bootstrap."""
     workers: int = 2
     """Processes that train side by side."""
-
-    def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise InputError(f"workers must be at least 1: got {self.workers}")
 
 
 PRESETS = {

@@ -37,8 +37,6 @@ class Config:
     """Processes that simulate and train side by side."""
 
     def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise InputError(f"workers must be at least 1: got {self.workers}")
         if self.data.fine != (len(self.study.channels) == len(CHANNELS)):
             raise InputError("three channels are for coarse images, five for fine ones (data.fine)")
 

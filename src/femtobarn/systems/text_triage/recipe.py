@@ -40,10 +40,8 @@ class Config:
     """Processes that train side by side."""
 
     def __post_init__(self) -> None:
-        if self.workers < 1 or (self.expected is not None and not 0 < self.expected < 1):
-            raise InputError(
-                f"expected 1 worker, an expected share in (0, 1): got {self.workers}, {self.expected}"
-            )
+        if self.expected is not None and not 0 < self.expected < 1:
+            raise InputError(f"expected a share in (0, 1) of messages that need action: got {self.expected}")
 
 
 PRESETS = {
