@@ -10,10 +10,11 @@ from jaxtyping import Float, Int
 from femtobarn.data.source import InMemory
 from femtobarn.datasets import diphotons, higgs
 from femtobarn.errors import InputError
-from femtobarn.runs import DataKind, Provenance
+from femtobarn.runs import Provenance
 from femtobarn.simulate.diphotons import OBSERVABLES
 from femtobarn.study import Split, check_shares, cut
 
+Scores = Float[np.ndarray, "_"]
 DIPHOTONS, HIGGS = "diphotons", "HIGGS"
 
 
@@ -54,6 +55,10 @@ class Table:
         """These events."""
         return Table(self.x[rows], self.label[rows])
 
+    def classes(self, score: Scores) -> tuple[Scores, Scores]:
+        """Background and signal of the scores of these events."""
+        return score[self.label == 0], score[self.label == 1]
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -65,11 +70,6 @@ class Problem:
     """Features of which pairs are taken, too."""
     ready: bool
     """Whether the features are outputs of weak classifiers."""
-
-    @property
-    def kind(self) -> DataKind:
-        """Of the events."""
-        return self.split.provenance.kind
 
     def drawn(self, count: int, seed: int) -> Table:
         """Some of the training events, the same for every method."""
