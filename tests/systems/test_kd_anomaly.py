@@ -270,5 +270,5 @@ def test_images_can_be_predicted(tmp_path: Path) -> None:
         Part("images", "digit 0", "baseline", 1), replace(TINY.study, students=("G",), betas=()), {}
     )
     x = torch.from_numpy((images / 255).astype(np.float32))
-    assert model.eval().learned(x)["G"].shape == (5,)
-    assert (model.told(x) > 0).all()
+    assert model.eval().scores("G", x).shape == (5,)
+    assert (model.scores("teacher", x) > 0).all()

@@ -52,7 +52,7 @@ class Exported:
         """Whether what was written was run and gave every output number."""
         return self.mismatches == 0
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """What was written and checked, a line each.
 
         Raises:

@@ -113,7 +113,7 @@ def export(run: Run, output: Path, *, to: str, model: str | None = None) -> str:
         raise InputError(f"expected onnx, got {to}")
     chosen = _chosen(run, model)
     example = torch.rand(2, *chosen.kept["inside"].shape, generator=torch.Generator().manual_seed(1))
-    return export_onnx(chosen.model, example, output, axis="image", tolerance=1e-4).told(output)
+    return export_onnx(chosen.model, example, output, axis="image", tolerance=1e-4).summary(output)
 
 
 def _chosen(run: Run, model: str | None) -> Trained[Part]:

@@ -123,7 +123,7 @@ def export(run: Run, folder: Path, *, to: str, model: str | None = None) -> str:
     example = torch.randn((32, *trained.model.input_shape), generator=draw)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "network.onnx"
-    return export_onnx(trained.model, example, path, tolerance=1e-4).told(path)
+    return export_onnx(trained.model, example, path, tolerance=1e-4).summary(path)
 
 
 def _chosen(run: Run, model: str | None) -> Trained[Part]:

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from femtobarn.engine import TensorTable, Training, fit
 from femtobarn.errors import InputError
@@ -154,10 +154,6 @@ def table(normal: np.ndarray, foreign: np.ndarray, seed: int, finished: Committe
     rows = np.random.default_rng(seed).integers(len(foreign), size=len(normal))
     columns = {"x": torch.from_numpy(normal), "foreign": torch.from_numpy(foreign[rows])}
     if finished is not None:
-        columns |= {f"{key}_told": _told(finished.eval(), x) for key, x in columns.items()}
+        columns |= {f"{key}_target": finished.eval().scores(TEACHER, x) for key, x in columns.items()}
         finished.train()
     return TensorTable(columns)
-
-
-def _told(model: Committee, x: Tensor) -> Tensor:
-    return torch.cat([model.told(piece) for piece in torch.split(x, 1000)])

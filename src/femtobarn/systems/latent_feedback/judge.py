@@ -144,11 +144,11 @@ def results(
         seeds=seeds, seed=seed,
     )  # fmt: skip
     table += warned(run, table)
-    for key, each in chosen.items():
-        table.append(row("step chosen", [(each.step, 0.0)], {"method": NAMES[key]}, split="validation"))
-    table.append(
-        row("gain chosen", [(chosen["seeking"].gain, 0.0)], {"method": NAMES["seeking"]}, split="validation")
-    )
+    picked = [("step chosen", key, each.step) for key, each in chosen.items()]
+    picked.append(("gain chosen", "seeking", chosen["seeking"].gain))
+    table += [
+        row(name, [(value, 0.0)], {"method": NAMES[key]}, split="validation") for name, key, value in picked
+    ]
     draw_training(
         run, [each for each in trained if each.part.seed == seeds[0]], ylabel="validation loss",
         caption="Divergence of the maps from the truth, each on maps of its own box; first seed.",

@@ -6,11 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
-from femtobarn.engine import Batch, TensorTable, Training, fit
+from femtobarn.engine import TensorTable, Training, fit
 from femtobarn.errors import InputError
-from femtobarn.nn import MapInverse, map_cross_entropy
+from femtobarn.nn import MapInverse, map_loss
 from femtobarn.parts import Report
 from femtobarn.simulate.cell_images import cell_images
 from femtobarn.study import Models, Trained
@@ -83,18 +82,12 @@ def train_one(study: Study, problem: Problem, work: Path, part: Part, report: Re
     model = network(part, study, **kept)
     model.learn_scale(train.columns["settings"])
     fitted = fit(
-        model, loss, train, validation, settings=study.train, seed=part.seed, folder=work / part.name,
+        model, map_loss, train, validation, settings=study.train, seed=part.seed, folder=work / part.name,
         report=lambda row: report(int(row["epoch"]) + 1, study.train.epochs, f"loss {row['validation']:.3g}"),
         progress=False,
     )  # fmt: skip
     model.learn_spread(validation.columns["screen"], validation.columns["settings"])
     return Trained(part, model.eval(), fitted.history, fitted.validation, kept)
-
-
-def loss(model: nn.Module, batch: Batch) -> Tensor:
-    """Divergence of the maps from the true ones."""
-    assert isinstance(model, MapInverse)
-    return map_cross_entropy(model.logits(model.encode(batch["screen"], batch["settings"])), batch["map"])
 
 
 def _table(study: Study, problem: Problem, part: Part, name: str) -> TensorTable:

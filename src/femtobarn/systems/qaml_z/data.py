@@ -68,7 +68,7 @@ class Problem:
     names: tuple[str, ...]
     paired: tuple[int, ...]
     """Features of which pairs are taken, too."""
-    ready: bool
+    ready: bool = False
     """Whether the features are outputs of weak classifiers."""
 
     def drawn(self, count: int, seed: int) -> Table:
@@ -107,32 +107,22 @@ def load(settings: Data, *, seed: int) -> Problems:
         made = diphotons.open_outputs(*settings.outputs)
         provenance = Provenance.of_files("CaltechDATA 1335", settings.outputs)
         names = tuple(f"h{i}" for i in range(made.read(["features"], 0, 1)["features"].shape[1]))
-        problems = {DIPHOTONS: _problem(made, provenance, names, (), settings, seed, ready=True)}
+        problems = {DIPHOTONS: Problem(_split(made, provenance, settings, seed), names, (), ready=True)}
     else:
         made = diphotons.stand_in(settings.events, seed=seed)
         content = {"events": settings.events, "seed": seed}
         provenance = Provenance("stand-in", diphotons.NAME, "formulas of a toy", generator=content)
         every = tuple(range(len(OBSERVABLES)))
-        problems = {DIPHOTONS: _problem(made, provenance, OBSERVABLES, every, settings, seed)}
+        problems = {DIPHOTONS: Problem(_split(made, provenance, settings, seed), OBSERVABLES, every)}
     if settings.higgs is not None:
         made = higgs.open_higgs(settings.higgs, rows=settings.higgs_rows)
         provenance = Provenance.of_files(higgs.NAME, [settings.higgs])
         derived = tuple(higgs.FEATURES.index(name) for name in higgs.DERIVED)
-        problems[HIGGS] = _problem(made, provenance, higgs.FEATURES, derived, settings, seed)
+        problems[HIGGS] = Problem(_split(made, provenance, settings, seed), higgs.FEATURES, derived)
     return Problems(problems)
 
 
-def _problem(
-    source: InMemory,
-    provenance: Provenance,
-    names: tuple[str, ...],
-    paired: tuple[int, ...],
-    settings: Data,
-    seed: int,
-    *,
-    ready: bool = False,
-) -> Problem:
+def _split(source: InMemory, provenance: Provenance, settings: Data, seed: int) -> Split[Table]:
     columns = source.read(["features", "label"], 0, len(source))
     table = Table(columns["features"], columns["label"])
-    split = cut(table, provenance, validation=settings.validation, test=settings.test, seed=seed)
-    return Problem(split, names, paired, ready)
+    return cut(table, provenance, validation=settings.validation, test=settings.test, seed=seed)

@@ -195,27 +195,25 @@ def _draw(
 
 
 def _draw_steps(run: Run, rows: Sequence[Result], name: str, common: Mapping[str, Any]) -> None:
-    with drawing(
+    steps = [each for each in rows if each.name == "squared error above the minimum"]
+    sizes = grouped(steps, lambda r: r.labels["training events"])
+    size = max(sizes, key=lambda size: len(sizes[size]))  # where there are emulated annealers, too
+    shown = [replace(each, value=max(each.value, 1e-6)) for each in sizes[size]]  # 0 has no place on the axis
+    draw_against(
         run,
-        f"zoom-{name}",
-        title=f"{name}: the zoom and the exact minimum",
+        grouped(shown, lambda r: r.labels["classifier"]),
+        label="step",
+        xlabel="step",
+        ylabel="squared error above the minimum [%]",
         caption="Mean squared error of the training events above the minimum with weights in [-1, 1], which least "
         "squares finds exactly, after each step.",
+        name=f"zoom-{name}",
+        title=f"{name}: the zoom and the exact minimum",
         by="classifier",
-        legend={},
+        text=f"{size} training events",
+        subplot_kw={"yscale": "log"},
         **common,
-    ) as d:
-        steps = [each for each in rows if each.name == "squared error above the minimum"]
-        sizes = grouped(steps, lambda r: r.labels["training events"])
-        size, shown = max(
-            sizes.items(), key=lambda item: len(item[1])
-        )  # where there are emulated annealers, too
-        for label, group in grouped(shown, lambda r: r.labels["classifier"]).items():
-            x, y = np.array([(float(r.labels["step"]), max(r.value, 1e-6)) for r in group]).T
-            d.ax.plot(x, y, marker="o", markersize=3, label=label)
-            d.drawn[label] = {"step": x, "above the minimum in %": y}
-        d.ax.set_title(f"{size} training events", fontsize=8, loc="right")
-        d.ax.set(yscale="log", xlabel="step", ylabel="squared error above the minimum [%]")
+    )
 
 
 def _draw_weights(

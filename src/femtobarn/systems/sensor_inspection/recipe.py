@@ -128,4 +128,4 @@ def export(run: Run, output: Path, *, to: str, model: str | None = None) -> str:
     if trained.model is None:
         raise InputError(f"{trained.part.name} is no network of this run: choose another with --model")
     example = torch.rand(2, *trained.kept["shape"], generator=torch.Generator().manual_seed(1))
-    return export_onnx(trained.model, example, output, axis="image", tolerance=1e-4).told(output)
+    return export_onnx(trained.model, example, output, axis="image", tolerance=1e-4).summary(output)

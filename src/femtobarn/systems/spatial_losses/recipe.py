@@ -15,7 +15,7 @@ from femtobarn.nn import event_probabilities
 from femtobarn.runs import Result, Run, read_published
 from femtobarn.settings import from_dict
 from femtobarn.simulate.footprints import known_maps
-from femtobarn.study import Headline, Trained, write_predictions
+from femtobarn.study import Trained, headline, write_predictions
 from femtobarn.systems.spatial_losses import judge, study
 from femtobarn.systems.spatial_losses.data import MOTION, PERSISTENCE, Data, Problem, load_maps
 from femtobarn.systems.spatial_losses.judge import Evaluation
@@ -64,11 +64,12 @@ PRESETS = {
     ),
 }  # fmt: skip
 PUBLISHED = read_published(__package__)
-_LEAD = {"lead": "20 min"}
-HEADLINE = Headline(
+HEADLINE = headline(
     "FSS, 9 px",
-    tuple({"method": f"U-net, {loss}", "sees": BOTH} | _LEAD for loss in ("FSS 9 px", "brier")),
-    tuple({"method": name, "sees": ""} | _LEAD for name in (PERSISTENCE, MOTION, f"{MOTION}, blurred")),
+    ("method", "sees"),
+    tuple((f"U-net, {loss}", BOTH) for loss in ("FSS 9 px", "brier")),
+    tuple((name, "") for name in (PERSISTENCE, MOTION, f"{MOTION}, blurred")),
+    lead="20 min",
 )
 
 

@@ -16,7 +16,7 @@ from femtobarn.metrics.working_point import calibrate
 from femtobarn.nn.image_autoencoder import CHANNELS
 from femtobarn.runs import Result, Run, read_published
 from femtobarn.settings import from_dict
-from femtobarn.study import Headline, Trained, write_predictions
+from femtobarn.study import Trained, headline, write_predictions
 from femtobarn.systems.suep import data as events
 from femtobarn.systems.suep import judge, study
 from femtobarn.systems.suep.data import STAND_IN, Data, Problems
@@ -63,12 +63,10 @@ PRESETS = {
     ),
 }  # fmt: skip
 PUBLISHED = read_published(__package__)
-_PLACE = {"sample": STAND_IN, "signal": "SUEP 125 GeV"}
-HEADLINE = Headline(
-    "AUC",
-    ({"score": NETWORK, "energies": "linear"} | _PLACE,),
-    tuple({"score": name, "energies": ""} | _PLACE for name in ("number of tracks", "soft5")),
-)
+HEADLINE = headline(
+    "AUC", ("score", "energies"), ((NETWORK, "linear"),), (("number of tracks", ""), ("soft5", "")),
+    sample=STAND_IN, signal="SUEP 125 GeV",
+)  # fmt: skip
 
 
 def load(config: Config, *, progress: bool = True) -> Problems:
