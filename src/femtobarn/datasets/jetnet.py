@@ -75,8 +75,8 @@ class JetSource:
         parts = [Hdf5File(path, known=_LAYOUT) for path in files]
         widths = [_width(part) for part in parts]
         if len(set(widths)) > 1 and particles is None:
-            told = ", ".join(f"{path.name} {width}" for path, width in zip(files, widths, strict=True))
-            raise InputError(f"files with different numbers of particles: {told}; say how many to give")
+            listed = ", ".join(f"{path.name} {width}" for path, width in zip(files, widths, strict=True))
+            raise InputError(f"files with different numbers of particles: {listed}; say how many to give")
         self.particles = widths[0] if particles is None else particles
         if not 1 <= self.particles <= min(widths):
             raise InputError(

@@ -146,8 +146,8 @@ def guess_dataset(path: Path) -> Dataset:
     for name, known in GEOMETRIES.items():
         if shape[1:] == (known.voxels,):
             return cast(Dataset, name)
-    told = ", ".join(f"{known.voxels} ({name})" for name, known in GEOMETRIES.items())
-    raise InputError(f"{file}: expected rows of {told} voxels, got showers of shape {shape}")
+    known_sizes = ", ".join(f"{known.voxels} ({name})" for name, known in GEOMETRIES.items())
+    raise InputError(f"{file}: expected rows of {known_sizes} voxels, got showers of shape {shape}")
 
 
 def data_kind(settings: ShowerEvaluation) -> DataKind:

@@ -224,7 +224,7 @@ def whitened_signals(
         taps: Whitening filter of each detector.
         settings: Of the strain.
         generator: The only source of randomness.
-        density: Gives the power spectral densities (detector, frequency) that the ratio is told in, in 1/Hz; that of
+        density: Gives the power spectral densities (detector, frequency) that the ratio refers to, in 1/Hz; that of
             the design if not given.
     """
     period = _LONG.get(kind, _PERIOD)

@@ -130,8 +130,10 @@ def load(settings: Data, *, seed: int, workers: int, progress: bool) -> Events:
     else:
         made = functools.partial(_made, settings=settings, seed=seed, workers=workers, progress=progress)
         known, qcd, test = {}, made(QCD, settings.events), settings.test
-        told = {"events": settings.events, "pileup": list(settings.pileup), "seed": seed}
-        provenance = Provenance("stand-in", dark_showers.NAME, "Pythia 8, pile-up, detector", generator=told)
+        content = {"events": settings.events, "pileup": list(settings.pileup), "seed": seed}
+        provenance = Provenance(
+            "stand-in", dark_showers.NAME, "Pythia 8, pile-up, detector", generator=content
+        )
     split = cut(qcd, provenance, validation=settings.validation, test=test, seed=seed)
     return Events(split.train, split.validation, split.test, provenance, settings, seed, workers, known)
 

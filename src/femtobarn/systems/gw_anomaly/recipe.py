@@ -71,7 +71,7 @@ def load(config: Config, *, progress: bool = True) -> Problem:  # noqa: ARG001 -
 
 
 def train(config: Config, data: Problem, run: Run, *, progress: bool = True) -> list[Trained[Part]]:
-    """Autoencoders on noise, and classifiers that are told a class."""
+    """Autoencoders on noise, and supervised classifiers."""
     levels = noise_levels(data.noise.train.strain, rate=float(config.data.strain.rate))
     task = functools.partial(study.train_one, config.study, data, levels, run.folder / "work")
     return MODELS.train(

@@ -1,4 +1,4 @@
-"""What is trained: autoencoders on windows of noise, and classifiers that are told a class of signals."""
+"""What is trained: autoencoders on windows of noise, and supervised classifiers of a class of signals."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,7 @@ from femtobarn.parts import Report
 from femtobarn.study import Models, Trained
 from femtobarn.systems.gw_anomaly.data import Problem
 
-CLASSIFIER = "CNN told"
+CLASSIFIER = "supervised CNN"
 
 
 @dataclass(frozen=True)
@@ -52,18 +52,19 @@ class Part(NamedTuple):
     """One training."""
 
     network: str
-    told: str
+    signal: str
+    """Class of signals that a classifier learns from; empty for an autoencoder."""
     seed: int
 
     @property
     def name(self) -> str:
         """Its folder, such as ``LSTM-seed1``."""
-        return "-".join(f"{self.network} {self.told} seed{self.seed}".split())
+        return "-".join(f"{self.network} {self.signal} seed{self.seed}".split())
 
     @property
     def labels(self) -> dict[str, str]:
         """Its place in tables."""
-        return {"score": f"{self.network} {self.told}".strip()}
+        return {"score": f"{self.network} ({self.signal})" if self.signal else self.network}
 
     @property
     def is_autoencoder(self) -> bool:
@@ -127,7 +128,7 @@ def _table(count: int, model: nn.Module, problem: Problem, part: Part, name: str
     if isinstance(model, StrainAutoencoder):
         draw = np.random.default_rng((part.seed, 7))
         return TensorTable({"window": model.drawn(noise, count, generator=draw)})
-    both = np.concatenate((noise, problem.signals(part.told, name, len(noise)).strain))
+    both = np.concatenate((noise, problem.signals(part.signal, name, len(noise)).strain))
     label = (torch.arange(len(both)) >= len(noise)).float()
     return TensorTable({"strain": torch.from_numpy(both), "label": label})
 

@@ -72,7 +72,7 @@ def results(
 def scored(
     problem: Problem, samples: Mapping[str, Inputs], mine: Sequence[Trained[Part]], settings: Evaluation, *, seed: int
 ) -> list[Scored]:  # fmt: skip
-    """Every score on every sample: trivial ones, trees told the signals, teachers, students."""
+    """Every score on every sample: trivial ones, supervised trees, teachers, students."""
     flat = {name: x.reshape(len(x), -1) for name, x in samples.items()}
     train = problem.train.reshape(len(problem.train), -1)
     simple = simple_scores(train, components=settings.components, seed=seed)
@@ -81,7 +81,7 @@ def scored(
     ]
     for signal in (name for name in flat if name != NORMAL):
         normal, own = supervised_ceiling(flat[NORMAL], flat[signal], seed=seed)
-        labels = _labels("trees told the signal", f"labels, {signal}")
+        labels = _labels(f"supervised trees ({signal})", "labels")
         found.append(Scored(labels, None, {NORMAL: normal, signal: own}))
     tensors = {name: torch.from_numpy(x) for name, x in samples.items()}
     for part, model in ((each.part, each.model) for each in mine):

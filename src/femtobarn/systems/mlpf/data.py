@@ -82,8 +82,13 @@ def load(settings: Data, *, seed: int, workers: int, progress: bool) -> Problems
             test = joined([mlpf_delphes.read_events(path) for path in settings.test_path])
         split = cut(events, provenance, validation=settings.validation, test=test, seed=seed, least=1)
         return Problems({OWN: split}, {}, provenance)
-    told = {"pile-up": settings.pileup, "events": settings.events, "showers": settings.showers, "seed": seed}
-    provenance = Provenance("stand-in", mlpf_delphes.NAME, "Pythia 8, detector", generator=told)
+    content = {
+        "pile-up": settings.pileup,
+        "events": settings.events,
+        "showers": settings.showers,
+        "seed": seed,
+    }
+    provenance = Provenance("stand-in", mlpf_delphes.NAME, "Pythia 8, detector", generator=content)
 
     def made(pileup: float, events: int, number: int) -> FlowEvents:
         sample = FlowSample(float(pileup), settings.showers)

@@ -18,7 +18,7 @@ from femtobarn.systems.mlpf.data import Data, Problems
 from femtobarn.systems.mlpf.study import Part, particles
 
 JOINED, TREES = "rules, neighbours joined", "boosted trees"
-BLIND = "boosted trees, not told where tracks end"
+BLIND = "boosted trees without track ends"
 
 
 @dataclass(frozen=True)

@@ -126,8 +126,8 @@ def _stand_in(settings: Data, seed: int, make: Any) -> Problem:
         made = make(QCD, settings.pileup_events, seed=seed + 1, pileup=PILE_UP)
         return SparseImages.of_source(made.events)
 
-    told = {"events": sizes, "pileup": settings.pileup, "HT": dark_showers.HT, "seed": seed}
-    provenance = Provenance("stand-in", dark_showers.NAME, "Pythia 8, pile-up, detector", generator=told)
+    content = {"events": sizes, "pileup": settings.pileup, "HT": dark_showers.HT, "seed": seed}
+    provenance = Provenance("stand-in", dark_showers.NAME, "Pythia 8, pile-up, detector", generator=content)
     events = SparseImages.of_source(make(QCD, settings.events, seed=seed, pileup=pileup).events)
     split = cut(events, provenance, validation=settings.validation, test=settings.test, seed=seed)
 

@@ -72,7 +72,7 @@ HEADLINE = headline(
 def load(config: Config, *, progress: bool = True) -> Problems:
     """The QCD events of the run; no signal is read here."""
     found = events.load(config.data, seed=config.seed, workers=config.workers, progress=progress)
-    for split in found.splits.values():  # too few events for a working point are told before the training
+    for split in found.splits.values():  # too few events for a working point are reported before the training
         calibrate(np.arange(len(split.test)), min(config.evaluation.fractions))
     return found
 
