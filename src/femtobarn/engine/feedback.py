@@ -33,7 +33,7 @@ class Feedback:
     step: float = 0.05
     """Amplitude of the oscillation, learning rate, width of the search, or side of the simplex; units of the vector."""
     gain: float = 20.0
-    """Of extremum seeking."""
+    """Gain of extremum seeking."""
     limit: float = 3.0
     """Largest component: beyond some standard deviations of its training a decoder invents."""
     prior: float = 0.0

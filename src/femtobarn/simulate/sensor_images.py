@@ -49,7 +49,7 @@ class Layout:
     width: float = 166.6
     """Flat to flat, mm."""
     pitch: float = 11.8
-    """Of the pads, mm: 11.8 with 198 of them, 7.7 with 432."""
+    """Pitch of the pads, mm: 11.8 with 198 of them, 7.7 with 432."""
     gap: float = 0.060
     """Between two pads, mm."""
 

@@ -53,9 +53,9 @@ class Strain:
     band: tuple[float, float] = (30.0, 350.0)
     """Frequencies that are kept, Hz."""
     duration: float = 2.5
-    """Of an event, s."""
+    """Duration of an event, s."""
     event_time: float = 1.25
-    """Of the merger or the middle of a burst after the begin of the event, s."""
+    """Time of the merger or of the middle of a burst after the begin of the event, s."""
     spectrum: Literal["estimated", "known"] = "estimated"
     """Noise is whitened with the median spectrum of its own stretch, or with that of the design."""
     stretch: float = 64.0

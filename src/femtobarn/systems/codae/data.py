@@ -36,7 +36,7 @@ class Data:
     signals: tuple[str, ...] = SIGNALS
     """Signals of the stand-in."""
     signal_events: int = 200
-    """Events of each."""
+    """Events of each signal."""
     pileup: tuple[float, float] = (0.0, 0.0)
     """Range of the mean number of collisions over an event of the stand-in; the published samples have 50."""
     validation: float = 0.25

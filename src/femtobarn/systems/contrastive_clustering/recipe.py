@@ -29,7 +29,7 @@ class Config:
     data: Data = field(default_factory=Data)
     study: Study = field(default_factory=Study)
     seed: int = 1
-    """Of the simulated stacks."""
+    """Seed of the simulated stacks."""
     workers: int = 2
     """Processes that train side by side."""
 

@@ -34,7 +34,7 @@ class Data:
     train: int = 1000
     """Noise events to train on, as many signals of each class for its supervised classifier."""
     validation: int = 400
-    """The same to choose the epoch by."""
+    """Noise events to choose the epoch by, as many signals of each class."""
     test: int = 1200
     """Noise events for the results."""
     signals: int = 600

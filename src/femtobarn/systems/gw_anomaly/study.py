@@ -35,7 +35,7 @@ class Study:
     window: int = 100
     """Samples of a window of all autoencoders but the CNN; published."""
     long_window: int = 256
-    """Of the CNN; published are 1024 at twice the rate."""
+    """Samples in a window of the CNN; published are 1024 at twice the rate."""
     windows: int = 8000
     """Windows that an autoencoder is trained on; a quarter as many choose its epoch."""
     train: Training = field(default_factory=lambda: Training(epochs=3, batch=128, lr=2e-3))

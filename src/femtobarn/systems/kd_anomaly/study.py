@@ -37,9 +37,9 @@ class Study:
     train: Training = field(
         default_factory=lambda: Training(20, batch=200, lr=2e-3, clip=None, schedule="cosine")
     )
-    """Of teachers, and of the students that learn beside them."""
+    """Training of teachers, and of the students that learn beside them."""
     late: Training = field(default_factory=lambda: Training(epochs=100, batch=200, lr=5e-3, clip=None))
-    """Of students that the finished teacher teaches; its scores are computed once."""
+    """Training of students that the finished teacher teaches; its scores are computed once."""
     betas: tuple[float, ...] = ()
     """Prices of an effective bit operation at which student v1 is trained with its bits, in units of the score.
     Without any nothing is written for hardware."""

@@ -41,16 +41,16 @@ class Evaluation:
     """How machines are followed, and how this is judged."""
 
     steps: tuple[float, ...] = (0.02, 0.05, 0.1, 0.15, 0.25, 0.4)
-    """Of the descent, the search and the simplex; each method takes the one with the least screen error in the tuning
-    histories, with the first seed."""
+    """Step sizes of the descent, the search and the simplex; each method takes the one with the least screen error in
+    the tuning histories, with the first seed."""
     oscillations: tuple[float, ...] = (0.05, 0.15)
-    """Of extremum seeking; with each of the gains a trial, so that it has as many as the others."""
+    """Amplitudes of extremum seeking; with each of the gains a trial, so that it has as many as the others."""
     gains: tuple[float, ...] = (5.0, 20.0, 60.0)
-    """Of extremum seeking."""
+    """Gains of extremum seeking."""
     calls: tuple[int, ...] = (1, 3, 10)
     """Evaluations of the forward model for each shot."""
     prior: float = 0.02
-    """Of the gradient with a prior."""
+    """Weight of the prior of the gradient method that has one."""
     pixel_calls: int = 30
     """Evaluations for each shot where every pixel is tuned; 0 leaves it out."""
     retrain: bool = True

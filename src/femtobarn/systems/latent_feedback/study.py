@@ -30,7 +30,7 @@ class Study:
     codes: int = 8
     """Length of the code that is tuned."""
     channels: int = 16
-    """Of the first convolution."""
+    """Channels of the first convolution."""
     train: Training = field(default_factory=lambda: Training(epochs=10, batch=50, lr=3e-3))
     showers: int = 2500
     """Showers to train the autoencoder of the calorimeter on."""

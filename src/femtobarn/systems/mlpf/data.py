@@ -29,7 +29,7 @@ class Data:
     transfer: tuple[float, ...] = (40.0, 140.0)
     """Pile-up at which networks trained at the last of `pileup` are tested too."""
     transfer_events: int = 12
-    """Events of each."""
+    """Events at each pile-up that networks are transferred to."""
     showers: bool = True
     """Showers spread and start early; else the detector is as in Delphes, where rules are nearly perfect."""
     validation: float = 0.1

@@ -37,11 +37,11 @@ class Network:
     dropout: float = 0.2
     """Share dropped in training."""
     dimension: int = 256
-    """Of the embedding in which neighbours are near."""
+    """Dimensions of the embedding in which neighbours are near."""
     bin_size: int = 128
     """Largest number of elements of a bin."""
     neighbours: int = 16
-    """Of each element, itself included."""
+    """Neighbours of each element, itself included."""
     inputs: Literal["scaled", "raw"] = "scaled"
     """Logarithms in and corrections out, or numbers as they come, as published."""
     mask_padding: bool = True

@@ -29,7 +29,7 @@ class Data:
     higgs: Path | None = None
     """HIGGS.csv.gz of the UCI repository, or part of it: a second problem beside the photon pairs."""
     higgs_rows: int = 100_000
-    """Events of it at most."""
+    """Events of HIGGS, at most."""
     validation: float = 0.1
     """Share of the events by which settings are chosen."""
     test: float = 0.4

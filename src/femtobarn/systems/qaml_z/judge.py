@@ -26,9 +26,9 @@ class Evaluation:
     layers: tuple[int, ...] = (256, 256)
     """Hidden layers of the neural network."""
     epochs: int = 60
-    """Passes of it over the training events."""
+    """Passes of the neural network over the training events."""
     trees: int = 100
-    """Boosted trees, of depth 4."""
+    """Number of boosted trees, of depth 4."""
 
     def __post_init__(self) -> None:
         if min(self.epochs, self.trees, *self.layers) < 1:

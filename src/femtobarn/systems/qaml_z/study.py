@@ -55,7 +55,7 @@ class Study:
     """Emulated annealers: the zoom again for the first draw at one size. pruned 95 %: spins are fixed where
     roof duality can. on Chimera, on Pegasus: the rest is annealed on the graph of the machine, where it fits."""
     machine_size: int = 1000
-    """Training events of these."""
+    """Training events of the emulated annealers."""
 
     def __post_init__(self) -> None:
         if not self.sizes or min(self.sizes) < 20 or not self.seeds:

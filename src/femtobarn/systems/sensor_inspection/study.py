@@ -49,14 +49,14 @@ class Study:
     prior: float = 16.0
     """Images that the spread common to all places counts for."""
     share: float = 0.15
-    """Of clean images that a person looks at."""
+    """Share of clean images that a person looks at."""
     others: tuple[tuple[float, float], ...] = ((5.0, 0.0), (10.0, 0.1))
     """Jitter in pixels and change of the reflectivity of other photographs, on which what needs no training is fitted
     and tested again."""
     train: Training = _AUTOENCODER
-    """Of the autoencoder; an event is a row of patches."""
+    """Training of the autoencoder; an event is a row of patches."""
     classify: Training = _CLASSIFIER
-    """Of the classifiers; an event is a patch with a defect."""
+    """Training of the classifiers; an event is a patch with a defect."""
 
     def __post_init__(self) -> None:
         least = min(self.bank, self.clean)

@@ -32,7 +32,7 @@ class Config:
     study: Study = field(default_factory=Study)
     evaluation: Evaluation = field(default_factory=Evaluation)
     seed: int = 1
-    """Of the split, the simulated recordings and the test tasks."""
+    """Seed of the split, the simulated recordings and the test tasks."""
     workers: int = 2
     """Processes that train and test side by side."""
 

@@ -31,9 +31,9 @@ class Data:
     events: int = 3000
     """QCD events of the stand-in."""
     masses: tuple[float, ...] = (125.0, 200.0, 300.0, 400.0, 700.0, 1000.0)
-    """Of the scalars of the stand-in, GeV."""
+    """Masses of the scalars of the stand-in, GeV."""
     signal_events: int = 250
-    """Events of each."""
+    """Events of each signal of the stand-in."""
     pileup: float = 50.0
     """Mean number of collisions laid over an event of the stand-in."""
     pileup_events: int = 1000

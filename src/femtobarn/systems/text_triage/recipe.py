@@ -35,7 +35,7 @@ class Config:
     unknown: float = 0.3
     """A message of which a smaller share of the words is known is unsure: it may be in another language."""
     seed: int = 1
-    """Of invented messages."""
+    """Seed of invented messages."""
     workers: int = 2
     """Processes that train side by side."""
 
