@@ -25,4 +25,4 @@ def describe(name: str) -> str:
 
 
 def _names() -> list[str]:
-    return [module.name for module in pkgutil.iter_modules(__path__)]
+    return [module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")]
