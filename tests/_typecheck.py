@@ -1,6 +1,8 @@
 """The run-time type checker of the test run: beartype, with an int allowed where a float is asked for.
 
-A function is made ready when it is first called: each test process imports thousands and calls a few hundred.
+jaxtyping asks for two checks of each function: of its arguments before the call, and of all of them with the result
+after it. Here the second is of the result alone; the sizes of the axes are remembered from the first. A check is made
+when it is first needed: each test process imports thousands of functions and calls a few hundred.
 """
 
 import functools
@@ -13,7 +15,10 @@ _beartype = beartype(conf=BeartypeConf(is_pep484_tower=True))
 
 
 def check(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function with its arguments and result checked at every call."""
+    """The function with its arguments, or its result, checked at every call."""
+    hints = function.__annotations__
+    if hints.get("return", Any) is not Any:
+        function.__annotations__ = {"return": hints["return"]}
     ready: list[Callable[..., Any]] = []
 
     @functools.wraps(function)
