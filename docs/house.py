@@ -17,23 +17,25 @@ PICTURE = Path(__file__).with_suffix(".svg")
 #: empty is left out. Those in `GROUND` lie below them all, without arrows, for every package may import them.
 ROWS: tuple[tuple[str, int, int, int, int, tuple[str, ...]], ...] = (
     ("command", 58, 46, 190, 916, ("cli",)),
-    ("systems", 144, 58, 190, 540, ("systems",)),
-    ("systems", 144, 58, 566, 726, ("chain",)),
-    ("systems", 144, 58, 780, 916, ("recipe",)),
-    ("workshop", 250, 74, 190, 470, ("evaluation",)),
-    ("workshop", 250, 74, 700, 916, ("report",)),
-    ("workshop", 364, 74, 190, 560, ("study",)),
-    ("workshop", 478, 74, 190, 436, ("engine",)),
-    ("workshop", 478, 74, 462, 622, ("generator_loop",)),
-    ("workshop", 478, 74, 644, 916, ("runs",)),
-    ("library", 624, 72, 186, 768, ("datasets", "simulate", "losses", "metrics", "nn", "plots")),
-    ("library", 624, 72, 796, 916, ("settings",)),
-    ("library", 764, 58, 190, 740, ("data", "parts", "physics", "qubo", "hardware")),
+    ("systems", 228, 58, 190, 540, ("systems",)),
+    ("systems", 228, 58, 566, 726, ("chain",)),
+    ("systems", 142, 50, 780, 916, ("bulk",)),
+    ("systems", 228, 58, 780, 916, ("recipe",)),
+    ("workshop", 334, 74, 190, 470, ("evaluation",)),
+    ("workshop", 334, 74, 700, 916, ("report",)),
+    ("workshop", 448, 74, 190, 560, ("study",)),
+    ("workshop", 562, 74, 190, 436, ("engine",)),
+    ("workshop", 562, 74, 462, 622, ("generator_loop",)),
+    ("workshop", 562, 74, 644, 916, ("runs",)),
+    ("library", 708, 72, 186, 768, ("datasets", "simulate", "losses", "metrics", "nn", "plots")),
+    ("library", 708, 72, 796, 916, ("settings",)),
+    ("library", 848, 58, 190, 740, ("data", "parts", "physics", "qubo", "hardware")),
 )
 GROUND = {"errors", "compiled", "deprecation"}
 #: What a room of one file is for. A room of several files shows their names, or how many if they do not fit.
 WORDS = {
     "cli": "the command femtobarn: list · show · data · run · chain · evaluate · metric · predict · export · report",
+    "bulk": "many files",
     "recipe": "steps of a run",
     "engine": "fit",
     "generator_loop": "one or two players",
@@ -47,7 +49,7 @@ LAYERS = {
     "workshop": "to train and report",
     "library": "plain functions",
 }
-WIDTH, HEIGHT = 960, 1156
+WIDTH, HEIGHT = 960, 1240
 GAP, APART, PAD = 26, 13, 16
 _LETTER = 6.5  # mean width of a letter of the small text, with room to spare
 
@@ -294,14 +296,14 @@ def _ground() -> list[str]:
     rooms = ("errors", "one line for the user"), ("compiled", "numba"), ("deprecation", "old names")
     words = " · ".join(f'<tspan font-weight="600">{room}</tspan> · {what}' for room, what in rooms)
     return [
-        '<rect class="pill" x="190" y="846" width="726" height="28" rx="7"/>',
-        _text("text", 553, 864.5, f"{words} · every package may import them"),
+        '<rect class="pill" x="190" y="930" width="726" height="28" rx="7"/>',
+        _text("text", 553, 948.5, f"{words} · every package may import them"),
     ]
 
 
 def _run() -> list[str]:
     """The way of one run from left to right, placed by hand."""
-    top = 896
+    top = 980
     y = top + 108
     high, low = y - 30, y + 30
     pills = (

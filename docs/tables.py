@@ -6,6 +6,7 @@ results are not stored yet stay empty. Benchmarks store theirs themselves, in ``
 """
 
 import ast
+import functools
 import json
 import re
 import shlex
@@ -67,9 +68,12 @@ def store(run: Run) -> Path:
 def stored(system: str) -> Stored | None:
     """The stored results of a system, if there are any; a plain copy of a run's results.json will do."""
     path = RESULTS / f"{system}.json"
-    if not path.exists():
-        return None
-    content = json.loads(path.read_text(encoding="utf-8"))
+    return _parsed(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+@functools.cache  # a page has many tables of one system
+def _parsed(text: str) -> Stored:
+    content = json.loads(text)
     return Stored(
         content.get("run", {}),
         [_number(Result, entry) for entry in content["results"]],

@@ -4,13 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from femtobarn.errors import nearest, printable
+from femtobarn.errors import InputError, check_known, nearest, printable
 
 
 def test_an_unknown_name_is_told_the_nearest_one() -> None:
     assert nearest("epoch", ["epochs", "batch"]) == "did you mean epochs?"
     assert nearest("zzz", ["epochs", "batch"]) == "known are epochs, batch"
     assert nearest("zzz", []) == "known are none"
+    check_known("setting", ["epochs"], ["epochs", "batch"])
+    with pytest.raises(InputError, match=r"^there is no setting 'bach': did you mean batch\?$"):
+        check_known("setting", ["epochs", "bach"], ["epochs", "batch"])
 
 
 @pytest.mark.parametrize(

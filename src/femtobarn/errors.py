@@ -3,7 +3,7 @@
 import difflib
 import importlib
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from types import ModuleType
 
 #: Controls of ASCII and Latin-1 but the line feed, those that turn the direction of text, halves of
@@ -46,6 +46,13 @@ def nearest(name: str, known: Iterable[str]) -> str:
     names = list(known)
     close = difflib.get_close_matches(name, names, n=1)
     return f"did you mean {close[0]}?" if close else f"known are {', '.join(names) or 'none'}"
+
+
+def check_known(what: str, names: Iterable[str], known: Collection[str]) -> None:
+    """Raise an InputError for the first name that is not known; `what` is what it names, such as "network"."""
+    for name in names:
+        if name not in known:
+            raise InputError(f"there is no {what} {name!r}: {nearest(name, known)}")
 
 
 def printable(text: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from femtobarn import systems
-from femtobarn.errors import InputError, nearest
+from femtobarn.errors import InputError, check_known
 from femtobarn.runs import Published, Result, Run, check_output
 from femtobarn.settings import check_machine, from_dict
 
@@ -79,15 +79,13 @@ def all_systems() -> dict[str, System]:
 def find_system(name: str) -> System:
     """The system of that name, or an error that names the nearest one."""
     known = all_systems()
-    if name not in known:
-        raise InputError(f"there is no system {name!r}: {nearest(name, known)}")
+    check_known("system", [name], known)
     return known[name]
 
 
 def preset(recipe: Recipe, name: str) -> Any:
     """The settings of a preset, or an error that names the nearest one."""
-    if name not in recipe.PRESETS:
-        raise InputError(f"there is no preset {name!r}: {nearest(name, recipe.PRESETS)}")
+    check_known("preset", [name], recipe.PRESETS)
     return recipe.PRESETS[name]
 
 

@@ -201,3 +201,13 @@ def test_a_packed_file_is_read_like_a_plain_one(tmp_path: Path) -> None:
     path.write_bytes(b"a,b\n1,2\n")
     with pytest.raises(InputError, match="not a readable gzip file"):
         CsvFile(path, names=letters)
+
+
+def test_columns_without_names_are_the_expected_ones_or_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    for text, columns in (("1,2\n", ("x", "y")), ("y,x\n1,2\n", ("y", "x"))):
+        path.write_text(text)
+        assert CsvFile(path, names=("x", "y")).columns == columns
+    path.write_text("1,2,3\n")
+    with pytest.raises(InputError, match=r"a\.csv: expected 2 columns without names \(x, y\).* got 3"):
+        CsvFile(path, names=("x", "y"))

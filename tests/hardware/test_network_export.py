@@ -49,7 +49,7 @@ def test_verilog_with_everything_beside_it(tmp_path: Path) -> None:
     names = {path.name for path in done.folder.iterdir()}
     assert names >= {"femtobarn.v", "testbench.v", "inputs.hex", "expected.hex", "ports.json"}
     assert names >= {"model.npz", "network.onnx", "report.json"}
-    assert done.told() == f"{done.folder}: small as verilog, 0 mismatches in 100 events"
+    assert done.summary() == f"{done.folder}: small as verilog, 0 mismatches in 100 events"
     stored = json.loads((done.folder / "report.json").read_text())
     table = quantities(stored)
     assert table["EBOPs"] == done.ebops
@@ -87,7 +87,7 @@ def test_a_convolution_with_sums_too_wide_for_float32_is_not_called_right(tmp_pa
     done = exported(tmp_path / "onnx", net.eval(), inputs, to="onnx", vectors=inputs, test=inputs)
     assert done.mismatches
     with pytest.raises(VerificationError, match="differ from the integer model: do not use it"):
-        done.told()
+        done.summary()
 
 
 def test_a_network_in_floating_point_becomes_onnx_only(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_wrong_answers_are_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert done.mismatches == (50 if target == "verilog" else 100)
     assert not done.verified
     with pytest.raises(VerificationError, match="of 50 events differ"):
-        done.told()
+        done.summary()
     if target == "verilog":  # the ONNX file, which differs too, is not left beside it
         assert not (tmp_path / "network.onnx").exists()
         assert any("output numbers of the ONNX file differ" in note for note in done.notes)
@@ -161,7 +161,7 @@ def test_without_programs_and_packages_the_notes_say_what_is_missing(
     assert done.mismatches is None
     assert done.latency is None
     assert not done.verified
-    said = done.told()
+    said = done.summary()
     assert "not checked" in said
     assert "apt install iverilog" in said
     assert "pip install 'femtobarn[hardware]'" in said

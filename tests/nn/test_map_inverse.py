@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from femtobarn.errors import InputError
-from femtobarn.nn import MapInverse, map_cross_entropy
+from femtobarn.nn import MapInverse, map_cross_entropy, map_loss
 
 
 def model(**more: int) -> MapInverse:
@@ -57,9 +57,8 @@ def test_any_powers_of_two(pixels: int, size: int) -> None:
     net = MapInverse(pixels, size, settings=2, codes=2, channels=4)
     maps = net(torch.rand(2, pixels, pixels), torch.rand(2, 2))
     assert maps.shape == (2, size, size)
-    map_cross_entropy(
-        net.logits(net.encode(torch.rand(2, pixels, pixels), torch.rand(2, 2))), maps.detach()
-    ).backward()
+    batch = {"screen": torch.rand(2, pixels, pixels), "settings": torch.rand(2, 2), "map": maps.detach()}
+    map_loss(net, batch).backward()
     assert all(weight.grad is not None and torch.isfinite(weight.grad).all() for weight in net.parameters())
 
 

@@ -72,6 +72,16 @@ def test_the_zoom_comes_to_the_exact_minimum_step_by_step(offsets: int) -> None:
     assert np.abs(zoom(c, y, steps=3).weights).max() <= 1 - 2**-3
 
 
+def test_a_classifier_knows_how_low_its_error_can_be() -> None:
+    """No step of the zoom is below it, and the classifier with the exact weights has it."""
+    x, label = toy(500)
+    y = 2.0 * label - 1
+    zoomed, exact = (QAMLZClassifier(weights=weights).fit(x, label) for weights in ("zoom", "box"))
+    lowest = zoomed.lowest_error(x, label)
+    assert lowest == pytest.approx(np.mean((y - exact.decision_function(x)) ** 2), rel=1e-9)
+    assert lowest <= zoomed.history_[-1].error < 1.002 * lowest
+
+
 def test_more_columns_do_not_add_up_to_more() -> None:
     h = np.random.default_rng(1).uniform(-1, 1, (20, 4))
     for offsets in (0, 3):

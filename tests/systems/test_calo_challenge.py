@@ -151,9 +151,13 @@ def test_the_three_samples_share_no_shower() -> None:
 
 
 @functools.cache
+def _starts() -> dict[str, torch.Tensor]:
+    return dict(study.with_starts(_toy(300), starts=1, paired=True, seed=1))
+
+
+@functools.cache
 def _learner(name: str, knots: int = 15) -> study.Learner:
-    train = study.with_starts(_toy(300), starts=1, paired=True, seed=1)
-    return study.learner(study.Part(name, 3), replace(TINY.study, knots=knots), train, PHOTONS)
+    return study.learner(study.Part(name, 3), replace(TINY.study, knots=knots), dict(_starts()), PHOTONS)
 
 
 @pytest.mark.parametrize("name", MODELS)

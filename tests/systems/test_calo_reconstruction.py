@@ -422,7 +422,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Table:
 @pytest.mark.timeout(5400)
 def test_googlenet_beats_the_trees_at_photons_and_is_no_worse_at_electrons(demo: Table) -> None:
     """Against trees that are told the energies of the layers, as the networks are."""
-    gains = demo["gain in AUC over the BDT told the layers"]
+    gains = demo["gain in AUC over the BDT with layers"]
     value, error = gains["γ or π⁰", "GoogLeNet", "CLIC"]
     assert value > 2 * error
     value, error = gains["e⁻ or γ", "GoogLeNet", "CLIC"]

@@ -25,6 +25,7 @@ from child_process import started
 from femtobarn import recipe as recipes
 from femtobarn import systems
 from femtobarn.cli import execute
+from femtobarn.errors import InputError
 from femtobarn.runs import Result, Run
 
 OWN = [s for s in recipes.all_systems().values() if s.package.startswith(f"{systems.__name__}.")]
@@ -90,6 +91,20 @@ def test_each_setting_says_what_it_is(system: recipes.System) -> None:
         assert values <= told, f"{config.__name__}: {values - told}"
         assert config.__doc__
         assert not config.__doc__.startswith(f"{config.__name__}("), f"{config.__name__} has no docstring"
+
+
+@each_system
+def test_settings_that_no_machine_can_serve_are_refused_before_the_run_begins(
+    system: recipes.System, tmp_path: Path
+) -> None:
+    tiny = system.recipe().PRESETS["tiny"]
+    for change, words in (
+        ({"workers": 0}, "workers must be at least 1"),
+        ({"seed": -1}, "seed must be from 0"),
+    ):
+        with pytest.raises(InputError, match=words):
+            recipes.start(system, dataclasses.replace(tiny, **change), preset="tiny", root=tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 # The run

@@ -73,7 +73,7 @@ def real_pairs(real_data: Path) -> Pairs:
 def test_every_network_stands_beside_the_classical_scores(finished: Run) -> None:
     results = finished.results()
     scores = {r.labels["score"] for r in results if r.name == "AUC"}
-    assert scores == {*CLASSICAL, "LSTM", "dense", "CNN told BBH", "CNN told sine-Gaussian"}
+    assert scores == {*CLASSICAL, "LSTM", "dense", "supervised CNN (BBH)", "supervised CNN (sine-Gaussian)"}
     assert {r.labels["over"] for r in results if r.name == "gain in AUC"} == {POWER}
     assert {r.name for r in results} >= {
         "glitches at 20 % of noise", "noise left", "paired gain in AUC", "latency of one event", "weights",
@@ -166,7 +166,7 @@ def test_strain_that_cannot_be_used_is_told(
     assert "H.hdf5" in told
 
 
-@pytest.mark.parametrize("model", ["LSTM-seed1", "dense-seed1", "CNN-told-BBH-seed1"])
+@pytest.mark.parametrize("model", ["LSTM-seed1", "dense-seed1", "supervised-CNN-BBH-seed1"])
 def test_networks_are_exported_and_checked(finished: Run, tmp_path: Path, model: str) -> None:
     pytest.importorskip("onnxruntime")
     told = recipe.export(finished, tmp_path / model, to="onnx", model=model)
@@ -202,7 +202,7 @@ def test_paper_starts_on_files_in_the_published_layout(tmp_path: Path) -> None:
         classifier=replace(paper.study.classifier, epochs=1, batch=20),
     )  # fmt: skip
     levels = noise_levels(problem.noise.train.strain, rate=2048.0)
-    for part in (Part("LSTM of both detectors", "", 1), Part("CNN told", "injections", 1)):
+    for part in (Part("LSTM of both detectors", "", 1), Part("supervised CNN", "injections", 1)):
         trained = study.train_one(quick, problem, levels, tmp_path / "work", part, lambda *_: None)
         assert np.isfinite(trained.model.terms(problem.noise.test.strain)).all()
     with pytest.raises(InputError, match="got 80 and 40: choose"):
@@ -292,7 +292,7 @@ def test_principal_components_leave_what_the_band_lets_them(band: tuple[float, f
 
 
 @pytest.mark.slow
-def test_a_classifier_finds_what_it_was_told_and_less_of_the_rest(tmp_path: Path) -> None:
+def test_a_classifier_finds_what_it_learned_and_less_of_the_rest(tmp_path: Path) -> None:
     """Acceptance A and C, one training each: the trade-off of the abstract."""
     demo = recipe.PRESETS["demo"]
     problem = data.load(replace(demo.data, test=1000), seed=3)
@@ -301,7 +301,7 @@ def test_a_classifier_finds_what_it_was_told_and_less_of_the_rest(tmp_path: Path
     share: dict[str, dict[str, float]] = {}
     areas: dict[str, dict[str, float]] = {}
     terms = {"power": lambda strain: power_terms(strain, window=100)}
-    for part in (Part("LSTM", "", 1), Part("CNN told", "BBH", 1)):
+    for part in (Part("LSTM", "", 1), Part("supervised CNN", "BBH", 1)):
         terms[part.network] = study.train_one(
             demo.study, problem, levels, tmp_path, part, lambda *_: None
         ).model.terms
@@ -312,10 +312,10 @@ def test_a_classifier_finds_what_it_was_told_and_less_of_the_rest(tmp_path: Path
         areas[name] = {key: auc(values["noise"], each)[0] for key, each in values.items() if key != "noise"}
     for key, area in areas["LSTM"].items():
         assert area == pytest.approx(areas["power"][key], abs=0.01), key
-    assert share["CNN told"]["BBH 5-10"] > share["power"]["BBH 5-10"] + 0.2
+    assert share["supervised CNN"]["BBH 5-10"] > share["power"]["BBH 5-10"] + 0.2
     bins = [f"sine-Gaussian {a:g}-{b:g}" for a, b in data.BINS]
-    told, power = (np.mean([share[name][key] for key in bins]) for name in ("CNN told", "power"))
-    assert told < power - 0.1
+    learned, power = (np.mean([share[name][key] for key in bins]) for name in ("supervised CNN", "power"))
+    assert learned < power - 0.1
 
 
 # Real strain

@@ -220,7 +220,6 @@ def test_jets_of_one_collision_stay_together() -> None:
         (Data, {"validation": 0.6, "test": 0.6}, "shares in"),
         (Study, {"models": ()}, "at least one model"),
         (judge.Evaluation, {"cuts": 1}, "2 of what is averaged over"),
-        (recipe.Config, {"workers": 0}, "workers must be at least 1"),
     ],
 )
 def test_impossible_settings_are_refused_in_one_line(

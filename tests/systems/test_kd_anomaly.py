@@ -48,7 +48,7 @@ def test_every_score_stands_beside_the_trivial_ones(finished: Run) -> None:
     aucs = {(r.labels["score"], r.labels["taught"]) for r in finished.results() if r.name == "AUC"}
     assert aucs >= {
         ("sum of the inputs", ""), ("PCA residual (20)", ""), ("isolation forest", ""), ("teacher", ""),
-        ("trees told the signal", "labels, top pairs"), ("student v1", "baseline"), ("student v2", "late exposure"),
+        ("supervised trees (top pairs)", "labels"), ("student v1", "baseline"), ("student v2", "late exposure"),
         ("student v1", "published bits"), ("student v3", "trained bits (beta 0.001)"),
     }  # fmt: skip
     gains = [r for r in finished.results() if r.name == "gain in AUC"]
@@ -270,5 +270,5 @@ def test_images_can_be_predicted(tmp_path: Path) -> None:
         Part("images", "digit 0", "baseline", 1), replace(TINY.study, students=("G",), betas=()), {}
     )
     x = torch.from_numpy((images / 255).astype(np.float32))
-    assert model.eval().learned(x)["G"].shape == (5,)
-    assert (model.told(x) > 0).all()
+    assert model.eval().scores("G", x).shape == (5,)
+    assert (model.scores("teacher", x) > 0).all()

@@ -243,7 +243,6 @@ def test_unfit_settings_and_files_are_refused(tmp_path: Path) -> None:
         (lambda: data.Data(pileup=(-1.0,)), "pile-up"),
         (lambda: data.Data(train=(0, 1)), "events of each kind"),
         (lambda: study.Study(seeds=()), "one seed"),
-        (lambda: recipe.Config(workers=0), "workers"),
         (lambda: data.load(data.Data(files=(path,)), seed=1, workers=1, progress=False), "too few events"),
         (lambda: data.load(data.Data(files=(bare,)), seed=1, workers=1, progress=False), "no truth"),
     ):

@@ -121,7 +121,6 @@ def test_unfit_settings_are_refused() -> None:
         (lambda: Study(machines=("on Zephyr",)), "no annealer"),
         (lambda: Data(outputs=(Path("a"),)), "one file of signal"),
         (lambda: judge.Evaluation(epochs=0), "epochs"),
-        (lambda: replace(TINY, workers=0), "workers"),
     ):
         with pytest.raises(InputError, match=words):
             make()

@@ -12,7 +12,7 @@ from femtobarn.cli.evaluate import evaluate, leaderboard, metric
 from femtobarn.cli.run import run
 from femtobarn.cli.systems import data, list_systems, show
 from femtobarn.cli.trained import export, predict, report
-from femtobarn.errors import InputError, MissingExtraError, VerificationError, nearest, printable
+from femtobarn.errors import InputError, MissingExtraError, VerificationError, check_known, printable
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -79,8 +79,7 @@ def _dispatch(arguments: list[str]) -> None:
         print(__version__)
         return
     verb, rest = arguments[0], arguments[1:]
-    if verb not in _VERBS:
-        raise InputError(f"there is no verb {verb!r}: {nearest(verb, _VERBS)}")
+    check_known("verb", [verb], _VERBS)
     function = _VERBS[verb]
     if function in (run, chain, evaluate):  # these take settings that depend on their first words
         function(rest)

@@ -30,8 +30,8 @@ def lines() -> Iterator[str]:
     yield f"machine: {cores} cores, GPU: {', '.join(cuda) or 'none that torch sees'}"
     yield "\nextras:"
     for extra, lacking in extras().items():
-        told = f"lacks {', '.join(lacking)}: pip install 'femtobarn[{extra}]'" if lacking else "complete"
-        yield f"  {extra:10} {told}"
+        state = f"lacks {', '.join(lacking)}: pip install 'femtobarn[{extra}]'" if lacking else "complete"
+        yield f"  {extra:10} {state}"
     yield "\nprograms:"
     for name, use in PROGRAMS.items():
         yield f"  {name:10} {shutil.which(name) or 'not found'} ({use})"

@@ -21,8 +21,8 @@ def evaluate(arguments: Sequence[str]) -> None:
         return
     kind = names[0] if names else ""
     if kind not in _KINDS:
-        told = ", or ".join(usages.values())
-        raise InputError(f"evaluate knows {', '.join(usages)}, got {kind or 'nothing'}: {told}")
+        usage = ", or ".join(usages.values())
+        raise InputError(f"evaluate knows {', '.join(usages)}, got {kind or 'nothing'}: {usage}")
     _, judge = _KINDS[kind]
     judge(names[1:], flags)
 

@@ -32,19 +32,19 @@ class CsvFile:
 
     Args:
         path: The file; packed by gzip if its name ends in ``.gz``.
-        names: Called with the number of fields of a file without a header; gives their names.
+        names: Of the fields of a file without a header, or what gives them for a number of fields.
         text: Columns that hold text; reading these is slow.
         whole: Columns of whole numbers, which are read as int64, exactly.
 
     Raises:
-        InputError: No such file, nothing in it, or two columns of one name.
+        InputError: No such file, nothing in it, two columns of one name, or without a header not a field a name.
     """
 
     def __init__(
         self,
         path: Path,
         *,
-        names: Callable[[int], tuple[str, ...]],
+        names: tuple[str, ...] | Callable[[int], tuple[str, ...]],
         text: Sequence[str] = (),
         whole: Sequence[str] = (),
     ) -> None:
@@ -62,8 +62,8 @@ class CsvFile:
             raise InputError(f"{path}: {error.strerror}") from error
         if self._rows == 0:
             raise InputError(f"{path}: the file holds no rows of data")
-        self.columns: tuple[str, ...] = (
-            tuple(name.strip().strip('"') for name in fields) if named else names(len(fields))
+        self.columns = (
+            tuple(name.strip().strip('"') for name in fields) if named else self._given(names, len(fields))
         )
         check_unique(self.columns, str(path))
         self._text, self._whole = set(text), set(whole)
@@ -113,6 +113,18 @@ class CsvFile:
             name: (whole if name in self._whole else table)[:, index] for index, name in enumerate(numbers)
         }
         return {name: found[name] if name in found else np.array(texts[name]) for name in columns}
+
+    def _given(
+        self, names: tuple[str, ...] | Callable[[int], tuple[str, ...]], fields: int
+    ) -> tuple[str, ...]:
+        if callable(names):
+            return names(fields)
+        if fields != len(names):
+            expected = f"{len(names)} columns without names ({', '.join(names)})"
+            raise InputError(
+                f"{self.path}: expected {expected}, or names in the first line: got {fields} columns"
+            )
+        return names
 
     def _blocks(self, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
         """Bytes from each place where a read has to begin or go on, and the row they begin with."""

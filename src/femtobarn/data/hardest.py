@@ -20,7 +20,9 @@ def hardest(
     """
     if number >= pt.shape[1]:
         return lambda array: array
-    key = np.where(mask, np.where(np.isnan(pt), np.inf, pt), -np.inf)  # what is no number is kept, to be told
+    key = np.where(
+        mask, np.where(np.isnan(pt), np.inf, pt), -np.inf
+    )  # what is no number is kept, to be reported
     if (key[:, :-1] >= key[:, 1:]).all():  # as in the published files
         return lambda array: array[:, :number]
     order = np.argsort(-key, axis=1, kind="stable")[:, :number]

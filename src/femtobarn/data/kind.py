@@ -8,7 +8,7 @@ from femtobarn.data.hdf5 import opened_hdf5
 
 Kind = Literal["real", "stand-in", "generated"]
 
-UNSAID = "not said"  #: of a file that a writer of ours made without being told
+UNSAID = "not said"  #: of a file that a writer of ours made without a kind given
 _ATTRIBUTE = "kind of events"
 
 

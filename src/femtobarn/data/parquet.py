@@ -94,8 +94,8 @@ def _values(column: Any) -> np.ndarray:
 
 def _pandas_index(schema: Any) -> set[str]:
     """Columns that pandas wrote for its index."""
-    told = (schema.metadata or {}).get(b"pandas")
-    index = json.loads(told)["index_columns"] if told else []
+    stored = (schema.metadata or {}).get(b"pandas")
+    index = json.loads(stored)["index_columns"] if stored else []
     return {
         name for name in index if isinstance(name, str)
     }  # a range is stored as a dictionary, without a column

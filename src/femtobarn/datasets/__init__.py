@@ -3,7 +3,7 @@
 import importlib
 import pkgutil
 
-from femtobarn.errors import InputError, nearest
+from femtobarn.errors import check_known
 
 
 def summaries() -> str:
@@ -19,11 +19,10 @@ def describe(name: str) -> str:
     Raises:
         InputError: There is no data set of this name.
     """
-    if name not in _names():
-        raise InputError(f"there is no data set {name!r}: {nearest(name, _names())}")
+    check_known("data set", [name], _names())
     text: str = importlib.import_module(f"{__name__}.{name}").describe()
     return text
 
 
 def _names() -> list[str]:
-    return [module.name for module in pkgutil.iter_modules(__path__)]
+    return [module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")]

@@ -64,10 +64,10 @@ class Adc2021File:
             raise InputError(f"{path}: expected one number an event in EvtId")
         self.columns = ("objects", "mask") + (("event",) if "EvtId" in self._file.columns else ())
         with opened_hdf5(path) as file:
-            told = file.texts("Particles_Names") if "Particles_Names" in file else list(_FEATURES)
-        if told != list(_FEATURES):
+            names = file.texts("Particles_Names") if "Particles_Names" in file else list(_FEATURES)
+        if names != list(_FEATURES):
             raise InputError(
-                f"{path}: expected Particles_Names {', '.join(_FEATURES)}, got {', '.join(told)}"
+                f"{path}: expected Particles_Names {', '.join(_FEATURES)}, got {', '.join(names)}"
             )
 
     def __len__(self) -> int:

@@ -307,5 +307,5 @@ def _may_be_gev(incident: Float[np.ndarray, " shower"], known: PublishedSet) -> 
 
 def _other_geometry(shape: tuple[int, ...], wanted: VoxelGeometry) -> str:
     fitting = [each.name for each in GEOMETRIES.values() if shape[1:] == (each.voxels,)]
-    told = f"that is data set {fitting[0]}" if fitting else "no data set of the challenge has so many"
-    return f"expected showers of {wanted.voxels} voxels (data set {wanted.name}), got {shape}: {told}"
+    hint = f"that is data set {fitting[0]}" if fitting else "no data set of the challenge has so many"
+    return f"expected showers of {wanted.voxels} voxels (data set {wanted.name}), got {shape}: {hint}"

@@ -73,8 +73,8 @@ class Level1File:
         self._files = {name: ParquetLists(path) for name, path in files.items()}
         lengths = {file.path: len(file) for file in self._files.values()}
         if len(set(lengths.values())) != 1:
-            told = ", ".join(f"{path} {rows}" for path, rows in lengths.items())
-            raise InputError(f"expected files of equally many events, got {told}")
+            listed = ", ".join(f"{path} {rows}" for path, rows in lengths.items())
+            raise InputError(f"expected files of equally many events, got {listed}")
         for name, branches in (*_COLLECTIONS.items(), (_TOTAL[0], _TOTAL[1:])):
             wanted = [self._branch(name, branch) for branch in branches]
             check_columns(wanted, self._files[name].columns, str(self._files[name].path))

@@ -73,7 +73,7 @@ def open_images(path: str | Path, *, fine: bool = False) -> Source:
     """Events of one file: coarse images of ``.npz`` or of HDF5, whose fine images are summed piece by piece.
 
     Args:
-        path: Of either format, told by its ending.
+        path: Of either format, recognised by its ending.
         fine: Give the images of an HDF5 file as they are, (eta 286, phi 360, 3).
 
     Raises:

@@ -17,7 +17,7 @@ from femtobarn.data.hdf5 import Hdf5File, write_hdf5
 from femtobarn.data.kind import Kind, kind_attributes
 from femtobarn.data.opening import as_float32, check_file, given_files
 from femtobarn.data.source import Arrays, Concatenated, InMemory, Source, check_columns
-from femtobarn.errors import InputError, nearest
+from femtobarn.errors import InputError, check_known, nearest
 from femtobarn.physics.vectors import cylindrical, delta_phi
 from femtobarn.simulate.collisions import processes
 from femtobarn.simulate.collisions.jets import JetSample, MatchedJets, matched_jets, padded
@@ -75,8 +75,8 @@ class JetSource:
         parts = [Hdf5File(path, known=_LAYOUT) for path in files]
         widths = [_width(part) for part in parts]
         if len(set(widths)) > 1 and particles is None:
-            told = ", ".join(f"{path.name} {width}" for path, width in zip(files, widths, strict=True))
-            raise InputError(f"files with different numbers of particles: {told}; say how many to give")
+            listed = ", ".join(f"{path.name} {width}" for path, width in zip(files, widths, strict=True))
+            raise InputError(f"files with different numbers of particles: {listed}; say how many to give")
         self.particles = widths[0] if particles is None else particles
         if not 1 <= self.particles <= min(widths):
             raise InputError(
@@ -232,8 +232,7 @@ def stand_in(
         InputError: An unknown class, or no jets or particles asked for.
         MissingExtraError: pythia8mc or fastjet is not installed.
     """
-    if jet_class not in CLASSES:
-        raise InputError(f"there is no class of jets {jet_class!r}: {nearest(jet_class, CLASSES)}")
+    check_known("class of jets", [jet_class], CLASSES)
     if not 1 <= particles <= _MOST:
         raise InputError(f"expected 1 to {_MOST} particles of a jet, got {particles}")
     sample = JetSample(_process(jet_class))

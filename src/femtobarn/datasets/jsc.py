@@ -66,7 +66,7 @@ _PT_HAT = (990.0, 1010.0)
 def open_jets(files: str | Path | Sequence[str | Path], *, particles: int | None = None) -> Source:
     """Jets of one file, of several, or of all in a folder in the order of their names.
 
-    The two HDF5 layouts in `FORMATS` are told apart by what is in a file, whatever its name ends in. Files
+    The two HDF5 layouts in `FORMATS` are flagged apart by what is in a file, whatever its name ends in. Files
     without particle lists give no columns "particles" and "mask"; all files must have the same columns.
 
     Args:
@@ -172,8 +172,8 @@ class JetFile:
         flags = columns(CLASSES)
         if not ((flags.sum(axis=1) == 1) & (flags.max(axis=1, initial=0) == 1)).all():
             row = int(np.argmax((flags.sum(axis=1) != 1) | (flags.max(axis=1) != 1)))
-            told = ", ".join(f"j_{name} {flag:g}" for name, flag in zip(CLASSES, flags[row], strict=True))
-            raise InputError(f"{self.where(rows.start + row)}: expected one class of jet, got {told}")
+            flagged = ", ".join(f"j_{name} {flag:g}" for name, flag in zip(CLASSES, flags[row], strict=True))
+            raise InputError(f"{self.where(rows.start + row)}: expected one class of jet, got {flagged}")
         return {
             "features": as_float32(columns(OBSERVABLES)),
             "label": flags.argmax(axis=1),

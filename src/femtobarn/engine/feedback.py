@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from femtobarn.engine.extremum_seeking import ExtremumSeeking, Seeking
-from femtobarn.errors import InputError, nearest
+from femtobarn.errors import InputError, check_known
 
 Cost = Callable[[Tensor], Tensor]  #: of vectors (machine, parameter) the cost of each machine
 Method = Literal["none", "seeking", "gradient", "random", "simplex"]
@@ -33,15 +33,14 @@ class Feedback:
     step: float = 0.05
     """Amplitude of the oscillation, learning rate, width of the search, or side of the simplex; units of the vector."""
     gain: float = 20.0
-    """Of extremum seeking."""
+    """Gain of extremum seeking."""
     limit: float = 3.0
     """Largest component: beyond some standard deviations of its training a decoder invents."""
     prior: float = 0.0
     """Adds prior * |vector|^2 to the cost."""
 
     def __post_init__(self) -> None:
-        if self.method not in get_args(Method):
-            raise InputError(f"there is no method {self.method!r}: {nearest(self.method, get_args(Method))}")
+        check_known("method", [self.method], get_args(Method))
         if self.calls < 1 or not (self.step > 0 and self.limit > 0 and self.prior >= 0):
             raise InputError(
                 f"expected a call or more, a step and a limit above 0, a prior of 0 or more, got {self}"

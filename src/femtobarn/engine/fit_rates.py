@@ -50,12 +50,12 @@ def fit_rates(
     for place, rate in enumerate(rates):
         model = build()
 
-        def told(row: dict[str, float], before: int = place * settings.epochs) -> None:
+        def progressed(row: dict[str, float], before: int = place * settings.epochs) -> None:
             report(before + int(row["epoch"]) + 1, total, f"loss {row['train']:.4g}")
 
         fitted = fit(
             model, objective, train, validation, settings=replace(settings, lr=rate), seed=seed,
-            folder=folder / f"rate-{rate:g}", report=told, progress=False,
+            folder=folder / f"rate-{rate:g}", report=progressed, progress=False,
         )  # fmt: skip
         found.append((model, fitted, rate))
     for rate in rates:

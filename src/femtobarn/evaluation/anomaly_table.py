@@ -14,7 +14,7 @@ from femtobarn.evaluation.anomaly_baselines import (
 from femtobarn.evaluation.scores import Samples, Scored
 
 Rows = Float[np.ndarray, "_ feature"]
-TOLD = "labels"  #: in the place of a network's name: a score that is told the signal
+SUPERVISED = "supervised"  #: in the place of a network's name: a score that has learned from the signal
 
 
 def labels(score: str, model: str = "") -> dict[str, str]:
@@ -31,7 +31,7 @@ def scores_without_network(
     seed: int,
     components: int = 10,
 ) -> list[Scored]:
-    """The scores given; PCA residual, Mahalanobis distance and isolation forest; for each signal trees told of it.
+    """The scores given; PCA residual, Mahalanobis distance and isolation forest; supervised trees for each signal.
 
     The fitted ones and the trees see each feature less its mean and over its width on the training events.
 
@@ -59,8 +59,8 @@ def scores_without_network(
     ]
     for signal in (name for name in tables if name != background):
         others, own = supervised_ceiling(tables[background], tables[signal], seed=seed)
-        told = labels(f"trees told {signal}", TOLD)
-        found.append(Scored(told, None, {background: others, signal: own}))
+        place = labels(f"supervised trees ({signal})", SUPERVISED)
+        found.append(Scored(place, None, {background: others, signal: own}))
     return found
 
 

@@ -46,7 +46,7 @@ def jet_observables(jets: Jets) -> Float64[np.ndarray, "jet 42"]:
 
 
 def jet_baselines(train: Jets, samples: Mapping[str, Jets], *, background: str, seed: int) -> list[Scored]:
-    """Every score without a network on every sample; trees that are told a signal have that one alone.
+    """Every score without a network on every sample; supervised trees have their signal alone.
 
     Args:
         train: Jets of background that scores are fitted to.

@@ -112,7 +112,7 @@ def reconstruction_gain(
     """Matched error and range of the jet mass over those of other compressions, on the same jets: below 1 is better."""
     table = []
     for name, other in others.items():
-        told, n = {**labels, "over": name}, len(other.jet)
+        place, n = {**labels, "over": name}, len(other.jet)
         errors = [(each.matched, other.matched) for each in found]
         masses = [(each.jet[:, 0], other.jet[:, 0]) for each in found]
         for quantity, ratio in (
@@ -120,7 +120,7 @@ def reconstruction_gain(
             ("range of jet mass", gain(_range, masses, draws, ratio=True)),
         ):
             title = f"{quantity} over that of"
-            table.append(row(title, ratio, told, seeds=seeds, n=n, sample="paired", of_mean=True))
+            table.append(row(title, ratio, place, seeds=seeds, n=n, sample="paired", of_mean=True))
     return table
 
 

@@ -17,7 +17,7 @@ from femtobarn.physics.n_subjettiness import n_subjettiness
 ANOMALOUS: Mapping[str, int] = MappingProxyType(
     {"mass": 1, "multiplicity": 1, "tau21": -1, "tau32": -1, "pT dispersion": -1}
 )
-_TOLD = "all shapes, trees told"  # the signal
+_SUPERVISED = "all shapes, supervised trees"
 
 
 def jet_shapes(
@@ -79,7 +79,7 @@ def simple_jet_scores(
     background: str,
     seed: int,
 ) -> list[Scored]:
-    """Anomaly scores by the shapes of a jet: one by one, all together, and trees that are told the signal.
+    """Anomaly scores by the shapes of a jet: one by one, all together, and supervised trees.
 
     Args:
         train: `jet_shapes` of the background jets to learn from.
@@ -97,13 +97,13 @@ def simple_jet_scores(
     found.append(Scored({"score": "all shapes, Mahalanobis distance"}, None, together))
     for signal in (name for name in shapes if name != background):
         normal, own = supervised_ceiling(shapes[background], shapes[signal], seed=seed)
-        found.append(Scored({"score": f"{_TOLD} {signal}"}, None, {background: normal, signal: own}))
+        found.append(Scored({"score": f"{_SUPERVISED} ({signal})"}, None, {background: normal, signal: own}))
     return found
 
 
 def without_labels(scored: Sequence[Scored]) -> list[Scored]:
-    """Those of `simple_jet_scores` that were not told the signal."""
-    return [each for each in scored if not each.labels["score"].startswith(_TOLD)]
+    """Those of `simple_jet_scores` that have not learned from the signal."""
+    return [each for each in scored if not each.labels["score"].startswith(_SUPERVISED)]
 
 
 def _ratio(a: np.ndarray, b: np.ndarray) -> np.ndarray:

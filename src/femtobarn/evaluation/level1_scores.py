@@ -36,7 +36,7 @@ def simple_level1_scores(objects: Objects) -> dict[str, Float64[np.ndarray, "eve
 def level1_baselines(
     train: Objects, samples: Mapping[str, Objects], *, background: str, seed: int
 ) -> list[Scored]:
-    """Every score without a network on every sample; trees that are told a signal have that one alone.
+    """Every score without a network on every sample; supervised trees have their signal alone.
 
     Args:
         train: Background events that scores are fitted to.

@@ -70,9 +70,9 @@ def symmetry_rows(
         cast = copy.deepcopy(network).to(dtype).eval()
         for name, transformation in maps.items():
             worst = float(deviation(cast, momentum.to(dtype), mask, transformation).max())
-            told = labels | {"precision": str(dtype).removeprefix("torch.")}
-            told = {"network": ", ".join(told.values()), "transformation": name}
-            rows.append(Result("relative deviation", worst, n=count, split="test", labels=told))
+            place = labels | {"precision": str(dtype).removeprefix("torch.")}
+            place = {"network": ", ".join(place.values()), "transformation": name}
+            rows.append(Result("relative deviation", worst, n=count, split="test", labels=place))
     return rows
 
 

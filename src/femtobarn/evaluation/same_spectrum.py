@@ -99,9 +99,9 @@ def equal_spectrum_table(
                 for each in scored if signal in each.scores
             ]  # fmt: skip
             found = score_table(inside, background=background, trivial=trivial, fractions=())
-            told = {"signal": f"{signal}, {low:g} to {high:g} {unit}"}
+            place = {"signal": f"{signal}, {low:g} to {high:g} {unit}"}
             table += [
-                replace(each, name=f"{each.name} at equal {name}", labels=each.labels | told)
+                replace(each, name=f"{each.name} at equal {name}", labels=each.labels | place)
                 for each in found
                 if each.name in ("AUC", "gain in AUC")
             ]

@@ -50,7 +50,7 @@ def check_jets(files: Sequence[Path], *, particles: int | None) -> None:
             raise InputError(f"{file}: expected jets, got none")
         widths[file] = source.particles
     if len(set(widths.values())) > 1:
-        told = ", ".join(f"{file.name} {width}" for file, width in widths.items())
+        listed = ", ".join(f"{file.name} {width}" for file, width in widths.items())
         raise InputError(
-            f"files with different numbers of particles: {told}; give --particles {min(widths.values())}"
+            f"files with different numbers of particles: {listed}; give --particles {min(widths.values())}"
         )

@@ -38,7 +38,7 @@ class ScoreEvaluation:
     """Columns that are scores; all of the files if none is named."""
     reference: str | None = None
     """Column that the other scores have to beat, such as the number of tracks: their gain over it is paired event by
-    event, and it is told how far they merely repeat it."""
+    event, and the report says how far they merely repeat it."""
     fractions: tuple[float, ...] = (0.01, 0.02)
     """Shares of the background at which the share of the signal is given."""
     efficiency: float = 0.4
@@ -69,7 +69,7 @@ def evaluate_scores(
     """Compare the scores of each signal with those of the background; gives the run, with results and report page.
 
     Every column of the files is a score, of which a larger value is more like signal. What looks wrong but can be
-    computed all the same, such as a signal that is less anomalous than the background, is told in the log of the
+    computed all the same, such as a signal that is less anomalous than the background, is reported in the log of the
     run and at the head of the report.
 
     Args:
@@ -90,19 +90,19 @@ def evaluate_scores(
     samples = dict(
         zip(_names(files), (_read(file, settings, first=file is background) for file in files), strict=True)
     )
-    first, told = next(iter(samples.items()))
-    pileup = told.pop(settings.pileup) if settings.pileup else None
+    first, own = next(iter(samples.items()))
+    pileup = own.pop(settings.pileup) if settings.pileup else None
     _check_same(list(samples.values()), files)
-    _check_fractions(background, len(next(iter(told.values()))), settings)
+    _check_fractions(background, len(next(iter(own.values()))), settings)
     scored = [
         Scored({"score": score}, None, {name: columns[score] for name, columns in samples.items()})
-        for score in told
+        for score in own
     ]
     reference = settings.reference
     table = score_table(
         scored, background=first, trivial=[{"score": reference}] if reference else [],
         fractions=settings.fractions, efficiency=settings.efficiency,
-        reference=told[reference] if reference else None, variable=reference or "",
+        reference=own[reference] if reference else None, variable=reference or "",
     )  # fmt: skip
     run = Run.create(
         out, system="evaluate-scores", preset="", settings=settings, seed=settings.seed, summary=_SUMMARY,
@@ -139,8 +139,8 @@ def remarks(table: Sequence[Result], samples: Mapping[str, Columns]) -> list[str
     wrong: dict[str, list[str]] = {}
     for each in table:
         if each.name == "AUC" and each.value + _BEYOND * (each.error or 0.0) < 0.5:
-            told = f"{each.labels['score']} ({each.value:.3f})"
-            wrong.setdefault(each.labels["signal"], []).append(told)
+            own = f"{each.labels['score']} ({each.value:.3f})"
+            wrong.setdefault(each.labels["signal"], []).append(own)
     for signal, scores in wrong.items():
         said.append(
             f"{signal} has an AUC below 0.5 beyond its error by {', '.join(scores)}: is the order swapped? The "
@@ -176,11 +176,11 @@ def _read(file: Path, settings: ScoreEvaluation, *, first: bool) -> Columns:
 
 
 def _check_same(samples: Sequence[Columns], files: Sequence[Path]) -> None:
-    told, *others = samples
-    if not told:
+    own, *others = samples
+    if not own:
         raise InputError(f"{files[0]}: expected a column of scores besides the pile-up, got none")
     for file, columns in zip(files[1:], others, strict=True):
-        if odd := sorted(told.keys() ^ columns.keys()):
+        if odd := sorted(own.keys() ^ columns.keys()):
             raise InputError(
                 f"{file}: other scores than {files[0]}; only in one of them: {', '.join(odd[:6])}; give the ones to "
                 "compare by --scores"

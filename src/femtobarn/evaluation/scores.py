@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from femtobarn.errors import InputError, nearest
+from femtobarn.errors import InputError, check_known
 from femtobarn.metrics.classifier_test import auc
 from femtobarn.metrics.decorrelation import distance_correlation
 from femtobarn.metrics.roc import auc_difference, background_efficiency, signal_efficiency
@@ -31,7 +31,7 @@ class Scored(NamedTuple):
     seed: int | None
     """Seed of the training; none for a score without one."""
     scores: Samples
-    """Of the background and of the signals it is for; a score that is told one signal has no others."""
+    """Of the background and of the signals it is for; a supervised score has its own signal alone."""
 
     @property
     def name(self) -> str:
@@ -107,8 +107,8 @@ def dependence_table(
         for name, values in variables.items():
             found = [distance_correlation(each.scores[background], values) for each in group]
             pairs: list[Value] = [(each.value, each.error) for each in found]
-            told = group[0].labels | {"with": name}
-            table.append(row("distance correlation on background", pairs, told, seeds=seeds, n=found[0].n))
+            place = group[0].labels | {"with": name}
+            table.append(row("distance correlation on background", pairs, place, seeds=seeds, n=found[0].n))
     return table
 
 
@@ -151,8 +151,7 @@ def _signals(scored: Sequence[Scored], background: str) -> list[str]:
     if not scored:
         raise InputError("expected at least one score, got none")
     sizes = {name: len(values) for name, values in scored[0].scores.items()}
-    if background not in sizes:
-        raise InputError(f"there is no sample {background!r}: {nearest(background, sizes)}")
+    check_known("sample", [background], sizes)
     for each in scored:
         own = {name: len(values) for name, values in each.scores.items()}
         if background not in own or not own.items() <= sizes.items():
@@ -245,14 +244,15 @@ def follow_table(
             "distance of scores": [],
         }
         for each in group:
-            told, own = teachers[each.seed], each.scores[background]
-            tail = told[background] >= np.quantile(told[background], 0.95)
+            taught, own = teachers[each.seed], each.scores[background]
+            tail = taught[background] >= np.quantile(taught[background], 0.95)
             signal = [
-                np.concatenate([s[name] for name in told if name != background]) for s in (each.scores, told)
+                np.concatenate([s[name] for name in taught if name != background])
+                for s in (each.scores, taught)
             ]
             found = (
-                spearmanr(own, told[background]).statistic,
-                spearmanr(own[tail], told[background][tail]).statistic,
+                spearmanr(own, taught[background]).statistic,
+                spearmanr(own[tail], taught[background][tail]).statistic,
                 wasserstein_distance(*signal),
             )
             for column, value in zip(columns.values(), found, strict=True):

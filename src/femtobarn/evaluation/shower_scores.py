@@ -35,7 +35,7 @@ class ClassifierSettings:
     """How classifiers are trained; as published unless noted."""
 
     showers: int = 100_000
-    """Of each sample at most: 100 000 with 6480 voxels take 2.6 GB a sample."""
+    """Showers of each sample that a classifier learns from, at most: 100 000 with 6480 voxels take 2.6 GB a sample."""
     epochs: int = 50
     """Passes over the training showers."""
     batch: int = 1000
@@ -67,7 +67,7 @@ class ShowerScoring:
     neighbours: int = 5000
     """Maximum number of showers of each sample in precision, recall, density and coverage."""
     classifier: ClassifierSettings = ClassifierSettings()
-    """Of the classifiers, with --full."""
+    """Training of the classifiers, with --full."""
 
 
 def fast_scores(

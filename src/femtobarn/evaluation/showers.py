@@ -14,7 +14,13 @@ from femtobarn.data.kind import kinds_of
 from femtobarn.data.opening import given_files
 from femtobarn.datasets.calochallenge import Unit
 from femtobarn.errors import InputError
-from femtobarn.evaluation import leaderboard, shower_checks, shower_figures, shower_scores
+from femtobarn.evaluation import (
+    leaderboard,
+    shower_checks,
+    shower_figures,
+    shower_metric_figures,
+    shower_scores,
+)
 from femtobarn.evaluation.figures import draw_significances
 from femtobarn.evaluation.generation_time import GenerationCost, read_costs
 from femtobarn.evaluation.results import score_results
@@ -61,13 +67,13 @@ class ShowerEvaluation:
     """Whose reference it is; published numbers stand beside ours for that of the challenge only. If not given own, or
     a stand-in where the file does not deny it."""
     unit: Unit | None = None
-    """Of the files; MeV, with a check, if not given."""
+    """Unit of the energies in the files; MeV, with a check, if not given."""
     scoring: ShowerScoring = field(default_factory=ShowerScoring)
     """On how many showers, and with which trainings."""
     costs: Path | None = None
     """JSON with times and numbers of parameters of the generators, by the names of their files."""
     seed: int = 1
-    """Of all random draws."""
+    """Seed of all random draws."""
     workers: int = 2
     """Processes."""
     scheduler: str | None = None
@@ -146,8 +152,8 @@ def guess_dataset(path: Path) -> Dataset:
     for name, known in GEOMETRIES.items():
         if shape[1:] == (known.voxels,):
             return cast(Dataset, name)
-    told = ", ".join(f"{known.voxels} ({name})" for name, known in GEOMETRIES.items())
-    raise InputError(f"{file}: expected rows of {told} voxels, got showers of shape {shape}")
+    known_sizes = ", ".join(f"{known.voxels} ({name})" for name, known in GEOMETRIES.items())
+    raise InputError(f"{file}: expected rows of {known_sizes} voxels, got showers of shape {shape}")
 
 
 def data_kind(settings: ShowerEvaluation) -> DataKind:
@@ -207,12 +213,12 @@ def _fill(
     shown = {sample.name: summaries[sample.name] for sample in samples}
     figures: dict[str, Callable[[], None]] = {
         "significances": lambda: draw_significances(run, scores),
-        "separation powers": lambda: shower_figures.draw_separations(run, separations, data=kind),
+        "separation powers": lambda: shower_metric_figures.draw_separations(run, separations, data=kind),
     }
     figures |= shower_figures.shower_figures(run, voxels, truth, shown, reference=reference.name, data=kind)
     figures["single showers"] = lambda: _draw_events(run, [reference, *samples], truth)
     if settings.real == "challenge":
-        figures["leaderboard"] = lambda: shower_figures.draw_leaderboard(
+        figures["leaderboard"] = lambda: shower_metric_figures.draw_leaderboard(
             run, leaderboard.leaderboard(reference.dataset, [run])
         )
     run_parts(lambda name, _: figures[name](), list(figures), title="drawing", workers=1, progress=progress)
@@ -259,7 +265,9 @@ def _full_scores(
         posterior = shower_scores.posterior_scores(truth, each, voxels, how, settings.seed)
         for name, estimate in posterior.score.items():
             found[name]["log posterior"] = estimate
-        shower_figures.draw_consistency(run, list(each), posterior.consistency, data=data_kind(settings))
+        shower_metric_figures.draw_consistency(
+            run, list(each), posterior.consistency, data=data_kind(settings)
+        )
     return found
 
 

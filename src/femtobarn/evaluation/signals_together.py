@@ -126,9 +126,9 @@ def paired_gain(
         raise InputError("expected scores of the same seeds, or one without a seed, to compare with")
     pairs = [(events.flat(each), events.flat(other.get(each.seed, theirs[0]))) for each in ours]
     values = gain(events.of(statistic), pairs, events.draws, ratio=ratio)
-    told = dict(labels) if labels is not None else ours[0].labels | {"over": theirs[0].name}
+    place = dict(labels) if labels is not None else ours[0].labels | {"over": theirs[0].name}
     return row(
-        name, values, told, seeds=_seeds(ours), n=sum(events.sizes), sample="paired bootstrap", of_mean=True
+        name, values, place, seeds=_seeds(ours), n=sum(events.sizes), sample="paired bootstrap", of_mean=True
     )
 
 

@@ -11,7 +11,7 @@ from femtobarn.data.features import FeatureFile, check_same_columns
 from femtobarn.data.hdf5 import opened_hdf5
 from femtobarn.data.source import stream
 from femtobarn.datasets import jetnet
-from femtobarn.errors import InputError, nearest
+from femtobarn.errors import InputError, check_known
 from femtobarn.evaluation.jet_scores import resample_size
 from femtobarn.evaluation.samples import check_jets
 from femtobarn.metrics import FeatureMoments, KernelMoments, Subsample
@@ -56,8 +56,7 @@ def metric(name: str, real: Path, generated: Path, *, options: Options | None = 
         InputError: No such metric, one for jets on other files, a file that cannot be read or has no rows, other
             columns in one file than in the other, or jets cut to other numbers of particles.
     """
-    if name not in METRICS:
-        raise InputError(f"there is no metric {name!r}: {nearest(name, METRICS)}")
+    check_known("metric", [name], METRICS)
     options = options or Options()
     files = [_File(path, options.particles) for path in (real, generated)]
     _pair(*files, particles=options.particles)

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Float64
 from torch import nn
 
-from femtobarn.errors import InputError, MissingExtraError, VerificationError, nearest
+from femtobarn.errors import InputError, MissingExtraError, VerificationError, check_known
 from femtobarn.hardware.circuit import bits
 from femtobarn.hardware.cost import effective_bit_operations
 from femtobarn.hardware.export import VerilogReport, export_verilog
@@ -52,7 +52,7 @@ class Exported:
         """Whether what was written was run and gave every output number."""
         return self.mismatches == 0
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """What was written and checked, a line each.
 
         Raises:
@@ -101,8 +101,7 @@ def export_network(
         InputError: An unknown target, no vectors, or a network that the target has no form for.
         MissingExtraError: A package of the extra "hardware" that the target needs is missing.
     """
-    if to not in TARGETS:
-        raise InputError(f"there is no format {to!r}: {nearest(to, TARGETS)}")
+    check_known("format", [to], TARGETS)
     if len(vectors) < 2:
         raise InputError(f"expected at least two test vectors, got {len(vectors)}")
     if integers is None and to != "onnx":

@@ -28,7 +28,7 @@ class OnnxCheck(NamedTuple):
     opset: int
     bytes: int
 
-    def told(self, path: Path) -> str:
+    def summary(self, path: Path) -> str:
         """One line about the file that was written.
 
         Raises:

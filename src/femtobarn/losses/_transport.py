@@ -18,15 +18,8 @@ A potential f has f[source] - f[sink] <= cost, with equality on the tree. Nodes 
 padded to a multiple of `_LANES` (`width`), then the sources.
 
 All compiled code is in this one file because numba's disk cache watches only the file of the function stored.
-The threads are Python's, and the kernels release the GIL: numba's own cannot be used after a fork, and their
-number is a global setting.
 """
 
-import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from itertools import pairwise
 from math import ceil, floor, frexp, ldexp, log2, sqrt
 from typing import Any, NamedTuple, no_type_check
 
@@ -36,7 +29,6 @@ from numba import types
 from numba.extending import intrinsic
 
 from femtobarn.compiled import njit
-from femtobarn.errors import InputError
 
 LARGEST = 1e200  #: mass or cost
 _LANES = 16  # LLVM unrolls vector loops to four vectors of four float64: leave no remainder
@@ -49,30 +41,6 @@ _ONE, _ZERO = np.uint64(1), np.uint64(0)
 _FLAGS = {"reassoc", "contract", "nnan", "ninf", "nsz"}
 _kernel = njit(fastmath=_FLAGS)
 _entry = njit(fastmath=_FLAGS, nogil=True, cache=True)
-
-
-def in_threads(kernel: Callable[..., None], threads: int, rows: tuple[Any, ...], *shared: Any) -> None:
-    """Run a kernel over arrays of equally many rows, cut into one block per thread."""
-    if threads < 1:
-        raise InputError(f"expected at least one thread, got {threads}")
-    if threads == 1:
-        kernel(*rows, *shared)
-        return
-    edges = [len(rows[0]) * k // threads for k in range(threads + 1)]
-    blocks = [[array[i:j] for array in rows] for i, j in pairwise(edges)]
-    others = [_helpers(threads - 1).submit(kernel, *block, *shared) for block in blocks[1:]]
-    kernel(*blocks[0], *shared)
-    for other in others:
-        other.result()
-
-
-@cache
-def _helpers(threads: int) -> ThreadPoolExecutor:
-    """Threads that wait for work: to start new ones takes as long as 20 pairs of wafers."""
-    return ThreadPoolExecutor(threads)
-
-
-os.register_at_fork(after_in_child=_helpers.cache_clear)  # threads do not survive a fork
 
 
 @no_type_check

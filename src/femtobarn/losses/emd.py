@@ -10,7 +10,8 @@ from torch import Tensor
 
 from femtobarn.errors import InputError
 from femtobarn.losses._arrays import array, first_derivatives_only, masses
-from femtobarn.losses._transport import LARGEST, cost_unit, in_threads, move_histograms, order_of_joining
+from femtobarn.losses._threads import in_threads
+from femtobarn.losses._transport import LARGEST, cost_unit, move_histograms, order_of_joining
 from femtobarn.losses._types import refuse_gradient, result_type
 
 

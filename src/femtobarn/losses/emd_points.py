@@ -9,7 +9,8 @@ from torch import Tensor
 
 from femtobarn.errors import InputError
 from femtobarn.losses._arrays import array, first_derivatives_only, masses
-from femtobarn.losses._transport import LARGEST, in_threads, move_points
+from femtobarn.losses._threads import in_threads
+from femtobarn.losses._transport import LARGEST, move_points
 from femtobarn.losses._types import refuse_gradient, result_type
 
 _FARTHEST = 1e100  # its square is still a finite number

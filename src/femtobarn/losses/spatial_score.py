@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from femtobarn.errors import InputError, nearest
+from femtobarn.errors import InputError, check_known
 from femtobarn.losses import spatial
 from femtobarn.losses.spatial_filters import (
     FourierBand,
@@ -58,8 +58,7 @@ class SpatialScore:
     per_image: bool | None = None
 
     def __post_init__(self) -> None:
-        if self.score not in _SCORES:
-            raise InputError(f"there is no score {self.score!r}: {nearest(self.score, _SCORES)}")
+        check_known("score", [self.score], _SCORES)
         if self.apply_to not in ("target", "both"):
             raise InputError(f"a band filters the target or both, got {self.apply_to!r}")
         if isinstance(self.filter, HaarBand) and self.circular:

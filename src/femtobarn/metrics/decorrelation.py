@@ -57,7 +57,7 @@ def distance_correlation(x: Real[Array, " event"], y: Real[Array, " event"]) -> 
     for name, line in (("x", a), ("y", b)):
         if line.min() == line.max():
             raise InputError(
-                f"{name} is {line[0]:g} for all events: whether another follows it cannot be told"
+                f"{name} is {line[0]:g} for all events: whether another follows it cannot be measured"
             )
     sums = _pair_sums((a - a.mean()) / a.std(), (b - b.mean()) / b.std())
     every = np.ones(_BLOCKS, dtype=bool)

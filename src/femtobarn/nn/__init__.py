@@ -44,7 +44,7 @@ from femtobarn.nn.input_scale import InputScale
 from femtobarn.nn.interaction_network import InteractionNetwork
 from femtobarn.nn.lif import Neuron, potentials, spikes, trace_response, traces
 from femtobarn.nn.lorentz_net import LorentzBlock, LorentzNet, psi
-from femtobarn.nn.map_inverse import MapInverse, map_cross_entropy
+from femtobarn.nn.map_inverse import MapInverse, map_cross_entropy, map_loss
 from femtobarn.nn.masked_batch_norm import MaskedBatchNorm
 from femtobarn.nn.message_passing import MessagePassing
 from femtobarn.nn.minkowski import minkowski
@@ -213,6 +213,7 @@ __all__ = [
     "load_efficientnet_lite0",
     "load_text_encoder",
     "map_cross_entropy",
+    "map_loss",
     "matching_loss",
     "mean_of_tokens",
     "metric_loss",

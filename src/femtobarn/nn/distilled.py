@@ -3,6 +3,7 @@
 Sizes of arXiv:2310.06047 (images) and of its trigger application CICADA (calorimeter regions).
 """
 
+import functools
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Literal
@@ -153,21 +154,30 @@ class Committee(nn.Module):
         self.teacher = anomaly_teacher(task)
         self.students = nn.ModuleDict(students)
 
-    def told(self, x: Float[Tensor, "event row column"]) -> Float[Tensor, "event"]:
-        """The teacher's score, as students learn it."""
-        with torch.no_grad():
-            return self.target(self.teacher(x))
-
-    def learned(self, x: Float[Tensor, "event row column"]) -> dict[str, Float[Tensor, "event"]]:
-        """The score of each student."""
-        return {name: student(x.unsqueeze(1)).squeeze(1) for name, student in self.students.items()}
+    @torch.no_grad()
+    def scores(
+        self, name: str, x: Float[Tensor, "event row column"], *, at_once: int = 1000
+    ) -> Float[Tensor, "event"]:
+        """The score of a student, or of the "teacher" as students learn it, for many events."""
+        score = self._teacher_score if name == "teacher" else functools.partial(self._student_score, name)
+        return torch.cat([score(piece) for piece in torch.split(x, at_once)])
 
     def errors(
-        self, x: Float[Tensor, "event row column"], told: Float[Tensor, "event"] | None = None
+        self, x: Float[Tensor, "event row column"], target: Float[Tensor, "event"] | None = None
     ) -> Float[Tensor, ""]:
-        """Mean absolute errors of the students, added up; `told` are the teacher's scores, if they are known."""
-        target = self.told(x) if told is None else told
-        return torch.stack([(each - target).abs().mean() for each in self.learned(x).values()]).sum()
+        """Mean absolute errors of the students, added up; `target` are the teacher's scores, if they are known."""
+        if target is None:
+            with torch.no_grad():
+                target = self._teacher_score(x)
+        errors = [(self._student_score(name, x) - target).abs().mean() for name in self.students]
+        return torch.stack(errors).sum()
+
+    def _teacher_score(self, x: Tensor) -> Tensor:
+        return self.target(self.teacher(x))
+
+    def _student_score(self, name: str, x: Tensor) -> Tensor:
+        score: Tensor = self.students[name](x.unsqueeze(1)).squeeze(1)
+        return score
 
 
 def teacher_loss(model: nn.Module, batch: Batch) -> Float[Tensor, ""]:
@@ -183,7 +193,7 @@ def student_loss(
 
     Args:
         model: A `Committee`.
-        batch: `x` and `foreign`; the teacher's scores of these as `x_told` and `foreign_told`, if they are known.
+        batch: `x` and `foreign`; the teacher's scores of these as `x_target` and `foreign_target`, if they are known.
         foreign: Foreign inputs are shown, too (outlier exposure).
         noisy: Students see only noisy inputs, and the teacher scores these.
     """
@@ -193,8 +203,8 @@ def student_loss(
         shifted = batch["x"] + NOISE * largest * torch.randn_like(batch["x"])
         total = model.errors(shifted.clamp(min=torch.zeros(()), max=largest))
     else:
-        total = model.errors(batch["x"], batch.get("x_told"))
-    return total + model.errors(batch["foreign"], batch.get("foreign_told")) if foreign else total
+        total = model.errors(batch["x"], batch.get("x_target"))
+    return total + model.errors(batch["foreign"], batch.get("foreign_target")) if foreign else total
 
 
 def lesson(mode: str) -> Callable[[nn.Module, Batch], Tensor]:

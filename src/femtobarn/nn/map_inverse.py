@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Mapping
 
 import torch
 from jaxtyping import Float
@@ -110,3 +111,9 @@ def map_cross_entropy(
     truth = truth.flatten(1)
     log = logits.flatten(1).log_softmax(dim=1)
     return (torch.special.xlogy(truth, truth) - truth * log).sum(dim=1).mean()
+
+
+def map_loss(model: nn.Module, batch: Mapping[str, Tensor]) -> Float[Tensor, ""]:
+    """`map_cross_entropy` of a `MapInverse` on batches of "screen", "settings" and the true "map"."""
+    assert isinstance(model, MapInverse)
+    return map_cross_entropy(model.logits(model.encode(batch["screen"], batch["settings"])), batch["map"])

@@ -20,7 +20,7 @@ _POSITION, _OTHER = 40.0, 0.3
 _MOVED = (
     5.0  # scale of the way of a track from the vertex to the calorimeters, by which soft tracks show their pT
 )
-_APART = 10.0  # scale of the differences of positions that an edge is told
+_APART = 10.0  # scale of the differences of positions that are inputs of an edge
 _SURE = 10.0  # logit, before training, of the class that bits of a track tell; with 4, charged hadrons drown muons
 
 
@@ -37,7 +37,7 @@ class Mlpf(nn.Module):
 
     With ``inputs="raw"`` the network is the published one: 14 numbers an element as they come, momenta as GeV. With
     "scaled", energies are logarithms, positions are those at the calorimeters' face for tracks too, near elements are
-    those near in position, edges are told how far their elements are apart, and the output is a correction of what the
+    those near in position, edges see how far their elements are apart, and the output is a correction of what the
     element measures: a factor for pT and E, a shift for the angles.
 
     Args:
@@ -79,7 +79,7 @@ class Mlpf(nn.Module):
         if inputs == "scaled":  # starts from what is measured
             nn.init.zeros_(self.momentum[-1].weight)  # type: ignore[arg-type]
             nn.init.zeros_(self.momentum[-1].bias)  # type: ignore[arg-type]
-            self.prior = nn.Parameter(_SURE * _told_classes())
+            self.prior = nn.Parameter(_SURE * _classes_of_kinds())
 
     def forward(
         self, element: Float[Tensor, "event element 12"], mask: Bool[Tensor, "event element"]
@@ -92,17 +92,17 @@ class Mlpf(nn.Module):
         logits, charge = self.classes(seen), self.charge(seen).squeeze(-1)
         if self.inputs == "scaled":
             logits = logits + self.prior[kind_of(element)]
-        told = torch.cat((x, logits), dim=-1)
-        momentum = self.momentum(torch.cat((told, self.regression(told, graph, adjacency)), dim=-1))
+        inputs = torch.cat((x, logits), dim=-1)
+        momentum = self.momentum(torch.cat((inputs, self.regression(inputs, graph, adjacency)), dim=-1))
         return Flow(logits, charge, momentum if self.inputs == "raw" else _corrected(element, momentum))
 
     def _pairs(self, x: Tensor, graph: Neighbours) -> Tensor:
-        """What an edge is told: both elements, their weight and, of scaled inputs, how far they are apart."""
+        """Inputs of an edge: both elements, their weight and, of scaled inputs, how far they are apart."""
         one, other = x.unsqueeze(2).expand(-1, -1, graph.number.shape[2], -1), graph.of(x)
-        told = [one, other, graph.weight.unsqueeze(-1)]
+        inputs = [one, other, graph.weight.unsqueeze(-1)]
         if self.inputs == "scaled":
-            told.append(_APART * (other[..., :3] - one[..., :3]))
-        return torch.cat(told, dim=-1)
+            inputs.append(_APART * (other[..., :3] - one[..., :3]))
+        return torch.cat(inputs, dim=-1)
 
     def neighbours(
         self, element: Float[Tensor, "event element 12"], mask: Bool[Tensor, "event element"]
@@ -167,8 +167,8 @@ def kind_of(element: Float[Tensor, "event element 12"]) -> Int[Tensor, "event el
     return torch.where(code == TRACK, track, torch.where(code == TOWER, tower, 0))
 
 
-def _told_classes() -> Float[Tensor, "kind class"]:
-    """1 at the class that each kind of element tells."""
+def _classes_of_kinds() -> Float[Tensor, "kind class"]:
+    """1 at the class that the kind of an element implies."""
     table = torch.zeros(6, len(CLASSES))
     table[[3, 4, 5], [CHARGED, MUON, ELECTRON]] = 1.0
     return table

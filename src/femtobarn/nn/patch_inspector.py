@@ -79,15 +79,15 @@ class PatchNetworks:
     """Sizes of the networks; the defaults are the published ones, for patches of 160 pixels."""
 
     kernels: tuple[tuple[int, int], ...] = KERNELS
-    """Of the autoencoder."""
+    """Kernels of the autoencoder's convolutions."""
     widths: tuple[int, ...] = WIDTHS
-    """Of the autoencoder."""
+    """Widths of the autoencoder's layers."""
     latent: int = 16
     """Numbers of a patch in the autoencoder, and principal components."""
     stages: tuple[tuple[int, ...], ...] = STAGES
-    """Of the classifier: channels of the convolutions between two poolings."""
+    """Channels of the classifier's convolutions between two poolings."""
     dense: tuple[int, ...] = (128, 64)
-    """Of the classifier."""
+    """Widths of the classifier's dense layers."""
     background: tuple[int, ...] = (4, 10, 4)
     """Kernels of the network that knows patches beside the sensor."""
 

@@ -47,14 +47,14 @@ class Encoded(NamedTuple):
 class SetVae(nn.Module):
     """Encoder of a set into a latent normal distribution, and decoder into as many particles of the same kinds.
 
-    The decoder is told how many particles of each kind there are: a slot knows its kind and its number among its kind
+    The decoder is given how many particles of each kind there are: a slot knows its kind and its number among its kind
     (without `species`, its number). What it makes are shares of momentum, times ten, and angles from the jet axis.
 
     Args:
         width, hidden: Numbers per particle between and within layers; 64 and 128 as published: 205,155 weights.
         layers: Of encoder and decoder each.
         latent: Components.
-        species: Whether the kinds of particles are told to encoder and decoder.
+        species: Whether the kinds of particles are inputs of encoder and decoder.
         first_batch, momentum: Of the batch norms (see `MaskedBatchNorm`). Published: False and 0.01; statistics that
             start at 0 and 1 take hundreds of steps to arrive, too many for a short training.
     """

@@ -25,7 +25,7 @@ class SetVaeLoss(NamedTuple):
     kept: float = 1.0
     """Share of the jets of a batch, those with the smallest errors, that feel the divergence."""
     species: bool = True
-    """Whether the network is told kinds of particles, and only those of one kind may be partners."""
+    """Whether the network sees the kinds of particles, and only those of one kind may be partners."""
 
     def value(self, network: nn.Module, batch: Batch, noise: Tensor | None = None) -> Float[Tensor, ""]:
         """The loss of a batch; latent noise is standard normal numbers."""
@@ -71,7 +71,7 @@ def set_vae_scores(
 ) -> dict[str, Float64[np.ndarray, "jet"]]:
     """Anomaly scores of each jet, none of them with noise.
 
-    "error": of the set, what Set-VAE proposes. "error without veto", of a network that is told kinds: the same if
+    "error": of the set, what Set-VAE proposes. "error without veto", of a network that sees kinds: the same if
     particles of any kind may be partners. "KL": mean divergence of the latent components, what CLIP-VAE proposes; it
     needs no decoder.
 

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float, Float32, Float64
 from torch import Tensor, nn
 
-from femtobarn.errors import InputError, nearest
+from femtobarn.errors import InputError, check_known
 from femtobarn.nn.recurrent_autoencoder import (
     ConvolutionalAutoencoder,
     DenseAutoencoder,
@@ -53,8 +53,7 @@ class StrainAutoencoder(nn.Module):
 
     def __init__(self, name: str, *, window: int = 100, published: bool = True) -> None:
         super().__init__()
-        if name not in WIDTHS:
-            raise InputError(f"there is no autoencoder {name!r}: {nearest(name, WIDTHS)}")
+        check_known("autoencoder", [name], WIDTHS)
         widths = WIDTHS[name][0 if published else 1]
         self.together = name == TOGETHER
         self.input_shape = (window, 2 if self.together else 1)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Float64
 
-from femtobarn.errors import InputError, nearest
+from femtobarn.errors import check_known
 
 LIGHT = 299_792_458.0  #: m/s
 Angles = Float[np.ndarray, "_"]
@@ -58,8 +58,7 @@ def interferometer(name: str) -> Interferometer:
     Raises:
         InputError: Another name.
     """
-    if name not in INTERFEROMETERS:
-        raise InputError(f"there is no interferometer {name!r}: {nearest(name, INTERFEROMETERS)}")
+    check_known("interferometer", [name], INTERFEROMETERS)
     return INTERFEROMETERS[name]
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from femtobarn.errors import InputError, nearest
+from femtobarn.errors import check_known
 
 
 class VoxelLayer(NamedTuple):
@@ -112,8 +112,7 @@ def geometry(name: str) -> VoxelGeometry:
     Raises:
         InputError: There is no such data set.
     """
-    if name not in GEOMETRIES:
-        raise InputError(f"there is no CaloChallenge data set {name!r}: {nearest(name, GEOMETRIES)}")
+    check_known("CaloChallenge data set", [name], GEOMETRIES)
     return GEOMETRIES[name]
 
 

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from femtobarn.data.atomic import write_whole
 from femtobarn.errors import InputError, require
 from femtobarn.qubo.weak_classifiers import STEP, WeakClassifiers, augmented, fit_weak
-from femtobarn.qubo.zoom import FLIPS, Annealer, Step, binary_weights, box_weights, zoom
+from femtobarn.qubo.zoom import FLIPS, Annealer, Step, binary_weights, box_weights, mean_error, zoom
 
 _base: Any = require("sklearn.base", extra="baselines")
 FORMAT = 1  #: of the JSON file
@@ -114,6 +114,15 @@ class QAMLZClassifier(_base.ClassifierMixin, _base.BaseEstimator):  # type: igno
             for i, own in enumerate(table)
         ]
         return sorted(rows, key=lambda each: -abs(cast(float, each["weight"])))
+
+    def lowest_error(self, X: ArrayLike, y: ArrayLike) -> float:
+        """Mean squared error that the exact minimum of the same cuts has on these events; no step is below it.
+
+        With the training events it is what the errors in `history_` come down to.
+        """
+        c = self._columns(np.asarray(X, np.float64))
+        target = np.where(np.asarray(y) == self.classes_[1], 1.0, -1.0)
+        return mean_error(c, target, box_weights(c, target))
 
     def to_json(self, path: str | Path) -> None:
         """Write the fitted classifier as plain numbers.

@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import functools
 import math
 import reprlib
 from collections.abc import Mapping, Sequence
@@ -95,7 +96,7 @@ def _read(kind: Any, value: object, path: str) -> object:
 
 def _read_dataclass(cls: type, value: object, path: str) -> object:
     data = _mapping(value, path)
-    hints = get_type_hints(cls)
+    hints = _hints(cls)
     fields = {field.name: field for field in dataclasses.fields(cls) if field.init}
     for name in data:
         if name not in fields:
@@ -105,6 +106,11 @@ def _read_dataclass(cls: type, value: object, path: str) -> object:
         if required and name not in data:
             raise InputError(f"the setting {_join(path, name)} is missing")
     return cls(**{name: _read(hints[name], each, _join(path, name)) for name, each in data.items()})
+
+
+@functools.cache  # a table of results is a thousand of the same dataclass
+def _hints(cls: type) -> dict[str, Any]:
+    return get_type_hints(cls)
 
 
 def _read_union(members: tuple[Any, ...], value: object, path: str) -> object:

@@ -37,7 +37,7 @@ class Machine:
     jitter: float = 1e-3
     """Relative standard deviation of the kinetic energy from shot to shot."""
     noise: float = 0.005
-    """Of the camera, as a share of the brightest pixel."""
+    """Noise of the camera, as a share of the brightest pixel."""
     particles: int = 16384
     """Tracked for each shot."""
 

@@ -30,7 +30,7 @@ class BeamLine:
     before: float = 300.0
     """From the cathode to the solenoid, mm."""
     length: float = 120.0
-    """Of the solenoid, mm."""
+    """Length of the solenoid, mm."""
     after: float = 1000.0
     """From the solenoid to the screen, mm."""
     divergence: float = 2.8e-4

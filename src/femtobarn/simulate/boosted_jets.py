@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from femtobarn.errors import InputError, require
+from femtobarn.errors import InputError
 from femtobarn.physics.clustering import anti_kt
 from femtobarn.physics.vectors import cylindrical, delta_phi
-from femtobarn.simulate.chunks import Arrays, Chunks, run_chunks
+from femtobarn.simulate.chunks import Arrays, Chunks
+from femtobarn.simulate.collisions.jets import enough_jets, run_jet_chunks
 from femtobarn.simulate.collisions.processes import Process, PtRange
 from femtobarn.simulate.collisions.pythia import (
     Records,
@@ -126,12 +127,8 @@ def detected_jets(
         InputError: No jets asked for, impossible settings, or a process that gives no such jets.
         MissingExtraError: pythia8mc or fastjet is not installed.
     """
-    if count < 1:
-        raise InputError(f"expected at least one jet, got {count}")
-    require("fastjet", extra="generate")
     chunks = Chunks(detected_chunk, sample, count, _JETS_PER_CHUNK, seed, (_VERSION, *version()))
-    label = f"jets from {sample.process.name}"
-    parts = run_chunks(chunks, workers=workers, scheduler=scheduler, progress=progress, label=label)
+    parts = run_jet_chunks(chunks, sample.process, workers=workers, scheduler=scheduler, progress=progress)
     sizes = np.concatenate([part["size"] for part in parts])
     momentum, pdg = (np.concatenate([part[name] for part in parts]) for name in ("momentum", "pdg"))
     weight = [len(part["size"]) for part in parts]
@@ -144,20 +141,16 @@ def detected_chunk(sample: DetectedJets, items: range, seed: np.random.SeedSeque
     ours, theirs = seed.spawn(2)
     generator = np.random.default_rng(ours)
     pythia = start_pythia(sample.process, seed=theirs, energy=sample.energy, mpi=True)
-    found, events, fruitless = 0, 0, 0
-    parts: list[Arrays] = []
-    while found < len(items):
-        records = next_records(pythia, max(20, len(items) - found))
-        parts.append(_jets_of(sample, pythia, records, generator))
-        made, seen = len(records.offset) - 1, len(parts[-1]["size"])
-        found, events = found + seen, events + made
-        fruitless = 0 if seen else fruitless + made
-        if fruitless >= _PATIENCE:
-            raise InputError(f"{sample.process.name}: no jet of {sample.pt} GeV in {fruitless} collisions")
-    table = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def draw(missing: int) -> tuple[Arrays, int]:
+        records = next_records(pythia, max(20, missing))
+        return _jets_of(sample, pythia, records, generator), len(records.offset) - 1
+
+    sought = f"{sample.process.name}: no jet of {sample.pt} GeV"
+    table, collisions = enough_jets(draw, len(items), patience=_PATIENCE, sought=sought)
     size = table["size"][: len(items)]
     kept = int(size.sum())
-    section = pythia.infoPython().sigmaGen() * _PICOBARN * found / events
+    section = pythia.infoPython().sigmaGen() * _PICOBARN * len(table["size"]) / collisions
     return {
         "size": size,
         "momentum": table["momentum"][:kept],

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64
 
 from femtobarn.compiled import njit
-from femtobarn.errors import InputError, nearest
+from femtobarn.errors import InputError, check_known
 
 Defect = Literal["scratch", "dust", "stain", "fibre", "missing metal"]
 DEFECTS: tuple[str, ...] = get_args(Defect)
@@ -49,7 +49,7 @@ class Layout:
     width: float = 166.6
     """Flat to flat, mm."""
     pitch: float = 11.8
-    """Of the pads, mm: 11.8 with 198 of them, 7.7 with 432."""
+    """Pitch of the pads, mm: 11.8 with 198 of them, 7.7 with 432."""
     gap: float = 0.060
     """Between two pads, mm."""
 
@@ -155,10 +155,8 @@ def photograph(
 
 
 def _check(defect: str, level: str) -> None:
-    if level not in CONTRAST:
-        raise InputError(f"there is no level {level!r}: {nearest(level, CONTRAST)}")
-    if defect not in DEFECTS:
-        raise InputError(f"there is no defect {defect!r}: {nearest(defect, DEFECTS)}")
+    check_known("level", [level], CONTRAST)
+    check_known("defect", [defect], DEFECTS)
 
 
 _BORDER = 1.5  # mm from the edge of the sensor to the pads

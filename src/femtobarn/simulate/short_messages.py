@@ -6,7 +6,7 @@ from typing import Literal, get_args
 import numpy as np
 from jaxtyping import Bool
 
-from femtobarn.errors import InputError, nearest
+from femtobarn.errors import InputError, check_known
 
 Topic = Literal["requests", "logbook"]
 
@@ -71,8 +71,7 @@ def short_messages(
     Raises:
         InputError: An unknown topic, or more messages than can differ.
     """
-    if topic not in get_args(Topic):
-        raise InputError(f"there is no topic {topic!r}: {nearest(topic, get_args(Topic))}")
+    check_known("topic", [topic], get_args(Topic))
     needed, other, words = _TEMPLATES[topic]
     texts: dict[str, bool] = {}
     for _ in range(50 * count):

@@ -53,9 +53,9 @@ class Strain:
     band: tuple[float, float] = (30.0, 350.0)
     """Frequencies that are kept, Hz."""
     duration: float = 2.5
-    """Of an event, s."""
+    """Duration of an event, s."""
     event_time: float = 1.25
-    """Of the merger or the middle of a burst after the begin of the event, s."""
+    """Time of the merger or of the middle of a burst after the begin of the event, s."""
     spectrum: Literal["estimated", "known"] = "estimated"
     """Noise is whitened with the median spectrum of its own stretch, or with that of the design."""
     stretch: float = 64.0
@@ -224,7 +224,7 @@ def whitened_signals(
         taps: Whitening filter of each detector.
         settings: Of the strain.
         generator: The only source of randomness.
-        density: Gives the power spectral densities (detector, frequency) that the ratio is told in, in 1/Hz; that of
+        density: Gives the power spectral densities (detector, frequency) that the ratio refers to, in 1/Hz; that of
             the design if not given.
     """
     period = _LONG.get(kind, _PERIOD)

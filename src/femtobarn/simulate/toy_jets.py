@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from femtobarn.errors import InputError, nearest
+from femtobarn.errors import InputError, check_known
 
 CLASSES = ("g", "q", "t", "w", "z")
 
@@ -49,8 +49,7 @@ def toy_jets(
     Raises:
         InputError: An unknown class, a negative count, or no particles asked for.
     """
-    if jet_class not in CLASSES:
-        raise InputError(f"there is no class of jets {jet_class!r}: {nearest(jet_class, CLASSES)}")
+    check_known("class of jets", [jet_class], CLASSES)
     if count < 0 or particles < 1:
         raise InputError(f"expected count >= 0 and particles >= 1, got {count} and {particles}")
     hard = _hard_prongs(jet_class, count, generator)

@@ -11,16 +11,29 @@ class Headline(NamedTuple):
     baselines: tuple[dict[str, str], ...]
 
 
+Values = tuple[str, ...]
+
+
 def headline(
-    quantity: str, label: str, ours: tuple[str, ...], baselines: tuple[str, ...], /, **common: str
+    quantity: str,
+    label: str | Values,
+    ours: tuple[str | Values, ...],
+    baselines: tuple[str | Values, ...],
+    /,
+    **common: str,
 ) -> Headline:
-    """A headline whose results differ in one label.
+    """A headline whose results differ in one label, or in a few.
 
     Args:
         quantity: Name of the results.
         label: That they differ in.
-        ours, baselines: Values of this label.
+        ours, baselines: Values of this label; of several labels a tuple for each result.
         common: Labels that all of them have.
     """
-    sides = ([{label: value} | common for value in side] for side in (ours, baselines))
-    return Headline(quantity, *map(tuple, sides))
+    names = (label,) if isinstance(label, str) else label
+
+    def labels(value: str | Values) -> dict[str, str]:
+        values = (value,) if isinstance(value, str) else value
+        return dict(zip(names, values, strict=True)) | common
+
+    return Headline(quantity, tuple(map(labels, ours)), tuple(map(labels, baselines)))

@@ -63,6 +63,10 @@ class Trained(Generic[P]):
 Train = Callable[[P, Report], Trained[P]]
 
 
+def _no_network(*_: Any) -> None:
+    return None
+
+
 def _nothing(_: Any) -> tuple[()]:
     return ()
 
@@ -75,8 +79,8 @@ class Models(Generic[P]):
     """The tuple that describes a training."""
     settings: Callable[[P], type[Any]]
     """Dataclass of the settings of a part, those without which its model cannot be built."""
-    build: Callable[[P, Any, Mapping[str, Any]], nn.Module | None]
-    """The untrained model of (part, settings, kept); its weights are then loaded."""
+    build: Callable[[P, Any, Mapping[str, Any]], nn.Module | None] = _no_network
+    """The untrained model of (part, settings, kept); its weights are then loaded. Without it all is in `kept`."""
     needs: Callable[[P], Iterable[P]] = _nothing
     """Parts that must be there before a part can be trained: teachers, embeddings."""
 

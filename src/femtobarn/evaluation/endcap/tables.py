@@ -44,8 +44,8 @@ def sample_rows(name: str, group: Sequence[Outcome], *, seed: int) -> list[Resul
         fake = bootstrapped(partial(_fake_rate, iou), showers, draws)
         made.append(row(f"efficiency, IoU {iou:g}", found, labels, **common))
         made.append(row(f"fake rate, IoU {iou:g}", fake, labels, **common))
-    told = {what: bootstrapped(partial(_told, what), showers, draws) for what in ("split", "merged")}
-    made += [row(f"{what} showers", values, labels, **common) for what, values in told.items()]
+    shares = {what: bootstrapped(partial(_share, what), showers, draws) for what in ("split", "merged")}
+    made += [row(f"{what} showers", values, labels, **common) for what, values in shares.items()]
     hard = bootstrapped(partial(_efficiency, IOU[0], 20.0), showers, draws)
     common["n"] = int((showers[0].energy > 20).sum())
     made.append(row("efficiency above 20 GeV", hard, labels, **common))
@@ -142,7 +142,7 @@ def _fake_rate(iou: float, showers: Showers, rows: np.ndarray) -> float:
     return showers.fake_rate(rows, iou=iou)
 
 
-def _told(what: str, showers: Showers, rows: np.ndarray) -> float:
+def _share(what: str, showers: Showers, rows: np.ndarray) -> float:
     return showers.share_of(getattr(showers, what), rows)
 
 

@@ -55,7 +55,7 @@ class Contrasting:
     lr: float = 1e-3
     """Largest learning rate of Adam, which falls along a cosine."""
     temperature: float = 0.2
-    """Of the loss; 0.5 as published."""
+    """Temperature of the contrastive loss; 0.5 as published."""
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch < 0 or not (self.lr > 0 and self.temperature > 0):

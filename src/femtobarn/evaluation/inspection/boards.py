@@ -63,12 +63,12 @@ def board_scores(
     rows = []
     for name, found in maps.items():
         score = torch.stack(found).numpy()[counts]
-        told, n = {"score": name}, int(defect.sum())
-        rows.append(row("AUC of patches of boards", [clustered_auc(score, defect[counts], unit)], told, n=n))
+        place, n = {"score": name}, int(defect.sum())
+        rows.append(row("AUC of patches of boards", [clustered_auc(score, defect[counts], unit)], place, n=n))
         threshold = calibrate(score[~defect[counts]], 0.01).threshold
         share = measured(score[defect[counts]], threshold)
-        told = told | {"clean patches": "1 %"}
-        rows.append(row("patches of boards found", [(share.value, (share.high - share.low) / 2)], told, n=n))
+        place = place | {"clean patches": "1 %"}
+        rows.append(row("patches of boards found", [(share.value, (share.high - share.low) / 2)], place, n=n))
     return [replace(each, data="real") for each in rows]
 
 

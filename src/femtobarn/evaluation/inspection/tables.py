@@ -132,17 +132,17 @@ def operation(
         rows.append(_shares("clean images shown", group, [each[level == ""] for each in shown], {}))
         for name in _levels(level):
             of_level = level == name
-            told = {"defects": name}
+            place = {"defects": name}
             rows.append(
-                _shares("images found", group, [each[of_level] for each in shown], told | {"kind": "all"})
+                _shares("images found", group, [each[of_level] for each in shown], place | {"kind": "all"})
             )
             for each_kind in sorted(set(kind[of_level])):
                 some = of_level & (kind == each_kind)
                 rows.append(
-                    _shares("images found", group, [s[some] for s in shown], told | {"kind": str(each_kind)})
+                    _shares("images found", group, [s[some] for s in shown], place | {"kind": str(each_kind)})
                 )
             patches = [(e.maps > _threshold(e))[of_level][defect[of_level]] for e in group]
-            rows.append(_shares("patches found", group, patches, told))
+            rows.append(_shares("patches found", group, patches, place))
     return by_name(rows)
 
 

@@ -70,7 +70,7 @@ class FlowTrees:
         outer: bool = True,
         validation: FlowEvents | None = None,
     ) -> "FlowTrees":
-        """Trees of the true particles of these events; without `outer` they are not told where tracks end.
+        """Trees of the true particles of these events; without `outer` they do not see where tracks end.
 
         With validation events each of the three ensembles has, of `TRIALS`, the settings and the number of trees of
         the smallest loss on these; trials see 40,000 elements at most. Without, those of scikit-learn.

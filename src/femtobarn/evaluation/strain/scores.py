@@ -179,8 +179,8 @@ def hourly_table(
 
 def per_year(rate: FalseAlarms) -> tuple[float, float, str]:
     """Value, error and kind of the error of a rate, for a `Result`."""
-    told = f"upper limit at 95 % from none in {rate.time:.0f} s of slid noise"
-    return rate.value, rate.error, "counts of slid events, clustered" if rate.passed else told
+    words = f"upper limit at 95 % from none in {rate.time:.0f} s of slid noise"
+    return rate.value, rate.error, "counts of slid events, clustered" if rate.passed else words
 
 
 def glitch_table(
@@ -205,13 +205,13 @@ def verdict(gains: Sequence[Result], names: Sequence[str]) -> str:
 
     One whose gain is not above its error is "no better than excess power".
     """
-    told = []
+    words = []
     for name, rows in grouped(gains, lambda each: each.labels["score"]).items():
         if name in names:
             value, error = np.mean([(each.value, each.error or 0.0) for each in rows], axis=0)
             gain = f"gains {value:.3f} ± {error:.3f} in AUC over excess power"
-            told.append(f"{name}: {gain if value > error else 'no better than excess power'}.")
-    return " ".join(told)
+            words.append(f"{name}: {gain if value > error else 'no better than excess power'}.")
+    return " ".join(words)
 
 
 def principal_components_left(

@@ -9,14 +9,14 @@ from femtobarn.metrics.calibration import reliability
 from femtobarn.runs import Run
 from femtobarn.study import drawing
 
-_TOLD = "Each event by the training of the first repetition that did not see it."
+_HOW = "Each event by the training of the first repetition that did not see it."
 
 
 def draw_queue(run: Run, models: Sequence[Folded], signal: Label, *, what: str = "signal") -> None:
     """Share of the signal found against the share of events read, in the order of each score."""
     with drawing(
         run, "queue", title="Found against read", section="Queue", by="model", legend={},
-        caption=f"Share of the {what} among the first of the queue. Grey: no order. {_TOLD}",
+        caption=f"Share of the {what} among the first of the queue. Grey: no order. {_HOW}",
     ) as d:  # fmt: skip
         d.ax.axline((0, 0), slope=1, color="0.6", linewidth=0.8)
         read = np.arange(len(signal) + 1) / len(signal)
@@ -32,7 +32,7 @@ def draw_reliability(run: Run, models: Sequence[Folded], signal: Label, *, what:
     with drawing(
         run, "reliability", title="What the probabilities mean", section="Probabilities", by="model", legend={},
         caption=f"Share of {what} against the probability as trained, in ten bins of equal numbers of events. Models "
-        f"learn with balanced classes, so that they say too much; a scaling mends it. Bars: binomial. {_TOLD}",
+        f"learn with balanced classes, so that they say too much; a scaling mends it. Bars: binomial. {_HOW}",
     ) as d:  # fmt: skip
         d.ax.axline((0, 0), slope=1, color="0.6", linewidth=0.8)
         for each in models:

@@ -137,7 +137,7 @@ def export_text(model: TextTriage, texts: Sequence[str], folder: Path) -> str:
         "threshold": model.decision.threshold,
     }
     (folder / "rest.json").write_text(json.dumps(rest, indent=1), encoding="utf-8")
-    return check.told(path)
+    return check.summary(path)
 
 
 def _weights(made: Mapping[str, Any], weight: np.ndarray) -> dict[str, Any]:

@@ -68,7 +68,7 @@ class Fitting:
     lr: float = 5e-5
     """Learning rate of AdamW at first for the layers of the encoder; it falls to 0."""
     head_lr: float = 1e-3
-    """The same for heads."""
+    """Learning rate of heads."""
 
     def __post_init__(self) -> None:
         if min(self.vector, self.layers, self.epochs, self.head_epochs, self.batch) < 1:

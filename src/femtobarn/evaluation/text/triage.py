@@ -149,11 +149,11 @@ def _queue(
     kept, false, queue = [], [], []
     for logit, fold in zip(model.logits, folds, strict=False):
         for each in range(int(fold.max()) + 1):
-            here, told = (
+            here, threshold = (
                 fold == each,
                 recall_threshold(logit[fold != each], signal[fold != each], recall=recall),
             )
-            passed = logit >= told
+            passed = logit >= threshold
             kept.append(float(passed[here & signal].mean()))
             false.append(float(passed[here & ~signal].mean()))
             queue.append(float(passed[here].mean()))

@@ -1,4 +1,4 @@
-"""Flow matching from noise to the reconstructed particles, told the generated ones (the idea of arXiv:2406.01620)."""
+"""Flow matching from noise to the reconstructed particles, given the generated ones (the idea of arXiv:2406.01620)."""
 
 from collections.abc import Mapping
 
@@ -17,13 +17,13 @@ from femtobarn.nn.jet_simulators.multiplicity import count_loss, draw_count
 from femtobarn.nn.time_features import TimeFeatures
 
 _TIME = 16  # features of a time
-_JET = 3  # numbers told of the generated jet: ln(pT / 200 GeV), eta, share of the slots taken
+_JET = 3  # numbers that describe the generated jet: ln(pT / 200 GeV), eta, share of the slots taken
 
 
 class FlowSimulator(nn.Module):
     """Number of particles, then their (eta, phi, ln pT) relative to the generated jet by an EPiC flow.
 
-    A particle of the flow is told the generated particle of its rank, and all are told a summary of the generated
+    A particle of the flow sees the generated particle of its rank, and all see a summary of the generated
     jet. Hence the order counts, on both sides: hardest first.
 
     Args:
@@ -47,11 +47,11 @@ class FlowSimulator(nn.Module):
     ) -> None:
         super().__init__()
         self.scaling, self.particles, self.steps = scaling, particles, steps
-        told, context = whole + _JET, whole + _JET + _TIME
+        summary, context = whole + _JET, whole + _JET + _TIME
         self.look = weight_norm(nn.Linear(FEATURES, hidden))
         self.sum_up = weight_norm(nn.Linear(2 * hidden + _JET, whole))
         self.read = EpicLayer(hidden, whole=whole, context=_JET)
-        self.count = nn.Sequential(nn.Linear(told, hidden), nn.LeakyReLU(), nn.Linear(hidden, particles))
+        self.count = nn.Sequential(nn.Linear(summary, hidden), nn.LeakyReLU(), nn.Linear(hidden, particles))
         self.time = TimeFeatures(_TIME, highest=100.0)
         self.inward = weight_norm(nn.Linear(FEATURES + hidden + context, hidden))
         self.begin = weight_norm(nn.Linear(2 * hidden + context, whole))
@@ -67,13 +67,13 @@ class FlowSimulator(nn.Module):
     ) -> Particles:
         """Reconstructed particles; the network is called 2 x `steps` times."""
         to = momenta.axis(generated, mask)
-        seen, told = self._condition(generated, mask, to)
-        there = draw_count(self.count(told), generator=generator)
+        seen, summary = self._condition(generated, mask, to)
+        there = draw_count(self.count(summary), generator=generator)
         shape = (len(mask), self.particles, FEATURES)
         noise = torch.randn(shape, generator=generator, device=generator.device)
 
         def velocity(x: Tensor, time: Tensor) -> Tensor:
-            return self._velocity(x.view(shape), time, there, seen, told).flatten(1)
+            return self._velocity(x.view(shape), time, there, seen, summary).flatten(1)
 
         end = follow(velocity, noise.flatten(1), steps=self.steps).view(shape)
         return Particles(momenta.absolute(self.scaling.inverse(end), to), there)
@@ -84,16 +84,16 @@ class FlowSimulator(nn.Module):
         The batch has ``generated``, ``generated_mask``, ``reconstructed``, ``reconstructed_mask``.
         """
         mask, to = batch["reconstructed_mask"], momenta.axis(batch["generated"], batch["generated_mask"])
-        seen, told = self._condition(batch["generated"], batch["generated_mask"], to)
+        seen, summary = self._condition(batch["generated"], batch["generated_mask"], to)
         end = self.scaling(momenta.relative(batch["reconstructed"], to))
         begin = torch.randn(end.shape, generator=generator, device=generator.device)
         time = torch.rand(len(end), generator=generator, device=generator.device)
         t = time[:, None, None]
-        error = self._velocity((1 - t) * begin + t * end, time, mask, seen, told) - (end - begin)
+        error = self._velocity((1 - t) * begin + t * end, time, mask, seen, summary) - (end - begin)
         error = torch.where(mask.unsqueeze(-1), error, 0.0).square().sum() / (
             FEATURES * mask.sum().clamp(min=1)
         )
-        return error + count_loss(self.count(told), mask) / self.particles
+        return error + count_loss(self.count(summary), mask) / self.particles
 
     def _condition(self, generated: Tensor, mask: Tensor, to: momenta.Axis) -> tuple[Tensor, Tensor]:
         """Features of each generated particle, zeros where there is none, and the summary of the jet."""
@@ -104,8 +104,8 @@ class FlowSimulator(nn.Module):
         hidden, whole = self.read(hidden, whole, jet, mask)
         return torch.where(mask.unsqueeze(-1), hidden, 0.0), torch.cat((whole, jet), dim=1)
 
-    def _velocity(self, x: Tensor, time: Tensor, mask: Tensor, seen: Tensor, told: Tensor) -> Tensor:
-        context = torch.cat((self.time(time), told), dim=1)
+    def _velocity(self, x: Tensor, time: Tensor, mask: Tensor, seen: Tensor, summary: Tensor) -> Tensor:
+        context = torch.cat((self.time(time), summary), dim=1)
         each = context.unsqueeze(1).expand(-1, x.shape[1], -1)
         hidden = F.leaky_relu(self.inward(torch.cat((x, seen, each), dim=-1)))
         whole = F.leaky_relu(self.begin(torch.cat((pool(hidden, mask), context), dim=1)))

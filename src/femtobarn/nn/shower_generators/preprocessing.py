@@ -32,7 +32,7 @@ _BELOW, _SPREAD = -0.8, 0.15  # log10 of the energy of an empty layer over the t
 _LEAST = 1e-9  # distance of u from 0 and 1 at which its logit ends
 _HIGHEST = 25.0  # logarithm of a voxel's energy over the threshold at which it ends
 _GAP, _LOWEST = 1e-3, -8.0  # between the cut and what is empty, and where that ends
-_WEAK = 0.005  # share of the layers with energy whose voxels are told by the first knot alone
+_WEAK = 0.005  # share of the layers with energy whose voxels are given by the first knot alone
 _MOST = 5000  # showers behind the tables of data sets 2 and 3
 
 

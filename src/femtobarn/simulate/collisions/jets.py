@@ -1,5 +1,6 @@
 """Jets of known origin: collisions, clustered, matched to the particles of the hard process."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -96,12 +97,8 @@ def matched_jets(
         InputError: No jets asked for, impossible settings, or a process that gives no such jets.
         MissingExtraError: pythia8mc or fastjet is not installed.
     """
-    if count < 1:
-        raise InputError(f"expected at least one jet, got {count}")
-    require("fastjet", extra="generate")
     chunks = Chunks(jet_chunk, sample, count, _JETS_PER_CHUNK, seed, (_VERSION, *version()))
-    label = f"jets from {sample.process.name}"
-    parts = run_chunks(chunks, workers=workers, scheduler=scheduler, progress=progress, label=label)
+    parts = run_jet_chunks(chunks, sample.process, workers=workers, scheduler=scheduler, progress=progress)
     sizes = np.concatenate([part["size"] for part in parts])
     columns = ("constituent", "momentum", "parton", "pdg")
     return MatchedJets(
@@ -112,18 +109,59 @@ def matched_jets(
 def jet_chunk(sample: JetSample, items: range, seed: np.random.SeedSequence) -> Arrays:
     """One chunk of the sample: as many jets as there are items."""
     pythia = start_pythia(sample.process, seed=seed, energy=sample.energy, mpi=sample.mpi)
-    missing, fruitless, parts = len(items), 0, []
-    while missing > 0:
+
+    def draw(missing: int) -> tuple[Arrays, int]:
         records = next_records(pythia, -(-missing // _LEADING))  # hence no more than are needed
-        parts.append(_jets_of(sample, pythia, records))
-        found = len(parts[-1]["size"])
-        missing -= found
-        fruitless = 0 if found else fruitless + len(records.offset) - 1
-        if fruitless >= _PATIENCE:
-            raise InputError(f"{sample.process.name}: no jet of {sample.pt} GeV in {fruitless} collisions")
-    table = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        return _jets_of(sample, pythia, records), len(records.offset) - 1
+
+    sought = f"{sample.process.name}: no jet of {sample.pt} GeV"
+    table, _ = enough_jets(draw, len(items), patience=_PATIENCE, sought=sought)
     per_jet = {name: table[name][: len(items)] for name in ("size", "momentum", "parton", "pdg")}
     return per_jet | {"constituent": table["constituent"][: per_jet["size"].sum()]}
+
+
+def run_jet_chunks(
+    chunks: Chunks, process: Process, *, workers: int, scheduler: str | None, progress: bool
+) -> list[Arrays]:
+    """The chunks of a sample of jets from a process.
+
+    Raises:
+        InputError: No jets asked for.
+        MissingExtraError: fastjet is not installed.
+    """
+    if chunks.total < 1:
+        raise InputError(f"expected at least one jet, got {chunks.total}")
+    require("fastjet", extra="generate")
+    label = f"jets from {process.name}"
+    return run_chunks(chunks, workers=workers, scheduler=scheduler, progress=progress, label=label)
+
+
+def enough_jets(
+    draw: Callable[[int], tuple[Arrays, int]], count: int, *, patience: int, sought: str
+) -> tuple[Arrays, int]:
+    """At least `count` jets as one table, and the number of collisions that they took.
+
+    Args:
+        draw: For a number of jets that are missing, a table of jets, "size" among its columns, and the number of
+            collisions that were looked at for it.
+        count: Number of jets.
+        patience: Collisions in a row without a single jet before we give up.
+        sought: Beginning of the message then, such as "top pairs: no jet of 500 GeV".
+
+    Raises:
+        InputError: We gave up.
+    """
+    found, collisions, fruitless = 0, 0, 0
+    parts: list[Arrays] = []
+    while found < count:
+        part, made = draw(count - found)
+        parts.append(part)
+        seen = len(part["size"])
+        found, collisions = found + seen, collisions + made
+        fruitless = 0 if seen else fruitless + made
+        if fruitless >= patience:
+            raise InputError(f"{sought} in {fruitless} collisions")
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}, collisions
 
 
 def _jets_of(sample: JetSample, pythia: Any, records: Records) -> Arrays:

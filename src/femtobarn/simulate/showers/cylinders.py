@@ -27,7 +27,7 @@ of Geant4 are not at 0.73 but at 1.1, because neutrons in the tiles' plastic cou
 from dataclasses import replace
 from functools import cache
 
-from femtobarn.errors import InputError, nearest
+from femtobarn.errors import check_known
 from femtobarn.simulate.showers.calorimeter import Calorimeter, Section
 from femtobarn.simulate.showers.materials import (
     ALUMINIUM,
@@ -52,8 +52,7 @@ def cylinder(dataset: str) -> Calorimeter:
     Raises:
         InputError: There is no such data set.
     """
-    if dataset not in _CALORIMETERS:
-        raise InputError(f"there is no CaloChallenge data set {dataset!r}: {nearest(dataset, _CALORIMETERS)}")
+    check_known("CaloChallenge data set", [dataset], _CALORIMETERS)
     return _CALORIMETERS[dataset]
 
 

@@ -20,7 +20,7 @@ MERITS: dict[str, Merit] = {
     "accuracy": accuracy,
     "background rejection at 90 % of signal": lambda s, b: background_rejection(s, b, efficiency=0.9),
 }  #: figures of merit of (scores of the signal, scores of the background), with their errors
-GAINS = {"trees": "gain in AUC over the BDT", "trees-layers": "gain in AUC over the BDT told the layers"}
+GAINS = {"trees": "gain in AUC over the BDT", "trees-layers": "gain in AUC over the BDT with layers"}
 
 
 def results(
@@ -55,7 +55,7 @@ def regions(test: Selection, task: str, settings: Evaluation) -> dict[str, Bool[
 def gains(outcomes: Sequence[Outcome], tests: Mapping[str, Selection], settings: Evaluation) -> list[Result]:
     """AUC of each other method minus that of trees in the same cells, on the same showers.
 
-    Trees on shapes are the published baseline; those that are told the layers know what the networks know.
+    Trees on shapes are the published baseline; those with layers know what the networks know.
     """
     trees = {o.part[:3]: o for o in outcomes if o.part.network in GAINS}
     table = []

@@ -36,7 +36,7 @@ class Data:
     signals: tuple[str, ...] = SIGNALS
     """Signals of the stand-in."""
     signal_events: int = 200
-    """Events of each."""
+    """Events of each signal."""
     pileup: tuple[float, float] = (0.0, 0.0)
     """Range of the mean number of collisions over an event of the stand-in; the published samples have 50."""
     validation: float = 0.25
@@ -130,8 +130,10 @@ def load(settings: Data, *, seed: int, workers: int, progress: bool) -> Events:
     else:
         made = functools.partial(_made, settings=settings, seed=seed, workers=workers, progress=progress)
         known, qcd, test = {}, made(QCD, settings.events), settings.test
-        told = {"events": settings.events, "pileup": list(settings.pileup), "seed": seed}
-        provenance = Provenance("stand-in", dark_showers.NAME, "Pythia 8, pile-up, detector", generator=told)
+        content = {"events": settings.events, "pileup": list(settings.pileup), "seed": seed}
+        provenance = Provenance(
+            "stand-in", dark_showers.NAME, "Pythia 8, pile-up, detector", generator=content
+        )
     split = cut(qcd, provenance, validation=settings.validation, test=test, seed=seed)
     return Events(split.train, split.validation, split.test, provenance, settings, seed, workers, known)
 

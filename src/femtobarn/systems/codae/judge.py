@@ -31,7 +31,7 @@ from femtobarn.systems.codae.study import Part
 
 QCD = "QCD"
 OCCUPANCY = "occupied track pixels"
-CEILING = "trees told the signal"
+CEILING = "supervised trees"
 _SHOWN = ("soft5", "z-sum", OCCUPANCY, "CoDAE BCE", "CoDAE BCE residual", "CoDAE z1")  # in figures
 
 
@@ -87,7 +87,7 @@ def simple_scores(events: Events, samples: Mapping[str, Sample], settings: Evalu
 
 
 def ceilings(samples: Mapping[str, Sample], *, seed: int) -> list[Scored]:
-    """Boosted trees that are told a signal, for each signal."""
+    """Boosted trees that learn from a signal, for each signal."""
     features = {key: event_features(each.images) for key, each in samples.items()}
     qcd, found = features.pop(QCD), []
     for signal, rows in features.items():

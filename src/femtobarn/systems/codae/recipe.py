@@ -9,7 +9,6 @@ import numpy as np
 
 from femtobarn.datasets import dark_showers
 from femtobarn.engine import Training
-from femtobarn.errors import InputError
 from femtobarn.runs import Result, Run, read_published
 from femtobarn.study import Trained, headline, write_predictions
 from femtobarn.systems.codae import data as events
@@ -30,10 +29,6 @@ class Config:
     """Seed of the split and of the stand-in."""
     workers: int = 2
     """Processes that simulate and train side by side."""
-
-    def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise InputError(f"workers must be at least 1: got {self.workers}")
 
 
 _SHORT = Training(epochs=2, batch=16, lr=3e-3)

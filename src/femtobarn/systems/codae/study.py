@@ -40,11 +40,11 @@ class Study:
     augment: bool = True
     """Flip in eta and turn in phi at random, one of six ways with equal chances."""
     train: Training = field(default_factory=lambda: _DUAL)
-    """Of CoDAE."""
+    """Training of CoDAE."""
     variational: Training = field(default_factory=lambda: replace(_DUAL, epochs=100))
-    """Of CoDVAE."""
+    """Training of CoDVAE."""
     dirichlet: Training = field(default_factory=lambda: replace(_DUAL, epochs=200, patience=50))
-    """Of the Dirichlet autoencoder."""
+    """Training of the Dirichlet autoencoder."""
 
     def __post_init__(self) -> None:
         if not (self.kinds and self.seeds) or self.latent < 2:

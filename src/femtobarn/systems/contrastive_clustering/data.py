@@ -83,12 +83,12 @@ def load(settings: Data, *, seeds: tuple[int, ...], seed: int) -> Stacks:
         return Stacks({OWN: dict.fromkeys(seeds, stack)}, Provenance.of_files(name, files))
     folder = None if settings.drawn else published_folder()
     source = "drawn patterns" if folder is None else f"class means of {NAME}"
-    told = {"templates": source, "kinds": list(settings.kinds), "seed": seed}
+    content = {"templates": source, "kinds": list(settings.kinds), "seed": seed}
     made: dict[str, dict[int, ImageStack]] = {
         kind: {each: _drawn(settings, kind, folder, np.random.default_rng([seed, each])) for each in seeds}
         for kind in settings.kinds
     }
-    return Stacks(made, Provenance("stand-in", "ion images", f"counts around {source}", generator=told))
+    return Stacks(made, Provenance("stand-in", "ion images", f"counts around {source}", generator=content))
 
 
 def _drawn(settings: Data, kind: Kind, folder: Path | None, generator: np.random.Generator) -> ImageStack:

@@ -29,13 +29,9 @@ class Config:
     data: Data = field(default_factory=Data)
     study: Study = field(default_factory=Study)
     seed: int = 1
-    """Of the simulated stacks."""
+    """Seed of the simulated stacks."""
     workers: int = 2
     """Processes that train side by side."""
-
-    def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise InputError(f"workers must be at least 1: got {self.workers}")
 
 
 _DEMO = Study(widths=(16, 32, 64, 128), labelling=SelfLabelling(head_epochs=100, epochs=40))
@@ -117,7 +113,7 @@ def export(run: Run, output: Path, *, to: str, model: str | None = None) -> str:
         raise InputError(f"expected onnx, got {to}")
     chosen = _chosen(run, model)
     example = torch.rand(2, *chosen.kept["inside"].shape, generator=torch.Generator().manual_seed(1))
-    return export_onnx(chosen.model, example, output, axis="image", tolerance=1e-4).told(output)
+    return export_onnx(chosen.model, example, output, axis="image", tolerance=1e-4).summary(output)
 
 
 def _chosen(run: Run, model: str | None) -> Trained[Part]:

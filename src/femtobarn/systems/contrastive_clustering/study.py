@@ -36,7 +36,7 @@ class Study:
     """contrastive: of the images as they are. register: of images shifted onto each other, square roots under a blur.
     published views: blur, brightness and noise. self-labelled: the second of these, then trained on its own labels."""
     seeds: tuple[int, ...] = (1, 2, 3)
-    """Of the trainings, and each of a simulated stack of its own."""
+    """Seeds of the trainings, each with a simulated stack of its own."""
     clusters: int = 0
     """Clusters of a stack; 0 for as many as known classes, or 20."""
     published_on: tuple[str, ...] = ("faint",)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from femtobarn.engine import Batch
-from femtobarn.errors import InputError, nearest
+from femtobarn.errors import InputError, check_known
 from femtobarn.losses import (
     EmdNet,
     emd,
@@ -48,8 +48,7 @@ def parse(mixture: str) -> list[Term]:
         if not match:
             raise InputError(f"a loss is a name or a sum such as emd+0.5*mse: got {mixture!r}")
         factor, name = match.groups()
-        if name not in LOSSES:
-            raise InputError(f"there is no loss {name!r}: {nearest(name, LOSSES)}")
+        check_known("loss", [name], LOSSES)
         terms.append(Term(name, float(factor or 1)))
     return terms
 

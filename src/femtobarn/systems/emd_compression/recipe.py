@@ -158,4 +158,4 @@ def export(run: Run, folder: Path, *, to: str, model: str | None = None) -> str:
     """
     config = from_dict(Config, run.settings)
     split = load(config, progress=False)
-    return hardware.export(run, split, folder, to=to, config=config, model=model).told()
+    return hardware.export(run, split, folder, to=to, config=config, model=model).summary()

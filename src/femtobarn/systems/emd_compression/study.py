@@ -128,7 +128,7 @@ class TrainedBits:
     weight_fraction: float = 4.0
     """Initial fractional bits of the weights; the chip has three."""
     train: Training = field(default_factory=lambda: Training(epochs=10, lr=8e-3, batch=200))
-    """Of each training, and of the chip's formats that are trained as long beside them."""
+    """Training of the bits, and of the chip's formats that are trained as long beside them."""
     synthesis: tuple[int, ...] = (5,)
     """Rates, in e-links, at which yosys counts look-up tables (minutes per encoder); others are estimated only."""
     reference: bool = True

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from femtobarn.errors import InputError, nearest
+from femtobarn.errors import InputError, check_known
 from femtobarn.physics.jets import relative_mass
 
 MASS_BINS = 25  #: of the histograms whose ratio weights the jets
@@ -44,8 +44,7 @@ def distort(jets: Jets, distortion: str, *, generator: np.random.Generator, tail
     Raises:
         InputError: There is no distortion of this name, or no jet is below the tail.
     """
-    if distortion not in DISTORTIONS:
-        raise InputError(f"there is no distortion {distortion!r}: {nearest(distortion, DISTORTIONS)}")
+    check_known("distortion", [distortion], DISTORTIONS)
     if distortion == _TAIL_CUT:
         return _mass_without_tail(jets, generator, tail)
     return DISTORTIONS[distortion](jets, generator)

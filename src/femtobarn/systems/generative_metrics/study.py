@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from femtobarn import metrics
-from femtobarn.errors import InputError, nearest
+from femtobarn.errors import InputError, check_known
 from femtobarn.evaluation.jet_scores import JetSample, Scoring, jet_sample, jet_scores
 from femtobarn.metrics.estimate import Estimate
 from femtobarn.nn.particle_net import ParticleNet
@@ -37,9 +37,7 @@ class Study:
     """Also train a ParticleNet on the particles for each distortion; takes hours on two cores."""
 
     def __post_init__(self) -> None:
-        for name in self.distortions:
-            if name not in DISTORTIONS:
-                raise InputError(f"there is no distortion {name!r}: {nearest(name, DISTORTIONS)}")
+        check_known("distortion", self.distortions, DISTORTIONS)
         if not self.distortions:
             raise InputError(f"at least one distortion is needed: {', '.join(DISTORTIONS)}")
 

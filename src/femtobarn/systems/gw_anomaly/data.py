@@ -32,9 +32,9 @@ class Data:
     strain: Strain = field(default_factory=Strain)
     preparation: Preparation = field(default_factory=Preparation)
     train: int = 1000
-    """Noise events to train on, as many signals for classifiers that are told a class."""
+    """Noise events to train on, as many signals of each class for its supervised classifier."""
     validation: int = 400
-    """The same to choose the epoch by."""
+    """Noise events to choose the epoch by, as many signals of each class."""
     test: int = 1200
     """Noise events for the results."""
     signals: int = 600
@@ -55,7 +55,7 @@ class Problem:
     signals: Callable[[str, str, int], Events]
     """Of (kind, part, count); the part is train, validation or test."""
     taught: tuple[str, ...] = ("BBH", "sine-Gaussian")
-    """Kinds that classifiers are told."""
+    """Classes of signals that a supervised classifier is trained on."""
     others: tuple[str, ...] = ("BNS",)
     """Kinds that are looked for besides."""
     glitches: tuple[str, ...] = strain.GLITCHES
@@ -99,7 +99,7 @@ def _made(settings: Strain, seed: int, kind: str, part: str, count: int) -> Even
 
 
 def _of_file(path: Path, settings: Data, seed: int) -> Problem:
-    """Noise is cut in three; so many injections are tested on, and of the rest a classifier is told."""
+    """Noise is cut in three; so many injections are tested on, and a classifier learns from the rest."""
     start = round(_CROP * settings.strain.rate)
     stop = start + settings.strain.samples
     noise, injected = (
@@ -133,4 +133,4 @@ def _of_file(path: Path, settings: Data, seed: int) -> Problem:
 
 
 def _events(strains: np.ndarray) -> Events:
-    return Events(strains, np.zeros((len(strains), 2)))  # their ratios are not told
+    return Events(strains, np.zeros((len(strains), 2)))  # their ratios are not known

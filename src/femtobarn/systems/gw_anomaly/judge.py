@@ -34,7 +34,7 @@ class Evaluation:
     fraction: float = 0.01
     """Share of noise events that may pass a threshold."""
     slides: int = 12
-    """Shifts of L1 against H1, by one event each, from which rates of false alarms are told."""
+    """Shifts of L1 against H1, by one event each, from which the rates of false alarms are measured."""
     calls: int = 100
     """Single events behind a latency; 0 leaves it out."""
 
@@ -59,7 +59,7 @@ def results(
     table = score_table(
         wanted, background=NOISE, trivial=[{"score": POWER}], fractions=(settings.fraction,), efficiency=0.5
     )
-    shown = [each for each in wanted if each.labels["score"] in DRAWN or "told" in each.labels["score"]]
+    shown = [each for each in wanted if each.labels["score"] in DRAWN or "supervised" in each.labels["score"]]
     draw_strain_scores(run, shown, table, background=NOISE, bins=BINS, fraction=settings.fraction)
     table += paired_gains(wanted, background=NOISE, label="score", one=COHERENT, other=MANY)
     table += glitch_table(found, list(glitches), background=NOISE, fraction=settings.fraction)

@@ -39,10 +39,6 @@ class Config:
     workers: int = 2
     """Processes that train side by side."""
 
-    def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise InputError(f"workers must be at least 1: got {self.workers}")
-
 
 _QUICK = Training(epochs=1, batch=64, lr=2e-3)
 PRESETS = {
@@ -75,7 +71,7 @@ def load(config: Config, *, progress: bool = True) -> Problem:  # noqa: ARG001 -
 
 
 def train(config: Config, data: Problem, run: Run, *, progress: bool = True) -> list[Trained[Part]]:
-    """Autoencoders on noise, and classifiers that are told a class."""
+    """Autoencoders on noise, and supervised classifiers."""
     levels = noise_levels(data.noise.train.strain, rate=float(config.data.strain.rate))
     task = functools.partial(study.train_one, config.study, data, levels, run.folder / "work")
     return MODELS.train(
@@ -127,7 +123,7 @@ def export(run: Run, folder: Path, *, to: str, model: str | None = None) -> str:
     example = torch.randn((32, *trained.model.input_shape), generator=draw)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "network.onnx"
-    return export_onnx(trained.model, example, path, tolerance=1e-4).told(path)
+    return export_onnx(trained.model, example, path, tolerance=1e-4).summary(path)
 
 
 def _chosen(run: Run, model: str | None) -> Trained[Part]:

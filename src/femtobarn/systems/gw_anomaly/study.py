@@ -1,4 +1,4 @@
-"""What is trained: autoencoders on windows of noise, and classifiers that are told a class of signals."""
+"""What is trained: autoencoders on windows of noise, and supervised classifiers of a class of signals."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from femtobarn.engine import Batch, TensorTable, Training, fit
-from femtobarn.errors import InputError, nearest
+from femtobarn.errors import InputError, check_known
 from femtobarn.evaluation.strain.scores import Levels, Network, Scorer
 from femtobarn.nn.recurrent_autoencoder import window_errors
 from femtobarn.nn.strain_networks import TRAINABLE, StrainAutoencoder, StrainClassifier
@@ -18,7 +18,7 @@ from femtobarn.parts import Report
 from femtobarn.study import Models, Trained
 from femtobarn.systems.gw_anomaly.data import Problem
 
-CLASSIFIER = "CNN told"
+CLASSIFIER = "supervised CNN"
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Study:
     window: int = 100
     """Samples of a window of all autoencoders but the CNN; published."""
     long_window: int = 256
-    """Of the CNN; published are 1024 at twice the rate."""
+    """Samples in a window of the CNN; published are 1024 at twice the rate."""
     windows: int = 8000
     """Windows that an autoencoder is trained on; a quarter as many choose its epoch."""
     train: Training = field(default_factory=lambda: Training(epochs=3, batch=128, lr=2e-3))
@@ -43,9 +43,7 @@ class Study:
     """Training of the classifiers."""
 
     def __post_init__(self) -> None:
-        for name in self.networks:
-            if name not in TRAINABLE:
-                raise InputError(f"there is no network {name!r}: {nearest(name, TRAINABLE)}")
+        check_known("network", self.networks, TRAINABLE)
         if not self.seeds or self.windows < 40 or min(self.window, self.long_window) < 10:
             raise InputError(f"expected a seed, 40 windows and 10 samples in a window or more, got {self}")
 
@@ -54,18 +52,19 @@ class Part(NamedTuple):
     """One training."""
 
     network: str
-    told: str
+    signal: str
+    """Class of signals that a classifier learns from; empty for an autoencoder."""
     seed: int
 
     @property
     def name(self) -> str:
         """Its folder, such as ``LSTM-seed1``."""
-        return "-".join(f"{self.network} {self.told} seed{self.seed}".split())
+        return "-".join(f"{self.network} {self.signal} seed{self.seed}".split())
 
     @property
     def labels(self) -> dict[str, str]:
         """Its place in tables."""
-        return {"score": f"{self.network} {self.told}".strip()}
+        return {"score": f"{self.network} ({self.signal})" if self.signal else self.network}
 
     @property
     def is_autoencoder(self) -> bool:
@@ -129,7 +128,7 @@ def _table(count: int, model: nn.Module, problem: Problem, part: Part, name: str
     if isinstance(model, StrainAutoencoder):
         draw = np.random.default_rng((part.seed, 7))
         return TensorTable({"window": model.drawn(noise, count, generator=draw)})
-    both = np.concatenate((noise, problem.signals(part.told, name, len(noise)).strain))
+    both = np.concatenate((noise, problem.signals(part.signal, name, len(noise)).strain))
     label = (torch.arange(len(both)) >= len(noise)).float()
     return TensorTable({"strain": torch.from_numpy(both), "label": label})
 

@@ -189,4 +189,4 @@ def export(run: Run, folder: Path, *, to: str, model: str | None = None) -> str:
     """
     config = from_dict(Config, run.settings)
     test = load(config, progress=False).test
-    return hardware.export(run, test, folder, to=to, config=config, model=model).told()
+    return hardware.export(run, test, folder, to=to, config=config, model=model).summary()

@@ -126,7 +126,7 @@ def export(run: Run, test: Sample, folder: Path, *, to: str, settings: Writing, 
         summary=f"Tagger of top jets: {part.labels['network']}, {part.labels['method']}.",
         inputs=_INPUTS,
         quality=[own, *sorted(like, key=lambda each: each.name)],
-    ).told()
+    ).summary()
 
 
 def _choose(run: Run, model: str | None) -> Trained[Part]:

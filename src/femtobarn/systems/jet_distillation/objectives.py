@@ -20,11 +20,11 @@ class Objective:
     """
 
     weight: float = 0.0
-    """Of the teacher."""
+    """Weight of the teacher in the loss."""
     temperature: float = 1.0
-    """Of the teacher's part."""
+    """Temperature of the teacher's scores."""
     smoothing: float = 0.0
-    """Of the labels."""
+    """Smoothing of the labels."""
     boost: float = 0.0
     """Largest speed; each jet has its own, uniform from 0, along x (arXiv:2311.14160)."""
 

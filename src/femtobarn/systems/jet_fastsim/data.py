@@ -85,12 +85,12 @@ def _load(data: Data, *, seed: int, workers: int, progress: bool) -> tuple[JetPa
     if data.files:
         pairs = read_pairs(data.files, particles=data.particles, distance=data.distance, most=data.events)
         return pairs, Provenance.of_files("own jets", data.files)
-    told = {"events": data.events, "particles": data.particles, "pileup": data.pileup, "seed": seed}
+    content = {"events": data.events, "particles": data.particles, "pileup": data.pileup, "seed": seed}
     if data.engine == "toy":
         draw = np.random.default_rng(seed)
         pairs = toy_pairs(data.events, particles=data.particles, generator=draw)
-        return pairs, Provenance("stand-in", "jet pairs", "toy cascade and smearing", generator=told)
+        return pairs, Provenance("stand-in", "jet pairs", "toy cascade and smearing", generator=content)
     pairs = simulated_pairs(
         data.sample, data.events, seed=seed, workers=workers, scheduler=data.scheduler, progress=progress
     )
-    return pairs, Provenance("stand-in", "jet pairs", "Pythia 8, detector, FastJet", generator=told)
+    return pairs, Provenance("stand-in", "jet pairs", "Pythia 8, detector, FastJet", generator=content)

@@ -41,7 +41,7 @@ class Evaluation:
     repeated: int = 30
     """Generated jets, or collisions, that are simulated many times."""
     times: int = 50
-    """Simulations of each."""
+    """Simulations of each jet or collision."""
     batches: tuple[int, ...] = (1, 100, 1000)
     """Jets asked for at once, for the time a jet takes."""
     repeats: int = 3

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from femtobarn.errors import InputError
 from femtobarn.evaluation.fast_simulation.distances import jet_table
 from femtobarn.evaluation.fast_simulation.figures import draw_fast_simulation
 from femtobarn.evaluation.fast_simulation.files import listed, open_jets
@@ -34,10 +33,6 @@ class Config:
     """Seed of the split, the stand-in and the noise of the evaluation."""
     workers: int = 2
     """Processes that simulate and train side by side."""
-
-    def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise InputError(f"workers must be at least 1: got {self.workers}")
 
 
 _SMALL = Vae(

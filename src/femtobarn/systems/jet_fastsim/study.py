@@ -38,7 +38,7 @@ class Vae:
     latent: int = 20
     """Components of the latent vector."""
     channels: tuple[int, int, int] = (32, 64, 128)
-    """Of the three convolutions."""
+    """Channels of the three convolutions."""
     dense: int = 1500
     """Width of the layers between lists and latent vector."""
     dropout: tuple[float, float] = (0.05, 0.3)

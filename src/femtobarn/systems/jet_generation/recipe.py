@@ -183,7 +183,7 @@ def export(run: Run, folder: Path, *, to: str, model: str | None = None) -> str:
         outputs=("particles", "mask"),
         axis="jet",
         tolerance=1e-4,
-    ).told(path)
+    ).summary(path)
 
 
 def example(generator: torch.nn.Module, *, jets: int = 200) -> dict[str, torch.Tensor]:

@@ -34,7 +34,7 @@ class Data:
     signals: tuple[calo_regions.Sample, ...] = ("SUEP", "top pairs")
     """Signals of the stand-in of regions."""
     signal_events: int = 1500
-    """Events of each."""
+    """Events of each signal of the stand-in."""
     pileup: tuple[float, float] = (20.0, 60.0)
     """Range of the mean number of collisions in a crossing of the stand-in."""
     digits: tuple[int, ...] = (0, 5, 8)

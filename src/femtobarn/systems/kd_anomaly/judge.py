@@ -1,16 +1,15 @@
 """How well teacher, students and trivial scores find what is not normal, and what they cost: tables and figures."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from femtobarn.errors import InputError
 from femtobarn.evaluation.anomaly_baselines import simple_scores, supervised_ceiling
 from femtobarn.evaluation.network_costs import network_costs
-from femtobarn.evaluation.scores import Samples, Scored, draw_scores, follow_table, score_table
+from femtobarn.evaluation.scores import Scored, draw_scores, follow_table, score_table
 from femtobarn.evaluation.trigger import draw_rates
 from femtobarn.runs import Result, Run
 from femtobarn.study import Design, Trained, Writing, by_name, design_rows, draw_training, write_designs
@@ -73,7 +72,7 @@ def results(
 def scored(
     problem: Problem, samples: Mapping[str, Inputs], mine: Sequence[Trained[Part]], settings: Evaluation, *, seed: int
 ) -> list[Scored]:  # fmt: skip
-    """Every score on every sample: trivial ones, trees told the signals, teachers, students."""
+    """Every score on every sample: trivial ones, supervised trees, teachers, students."""
     flat = {name: x.reshape(len(x), -1) for name, x in samples.items()}
     train = problem.train.reshape(len(problem.train), -1)
     simple = simple_scores(train, components=settings.components, seed=seed)
@@ -82,26 +81,21 @@ def scored(
     ]
     for signal in (name for name in flat if name != NORMAL):
         normal, own = supervised_ceiling(flat[NORMAL], flat[signal], seed=seed)
-        labels = _labels("trees told the signal", f"labels, {signal}")
+        labels = _labels(f"supervised trees ({signal})", "labels")
         found.append(Scored(labels, None, {NORMAL: normal, signal: own}))
-    for each in mine:
-        taught, model = each.part.labels["taught"], each.model
-        if each.part.mode == TEACHER:
-            found.append(Scored(_labels("teacher"), each.part.seed, _given(model.told, samples)))
-        for name in model.students:
-            given = _given(lambda x, m=model, n=name: m.learned(x)[n], samples)  # type: ignore[misc]
-            found.append(Scored(_labels(f"student {name}", taught), each.part.seed, given))
+    tensors = {name: torch.from_numpy(x) for name, x in samples.items()}
+    for part, model in ((each.part, each.model) for each in mine):
+        for name in (TEACHER,) if part.mode == TEACHER else model.students:
+            scores = {key: model.scores(name, x).double().numpy() for key, x in tensors.items()}
+            labels = (
+                _labels(TEACHER) if name == TEACHER else _labels(f"student {name}", part.labels["taught"])
+            )
+            found.append(Scored(labels, part.seed, scores))
     return found
 
 
 def _labels(score: str, taught: str = "") -> dict[str, str]:
     return {"score": score, "taught": taught}
-
-
-@torch.no_grad()
-def _given(score: Callable[[Tensor], Tensor], samples: Mapping[str, Inputs]) -> Samples:
-    pieces = {name: torch.split(torch.from_numpy(x), 1000) for name, x in samples.items()}
-    return {name: torch.cat([score(p) for p in parts]).double().numpy() for name, parts in pieces.items()}
 
 
 def _rates(run: Run, found: Sequence[Scored], problem: Problem, settings: Evaluation) -> list[Result]:

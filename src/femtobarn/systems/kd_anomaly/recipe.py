@@ -113,9 +113,7 @@ def predict(
 
     def scores(piece: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         x = torch.from_numpy((piece[column] / (255 if images else 1)).astype(np.float32))
-        with torch.no_grad():
-            found = {"teacher": trained.model.told(x)} | trained.model.learned(x)
-        return {name: each.numpy() for name, each in found.items()}
+        return {name: trained.model.scores(name, x).numpy() for name in (TEACHER, *trained.model.students)}
 
     source = mnist.open_images if images else calo_regions.open_regions
     return write_predictions(
@@ -128,7 +126,7 @@ def export(run: Run, folder: Path, *, to: str, model: str | None = None) -> str:
     trained, config = _chosen(run, model), from_dict(Config, run.settings)
     test = load(config, progress=False).by_name[trained.part.problem].test.astype(np.float64)[:, None]
     fixed = trained.part.in_fixed_point
-    told = []
+    lines = []
     for name, student in trained.model.students.items():
         net, integers = (student.net, student.integers) if fixed else (student, None)
         written = export_design(
@@ -136,8 +134,8 @@ def export(run: Run, folder: Path, *, to: str, model: str | None = None) -> str:
             settings=config.evaluation.hardware, inputs=f"{_INPUTS[trained.part.task]} The output is the score.",
             summary=f"Student {name} of {trained.part.problem}, taught by {trained.part.labels['taught']}.",
         )  # fmt: skip
-        told.append(written.told())
-    return "\n".join(told)
+        lines.append(written.summary())
+    return "\n".join(lines)
 
 
 def _chosen(run: Run, model: str | None) -> Trained[Part]:

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from femtobarn.engine import TensorTable, Training, fit
 from femtobarn.errors import InputError
@@ -37,9 +37,9 @@ class Study:
     train: Training = field(
         default_factory=lambda: Training(20, batch=200, lr=2e-3, clip=None, schedule="cosine")
     )
-    """Of teachers, and of the students that learn beside them."""
+    """Training of teachers, and of the students that learn beside them."""
     late: Training = field(default_factory=lambda: Training(epochs=100, batch=200, lr=5e-3, clip=None))
-    """Of students that the finished teacher teaches; its scores are computed once."""
+    """Training of students that the finished teacher teaches; its scores are computed once."""
     betas: tuple[float, ...] = ()
     """Prices of an effective bit operation at which student v1 is trained with its bits, in units of the score.
     Without any nothing is written for hardware."""
@@ -154,10 +154,6 @@ def table(normal: np.ndarray, foreign: np.ndarray, seed: int, finished: Committe
     rows = np.random.default_rng(seed).integers(len(foreign), size=len(normal))
     columns = {"x": torch.from_numpy(normal), "foreign": torch.from_numpy(foreign[rows])}
     if finished is not None:
-        columns |= {f"{key}_told": _told(finished.eval(), x) for key, x in columns.items()}
+        columns |= {f"{key}_target": finished.eval().scores(TEACHER, x) for key, x in columns.items()}
         finished.train()
     return TensorTable(columns)
-
-
-def _told(model: Committee, x: Tensor) -> Tensor:
-    return torch.cat([model.told(piece) for piece in torch.split(x, 1000)])

@@ -34,11 +34,11 @@ class Data:
     pairs: int = 2500
     """Pairs of map and screen to train on; a tenth as many choose the epoch."""
     shots: int = 120
-    """Of each history."""
+    """Shots of each history."""
     charge: float = 10.0
-    """Of the bunch while a spot burns in, fC; the forward model has none."""
+    """Charge of the bunch while a spot burns in, fC; the forward model has none."""
     hidden_charge: float = 2000.0
-    """The same in the history that asks what comes of a wrong forward model, fC."""
+    """Charge of the bunch in the history that asks what comes of a wrong forward model, fC."""
     lens_error: float = 0.06
     """Relative error of the field that is read back in one history."""
 

@@ -41,16 +41,16 @@ class Evaluation:
     """How machines are followed, and how this is judged."""
 
     steps: tuple[float, ...] = (0.02, 0.05, 0.1, 0.15, 0.25, 0.4)
-    """Of the descent, the search and the simplex; each method takes the one with the least screen error in the tuning
-    histories, with the first seed."""
+    """Step sizes of the descent, the search and the simplex; each method takes the one with the least screen error in
+    the tuning histories, with the first seed."""
     oscillations: tuple[float, ...] = (0.05, 0.15)
-    """Of extremum seeking; with each of the gains a trial, so that it has as many as the others."""
+    """Amplitudes of extremum seeking; with each of the gains a trial, so that it has as many as the others."""
     gains: tuple[float, ...] = (5.0, 20.0, 60.0)
-    """Of extremum seeking."""
+    """Gains of extremum seeking."""
     calls: tuple[int, ...] = (1, 3, 10)
     """Evaluations of the forward model for each shot."""
     prior: float = 0.02
-    """Of the gradient with a prior."""
+    """Weight of the prior of the gradient method that has one."""
     pixel_calls: int = 30
     """Evaluations for each shot where every pixel is tuned; 0 leaves it out."""
     retrain: bool = True
@@ -144,11 +144,11 @@ def results(
         seeds=seeds, seed=seed,
     )  # fmt: skip
     table += warned(run, table)
-    for key, each in chosen.items():
-        table.append(row("step chosen", [(each.step, 0.0)], {"method": NAMES[key]}, split="validation"))
-    table.append(
-        row("gain chosen", [(chosen["seeking"].gain, 0.0)], {"method": NAMES["seeking"]}, split="validation")
-    )
+    picked = [("step chosen", key, each.step) for key, each in chosen.items()]
+    picked.append(("gain chosen", "seeking", chosen["seeking"].gain))
+    table += [
+        row(name, [(value, 0.0)], {"method": NAMES[key]}, split="validation") for name, key, value in picked
+    ]
     draw_training(
         run, [each for each in trained if each.part.seed == seeds[0]], ylabel="validation loss",
         caption="Divergence of the maps from the truth, each on maps of its own box; first seed.",

@@ -4,7 +4,6 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from femtobarn.engine import Training
 from femtobarn.engine.feedback import Feedback
@@ -17,7 +16,7 @@ from femtobarn.runs import Result, Run, read_published
 from femtobarn.settings import from_dict
 from femtobarn.simulate.beam_histories import Machine
 from femtobarn.simulate.beam_line import BeamLine
-from femtobarn.study import Headline, Trained
+from femtobarn.study import Trained, headline
 from femtobarn.systems.latent_feedback import data as beams
 from femtobarn.systems.latent_feedback import judge, study
 from femtobarn.systems.latent_feedback.data import BURNT, Data, Problem
@@ -38,10 +37,6 @@ class Config:
     """Seed of the simulated beams and of the bootstrap."""
     workers: int = 2
     """Processes that train side by side."""
-
-    def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise InputError(f"workers must be at least 1: got {self.workers}")
 
 
 PRESETS = {
@@ -68,18 +63,11 @@ PRESETS = {
     ),
 }
 PUBLISHED = read_published(__package__)
-_OURS = {"extremum seeking": "10", "gradient": "3"}
-_RIVALS = {
-    "no feedback": "1",
-    "no feedback, wide box": "1",
-    "random search": "10",
-    "gradient, every pixel": "30",
-}
-_SIDES = [
-    tuple({"method": name, "calls": calls, "history": BURNT} for name, calls in some.items())
-    for some in (_OURS, _RIVALS)
-]
-HEADLINE = Headline(HIDDEN, _SIDES[0], _SIDES[1])
+_OURS = (("extremum seeking", "10"), ("gradient", "3"))
+_RIVALS = (
+    ("no feedback", "1"), ("no feedback, wide box", "1"), ("random search", "10"), ("gradient, every pixel", "30"),
+)  # fmt: skip
+HEADLINE = headline(HIDDEN, ("method", "calls"), _OURS, _RIVALS, history=BURNT)
 
 
 def load(config: Config, *, progress: bool = True) -> Problem:  # noqa: ARG001, part of the protocol
@@ -90,12 +78,14 @@ def load(config: Config, *, progress: bool = True) -> Problem:  # noqa: ARG001, 
 def train(config: Config, data: Problem, run: Run, *, progress: bool = True) -> list[Trained[Part]]:
     """The networks of every box and seed, and the autoencoder of showers."""
     task = functools.partial(study.train_one, config.study, data, run.folder / "work")
-    about: dict[str, Any] = {
-        "settings": lambda _: config.study,
-        "workers": config.workers,
-        "progress": progress,
-    }
-    return MODELS.train(run, config.study.parts(), task, **about)
+    return MODELS.train(
+        run,
+        config.study.parts(),
+        task,
+        settings=lambda _: config.study,
+        workers=config.workers,
+        progress=progress,
+    )
 
 
 def evaluate(

@@ -6,11 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
-from femtobarn.engine import Batch, TensorTable, Training, fit
+from femtobarn.engine import TensorTable, Training, fit
 from femtobarn.errors import InputError
-from femtobarn.nn import MapInverse, map_cross_entropy
+from femtobarn.nn import MapInverse, map_loss
 from femtobarn.parts import Report
 from femtobarn.simulate.cell_images import cell_images
 from femtobarn.study import Models, Trained
@@ -31,7 +30,7 @@ class Study:
     codes: int = 8
     """Length of the code that is tuned."""
     channels: int = 16
-    """Of the first convolution."""
+    """Channels of the first convolution."""
     train: Training = field(default_factory=lambda: Training(epochs=10, batch=50, lr=3e-3))
     showers: int = 2500
     """Showers to train the autoencoder of the calorimeter on."""
@@ -83,18 +82,12 @@ def train_one(study: Study, problem: Problem, work: Path, part: Part, report: Re
     model = network(part, study, **kept)
     model.learn_scale(train.columns["settings"])
     fitted = fit(
-        model, loss, train, validation, settings=study.train, seed=part.seed, folder=work / part.name,
+        model, map_loss, train, validation, settings=study.train, seed=part.seed, folder=work / part.name,
         report=lambda row: report(int(row["epoch"]) + 1, study.train.epochs, f"loss {row['validation']:.3g}"),
         progress=False,
     )  # fmt: skip
     model.learn_spread(validation.columns["screen"], validation.columns["settings"])
     return Trained(part, model.eval(), fitted.history, fitted.validation, kept)
-
-
-def loss(model: nn.Module, batch: Batch) -> Tensor:
-    """Divergence of the maps from the true ones."""
-    assert isinstance(model, MapInverse)
-    return map_cross_entropy(model.logits(model.encode(batch["screen"], batch["settings"])), batch["map"])
 
 
 def _table(study: Study, problem: Problem, part: Part, name: str) -> TensorTable:

@@ -89,9 +89,9 @@ def load(data: Data, *, seed: int, workers: int, progress: bool) -> Problem:
             for name in data.classes
         ]
         jets = Jets(*(torch.cat([getattr(p, name) for p in parts]) for name in ("relative", "mask", "axis")))
-        told: dict[str, Any] = {"classes": list(data.classes), "jets": len(jets), "seed": seed}
+        content: dict[str, Any] = {"classes": list(data.classes), "jets": len(jets), "seed": seed}
         engine = "toy cascade" if data.engine == "toy" else "Pythia 8 and FastJet"
-        provenance = Provenance("stand-in", jetnet.NAME, engine, generator=told)
+        provenance = Provenance("stand-in", jetnet.NAME, engine, generator=content)
     three = cut(
         jets, provenance, validation=data.validation, test=data.test, seed=seed, least=20, what="jets"
     )

@@ -121,8 +121,8 @@ def _tests(
         if isinstance(each.model, LorentzAutoencoder):
             untrained = build(each.part, study.of(each.part.model), each.kept)
             for weights, network in (("untrained", untrained), ("trained", each.model)):
-                told = labels | {"weights": weights}
-                table += symmetry_rows(network, some.momentum / some.unit, some.mask, labels=told, seed=seed)
+                place = labels | {"weights": weights}
+                table += symmetry_rows(network, some.momentum / some.unit, some.mask, labels=place, seed=seed)
         event = tuple(inputs(each.model, test.take(slice(1))).values())
         costs += network_costs(
             {labels["model"]: each.model}, event, calls=settings.calls, what="jet", label="model"

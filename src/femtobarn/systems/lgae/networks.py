@@ -44,7 +44,7 @@ class Gnn:
     latent: int = 2
     """Numbers of each particle, or of the jet."""
     units: tuple[float, float, float] = (0.13, 0.13, 0.05)
-    """Of eta, phi and pT relative to the jet: their standard deviations in QCD jets of 1 TeV."""
+    """Units of eta, phi and pT relative to the jet: their standard deviations in QCD jets of 1 TeV."""
     train: Training = field(default_factory=lambda: _course(6e-3))
 
     def network(self, particles: int) -> nn.Module:
@@ -59,7 +59,7 @@ class Cnn:
     latent: int = 55
     """Numbers of the latent."""
     channels: int = 32
-    """Of the convolutions; 128 as published."""
+    """Channels of the convolutions; 128 as published."""
     train: Training = field(default_factory=lambda: _course(2e-3))
 
     def network(self, _: int) -> nn.Module:

@@ -139,7 +139,7 @@ def export(run: Run, folder: Path, *, to: str, model: str | None = None) -> str:
     network, path = trained.model, folder / f"{trained.part.name}.onnx"
     example = jets.stand_in(Data(engine="toy", particles=trained.kept["particles"]), "g", 20, seed=1)
     tolerance = 1e-9 if isinstance(network, LorentzAutoencoder) else 1e-4
-    return export_onnx(network, inputs(network, example), path, axis="jet", tolerance=tolerance).told(path)
+    return export_onnx(network, inputs(network, example), path, axis="jet", tolerance=tolerance).summary(path)
 
 
 def _chosen(run: Run, model: str | None) -> Trained[Part]:

@@ -29,7 +29,7 @@ class Data:
     transfer: tuple[float, ...] = (40.0, 140.0)
     """Pile-up at which networks trained at the last of `pileup` are tested too."""
     transfer_events: int = 12
-    """Events of each."""
+    """Events at each pile-up that networks are transferred to."""
     showers: bool = True
     """Showers spread and start early; else the detector is as in Delphes, where rules are nearly perfect."""
     validation: float = 0.1
@@ -82,8 +82,13 @@ def load(settings: Data, *, seed: int, workers: int, progress: bool) -> Problems
             test = joined([mlpf_delphes.read_events(path) for path in settings.test_path])
         split = cut(events, provenance, validation=settings.validation, test=test, seed=seed, least=1)
         return Problems({OWN: split}, {}, provenance)
-    told = {"pile-up": settings.pileup, "events": settings.events, "showers": settings.showers, "seed": seed}
-    provenance = Provenance("stand-in", mlpf_delphes.NAME, "Pythia 8, detector", generator=told)
+    content = {
+        "pile-up": settings.pileup,
+        "events": settings.events,
+        "showers": settings.showers,
+        "seed": seed,
+    }
+    provenance = Provenance("stand-in", mlpf_delphes.NAME, "Pythia 8, detector", generator=content)
 
     def made(pileup: float, events: int, number: int) -> FlowEvents:
         sample = FlowSample(float(pileup), settings.showers)

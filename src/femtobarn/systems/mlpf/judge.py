@@ -18,7 +18,7 @@ from femtobarn.systems.mlpf.data import Data, Problems
 from femtobarn.systems.mlpf.study import Part, particles
 
 JOINED, TREES = "rules, neighbours joined", "boosted trees"
-BLIND = "boosted trees, not told where tracks end"
+BLIND = "boosted trees without track ends"
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Evaluation:
     anchors: tuple[float, ...] = (0.0, 80.0, 200.0)
     """Pile-up at which the rules are judged in the detector as in Delphes and with showers; none for files."""
     anchor_events: int = 12
-    """Events of each."""
+    """Events at each pile-up at which the rules are judged."""
 
     def __post_init__(self) -> None:
         if self.bootstrap < 2 or self.trees < 1 or self.anchor_events < 2:

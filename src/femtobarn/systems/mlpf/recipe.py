@@ -9,7 +9,6 @@ import numpy as np
 
 from femtobarn.data.source import Arrays, InMemory
 from femtobarn.engine import Training
-from femtobarn.errors import InputError
 from femtobarn.evaluation.particle_flow.files import read_elements
 from femtobarn.evaluation.particle_flow.methods import RULES
 from femtobarn.physics.particle_flow import CLASSES, PARTICLE_COLUMNS
@@ -34,10 +33,6 @@ class Config:
     """Seed of the split, the stand-in and the bootstrap."""
     workers: int = 2
     """Processes that simulate and train side by side."""
-
-    def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise InputError(f"workers must be at least 1: got {self.workers}")
 
 
 _COMPACT = Network(width=48, edge=32, heads=8, dropout=0.0, dimension=16, bin_size=64, neighbours=8)

@@ -37,11 +37,11 @@ class Network:
     dropout: float = 0.2
     """Share dropped in training."""
     dimension: int = 256
-    """Of the embedding in which neighbours are near."""
+    """Dimensions of the embedding in which neighbours are near."""
     bin_size: int = 128
     """Largest number of elements of a bin."""
     neighbours: int = 16
-    """Of each element, itself included."""
+    """Neighbours of each element, itself included."""
     inputs: Literal["scaled", "raw"] = "scaled"
     """Logarithms in and corrections out, or numbers as they come, as published."""
     mask_padding: bool = True
@@ -68,7 +68,7 @@ class Study:
     objective: Literal["logarithms", "published", "class alone"] = "logarithms"
     """What is minimised: `flow_loss`, `published_flow_loss`, or the cross entropy of the classes."""
     most: int = 0
-    """Elements of an event, at most; what is cut is told in a table. 0 for no limit."""
+    """Elements of an event, at most; what is cut is listed in a table. 0 for no limit."""
     train: Training = field(default_factory=lambda: Training(epochs=6, batch=1, lr=3e-3))
     """Epochs are those of the last sample; others get as many steps with as many elements."""
 

@@ -118,10 +118,10 @@ def load(settings: Data, *, seed: int, workers: int, progress: bool) -> Samples:
     draw = np.random.default_rng([seed, 3])
     two, apart = pairs(settings.pairs, endcap, distance=(0.5, 4.0), generator=draw)
     test[PAIRS] = of_endcap(endcap_hits(two, endcap, generator=draw), endcap)
-    told = {"pool": settings.pool, "cells": f"{endcap.etas} x {endcap.phis}", "seed": seed}
+    content = {"pool": settings.pool, "cells": f"{endcap.etas} x {endcap.phis}", "seed": seed}
     source = f"GFLASH endcap, soft collisions by {settings.engine}"
     return Samples(
-        train, validation, test, apart, Provenance("stand-in", hgcalml.NAME, source, generator=told)
+        train, validation, test, apart, Provenance("stand-in", hgcalml.NAME, source, generator=content)
     )
 
 

@@ -33,10 +33,6 @@ class Config:
     workers: int = 2
     """Processes that train side by side."""
 
-    def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise InputError(f"workers must be at least 1: got {self.workers}")
-
 
 _COMPACT = Net(
     width=32, blocks=1, neighbours=16, dimensions=4, propagated=16, messages=(16, 16), lr=5e-3, dense_epochs=4,

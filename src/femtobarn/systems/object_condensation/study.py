@@ -40,13 +40,13 @@ class Net:
     """Sizes, loss and training of a network; the defaults are those of the snapshot of May 2022."""
 
     width: int = 64
-    """Of dense layers."""
+    """Width of the dense layers."""
     blocks: int = 2
     """Blocks of GravNet and messages."""
     neighbours: int = 64
     """Nearest hits that are heard, the hit itself among them."""
     dimensions: int = 6
-    """Of the spaces in which they are sought."""
+    """Dimensions of the spaces in which neighbours are sought."""
     propagated: int = 64
     """Features passed on in GravNet."""
     messages: tuple[int, ...] = (64, 64, 32, 32, 16, 16)

@@ -27,7 +27,8 @@ class Data:
     z: float = 5.5
     """Standard deviation of the collisions along the beam, mm: 5.5 in the accuracy phase of the challenge."""
     folder_z: float = 55.5
-    """The same for the events of the folder: 55.5 mm in the throughput phase; windows are learned for each."""
+    """Standard deviation of the collisions along the beam in the events of the folder, mm: 55.5 in the throughput
+    phase of the challenge. Windows are learned for each."""
     learned: int = 3
     """Crossings of full density from which the windows are learned."""
     pool: int = 4000

@@ -81,12 +81,12 @@ def _machine(graph: str, found: Sequence[Mapping[str, float]]) -> list[Result]:
     """Largest numbers among the components; those that do not fit are counted."""
     fits = [each for each in found if np.isfinite(each["qubits"])]
 
-    def told(value: float, n: int, quantity: str) -> Result:
+    def counted(value: float, n: int, quantity: str) -> Result:
         return Result("on an annealer's graph", value, n=n, labels={"graph": graph, "quantity": quantity})
 
-    rows = [told(len(fits), len(found), "components that fit")]
+    rows = [counted(len(fits), len(found), "components that fit")]
     values = {name: [each[name] for each in fits if name in each] for name in _MACHINE}
-    return rows + [told(float(max(v)), len(v), f"{name}, largest") for name, v in values.items() if v]
+    return rows + [counted(float(max(v)), len(v), f"{name}, largest") for name, v in values.items() if v]
 
 
 def _lines(

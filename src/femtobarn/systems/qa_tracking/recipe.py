@@ -4,11 +4,10 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from femtobarn.data.source import InMemory
 from femtobarn.datasets import trackml
-from femtobarn.errors import InputError
 from femtobarn.evaluation.tracks.chain import from_tensors, to_tensors
 from femtobarn.evaluation.tracks.files import UNITS, hit_files, read_hits, track_columns
 from femtobarn.parts import Report, run_parts
@@ -33,10 +32,6 @@ class Config:
     """Seed of the crossings."""
     workers: int = 2
     """Processes that solve side by side."""
-
-    def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise InputError(f"workers must be at least 1: got {self.workers}")
 
 
 _FEW = Study(
@@ -80,11 +75,7 @@ class Windows(NamedTuple):
         return {"z": f"{self.z:g} mm"}
 
 
-def _nothing(*_: Any) -> None:
-    """Windows are plain arrays, kept beside the part."""
-
-
-MODELS = Models(Windows, lambda _: Data, _nothing)
+MODELS = Models(Windows, lambda _: Data)
 
 
 def load(config: Config, *, progress: bool = True) -> Crossings:

@@ -10,10 +10,11 @@ from jaxtyping import Float, Int
 from femtobarn.data.source import InMemory
 from femtobarn.datasets import diphotons, higgs
 from femtobarn.errors import InputError
-from femtobarn.runs import DataKind, Provenance
+from femtobarn.runs import Provenance
 from femtobarn.simulate.diphotons import OBSERVABLES
 from femtobarn.study import Split, check_shares, cut
 
+Scores = Float[np.ndarray, "_"]
 DIPHOTONS, HIGGS = "diphotons", "HIGGS"
 
 
@@ -28,7 +29,7 @@ class Data:
     higgs: Path | None = None
     """HIGGS.csv.gz of the UCI repository, or part of it: a second problem beside the photon pairs."""
     higgs_rows: int = 100_000
-    """Events of it at most."""
+    """Events of HIGGS, at most."""
     validation: float = 0.1
     """Share of the events by which settings are chosen."""
     test: float = 0.4
@@ -54,6 +55,10 @@ class Table:
         """These events."""
         return Table(self.x[rows], self.label[rows])
 
+    def classes(self, score: Scores) -> tuple[Scores, Scores]:
+        """Background and signal of the scores of these events."""
+        return score[self.label == 0], score[self.label == 1]
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -63,13 +68,8 @@ class Problem:
     names: tuple[str, ...]
     paired: tuple[int, ...]
     """Features of which pairs are taken, too."""
-    ready: bool
+    ready: bool = False
     """Whether the features are outputs of weak classifiers."""
-
-    @property
-    def kind(self) -> DataKind:
-        """Of the events."""
-        return self.split.provenance.kind
 
     def drawn(self, count: int, seed: int) -> Table:
         """Some of the training events, the same for every method."""
@@ -107,32 +107,22 @@ def load(settings: Data, *, seed: int) -> Problems:
         made = diphotons.open_outputs(*settings.outputs)
         provenance = Provenance.of_files("CaltechDATA 1335", settings.outputs)
         names = tuple(f"h{i}" for i in range(made.read(["features"], 0, 1)["features"].shape[1]))
-        problems = {DIPHOTONS: _problem(made, provenance, names, (), settings, seed, ready=True)}
+        problems = {DIPHOTONS: Problem(_split(made, provenance, settings, seed), names, (), ready=True)}
     else:
         made = diphotons.stand_in(settings.events, seed=seed)
         content = {"events": settings.events, "seed": seed}
         provenance = Provenance("stand-in", diphotons.NAME, "formulas of a toy", generator=content)
         every = tuple(range(len(OBSERVABLES)))
-        problems = {DIPHOTONS: _problem(made, provenance, OBSERVABLES, every, settings, seed)}
+        problems = {DIPHOTONS: Problem(_split(made, provenance, settings, seed), OBSERVABLES, every)}
     if settings.higgs is not None:
         made = higgs.open_higgs(settings.higgs, rows=settings.higgs_rows)
         provenance = Provenance.of_files(higgs.NAME, [settings.higgs])
         derived = tuple(higgs.FEATURES.index(name) for name in higgs.DERIVED)
-        problems[HIGGS] = _problem(made, provenance, higgs.FEATURES, derived, settings, seed)
+        problems[HIGGS] = Problem(_split(made, provenance, settings, seed), higgs.FEATURES, derived)
     return Problems(problems)
 
 
-def _problem(
-    source: InMemory,
-    provenance: Provenance,
-    names: tuple[str, ...],
-    paired: tuple[int, ...],
-    settings: Data,
-    seed: int,
-    *,
-    ready: bool = False,
-) -> Problem:
+def _split(source: InMemory, provenance: Provenance, settings: Data, seed: int) -> Split[Table]:
     columns = source.read(["features", "label"], 0, len(source))
     table = Table(columns["features"], columns["label"])
-    split = cut(table, provenance, validation=settings.validation, test=settings.test, seed=seed)
-    return Problem(split, names, paired, ready)
+    return cut(table, provenance, validation=settings.validation, test=settings.test, seed=seed)

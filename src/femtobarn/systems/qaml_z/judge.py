@@ -7,21 +7,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
 from femtobarn.errors import InputError
 from femtobarn.evaluation.reference_classifiers import LOGISTIC, NETWORK, TREES, fit_reference
 from femtobarn.metrics.classifier_test import auc
 from femtobarn.metrics.roc import auc_difference
 from femtobarn.parts import Report, run_parts
-from femtobarn.qubo.weak_classifiers import augmented
-from femtobarn.qubo.zoom import box_weights, mean_error
 from femtobarn.runs import Result, Run
 from femtobarn.study import Trained, Value, by_name, draw_against, draw_rejection, drawing, grouped, row
-from femtobarn.systems.qaml_z.data import Problem, Problems, Table
+from femtobarn.systems.qaml_z.data import Problem, Problems, Scores, Table
 from femtobarn.systems.qaml_z.study import BINARY, EXACT, MACHINES, ZOOMED, Part, classifier
-
-Scores = Float[np.ndarray, "_"]
 
 
 @dataclass(frozen=True)
@@ -31,9 +26,9 @@ class Evaluation:
     layers: tuple[int, ...] = (256, 256)
     """Hidden layers of the neural network."""
     epochs: int = 60
-    """Passes of it over the training events."""
+    """Passes of the neural network over the training events."""
     trees: int = 100
-    """Boosted trees, of depth 4."""
+    """Number of boosted trees, of depth 4."""
 
     def __post_init__(self) -> None:
         if min(self.epochs, self.trees, *self.layers) < 1:
@@ -75,7 +70,7 @@ def results(
             *_zooms(problem, mine),
         ]
         _draw(run, problem, name, mine, scored, rows)
-        kind = None if name == next(iter(problems.by_name)) else problem.kind
+        kind = None if name == next(iter(problems.by_name)) else problem.split.provenance.kind
         table += [replace(each, data=kind) for each in rows]
     return by_name(table)
 
@@ -100,7 +95,7 @@ def _by_labels(scored: Mapping[Part, Scores]) -> list[list[Part]]:
 def _areas(scored: Mapping[Part, Scores], test: Table) -> list[Result]:
     rows = []
     for group in _by_labels(scored):
-        values: list[Value] = [auc(*_classes(scored[part], test)) for part in group]
+        values: list[Value] = [auc(*test.classes(scored[part])) for part in group]
         rows.append(row("AUC", values, group[0].labels, seeds=[p.seed for p in group], n=len(test)))
     return rows
 
@@ -114,7 +109,7 @@ def _gains(scored: Mapping[Part, Scores], test: Table) -> list[Result]:
             continue
         gains: list[Value] = []
         for part in group:
-            ours, theirs = (_classes(scored[p], test)[::-1] for p in (part._replace(variant=ZOOMED), part))
+            ours, theirs = (test.classes(scored[p])[::-1] for p in (part._replace(variant=ZOOMED), part))
             gains.append(auc_difference(*ours, *theirs))
         labels = {"problem": group[0].problem, "training events": str(group[0].size), "over": over}
         seeds = [part.seed for part in group]
@@ -138,7 +133,8 @@ def _zooms(problem: Problem, trained: Sequence[Trained[Part]]) -> list[Result]:
     for each in trained:
         if not each.history or each.part.seed != trained[0].part.seed:
             continue
-        lowest = _lowest(problem, each)
+        events = problem.drawn(each.part.size, each.part.seed)
+        lowest = classifier(each).lowest_error(events.x, events.label)
         for step in each.history:
             labels = each.part.labels | {"step": f"{step['step']:.0f}"}
             above = step["error"] / lowest - 1
@@ -155,14 +151,6 @@ def _zooms(problem: Problem, trained: Sequence[Trained[Part]]) -> list[Result]:
     return rows
 
 
-def _lowest(problem: Problem, trained: Trained[Part]) -> float:
-    """Squared error of the exact minimum for the same columns."""
-    fitted, events = classifier(trained), problem.drawn(trained.part.size, trained.part.seed)
-    c = augmented(fitted.weak_(events.x), offsets=fitted.offsets)
-    y = 2.0 * events.label - 1
-    return mean_error(c, y, box_weights(c, y))
-
-
 def _draw(
     run: Run,
     problem: Problem,
@@ -173,7 +161,7 @@ def _draw(
 ) -> None:
     areas = [each for each in rows if each.name == "AUC"]
     shown = (ZOOMED, EXACT, BINARY, "QAML-Z, bins", LOGISTIC, TREES, NETWORK)
-    common: dict[str, Any] = {"section": name, "kind": problem.kind}
+    common: dict[str, Any] = {"section": name, "kind": problem.split.provenance.kind}
     draw_against(
         run,
         {c: some for c in shown if (some := [r for r in areas if r.labels["classifier"] == c])},
@@ -207,27 +195,25 @@ def _draw(
 
 
 def _draw_steps(run: Run, rows: Sequence[Result], name: str, common: Mapping[str, Any]) -> None:
-    with drawing(
+    steps = [each for each in rows if each.name == "squared error above the minimum"]
+    sizes = grouped(steps, lambda r: r.labels["training events"])
+    size = max(sizes, key=lambda size: len(sizes[size]))  # where there are emulated annealers, too
+    shown = [replace(each, value=max(each.value, 1e-6)) for each in sizes[size]]  # 0 has no place on the axis
+    draw_against(
         run,
-        f"zoom-{name}",
-        title=f"{name}: the zoom and the exact minimum",
+        grouped(shown, lambda r: r.labels["classifier"]),
+        label="step",
+        xlabel="step",
+        ylabel="squared error above the minimum [%]",
         caption="Mean squared error of the training events above the minimum with weights in [-1, 1], which least "
         "squares finds exactly, after each step.",
+        name=f"zoom-{name}",
+        title=f"{name}: the zoom and the exact minimum",
         by="classifier",
-        legend={},
+        text=f"{size} training events",
+        subplot_kw={"yscale": "log"},
         **common,
-    ) as d:
-        steps = [each for each in rows if each.name == "squared error above the minimum"]
-        sizes = grouped(steps, lambda r: r.labels["training events"])
-        size, shown = max(
-            sizes.items(), key=lambda item: len(item[1])
-        )  # where there are emulated annealers, too
-        for label, group in grouped(shown, lambda r: r.labels["classifier"]).items():
-            x, y = np.array([(float(r.labels["step"]), max(r.value, 1e-6)) for r in group]).T
-            d.ax.plot(x, y, marker="o", markersize=3, label=label)
-            d.drawn[label] = {"step": x, "above the minimum in %": y}
-        d.ax.set_title(f"{size} training events", fontsize=8, loc="right")
-        d.ax.set(yscale="log", xlabel="step", ylabel="squared error above the minimum [%]")
+    )
 
 
 def _draw_weights(
@@ -248,8 +234,3 @@ def _draw_weights(
         d.ax.set_yticks(place, [each["rule"] for each in rules], fontsize=7)
         d.ax.set_xlabel("weight")
         d.table = {"rule": [each["rule"] for each in rules], "weight": weights}
-
-
-def _classes(score: Scores, test: Table) -> tuple[Scores, Scores]:
-    """Background and signal."""
-    return score[test.label == 0], score[test.label == 1]

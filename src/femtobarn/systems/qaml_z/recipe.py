@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from femtobarn.data.csv import CsvFile
-from femtobarn.errors import InputError, nearest
+from femtobarn.data.source import check_columns
 from femtobarn.runs import Result, Run, read_published
 from femtobarn.study import Trained, headline, write_predictions
 from femtobarn.systems.qaml_z import data as events
@@ -29,10 +29,6 @@ class Config:
     """Seed of the toy and of the split."""
     workers: int = 2
     """Processes that train side by side."""
-
-    def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise InputError(f"workers must be at least 1: got {self.workers}")
 
 
 PRESETS = {
@@ -97,18 +93,9 @@ def predict(
     fitted = study.classifier(trained)
     names = fitted.weak_.names
 
-    def unnamed(fields: int) -> tuple[str, ...]:
-        if fields != len(names):
-            raise InputError(
-                f"{len(names)} columns without names expected ({', '.join(names)}): got {fields}"
-            )
-        return names
-
     def opened(path: Path) -> CsvFile:
-        file = CsvFile(path, names=unnamed)
-        for name in names:
-            if name not in file.columns:
-                raise InputError(f"{path}: there is no column {name!r}: {nearest(name, file.columns)}")
+        file = CsvFile(path, names=names)
+        check_columns(names, file.columns, str(path))
         return file
 
     def scores(piece: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from femtobarn.errors import InputError, nearest
+from femtobarn.errors import InputError, check_known
 from femtobarn.metrics.classifier_test import auc
 from femtobarn.parts import Report
 from femtobarn.qubo.classifier import QAMLZClassifier
 from femtobarn.qubo.zoom import Annealer
 from femtobarn.study import Models, Trained
-from femtobarn.systems.qaml_z.data import Problems, Table
+from femtobarn.systems.qaml_z.data import Problems
 
 ZOOMED, EXACT, BINARY, EQUAL = "QAML-Z", "exact minimum", "QAML", "all cuts equal"
 MACHINES = {
@@ -55,19 +55,15 @@ class Study:
     """Emulated annealers: the zoom again for the first draw at one size. pruned 95 %: spins are fixed where
     roof duality can. on Chimera, on Pegasus: the rest is annealed on the graph of the machine, where it fits."""
     machine_size: int = 1000
-    """Training events of these."""
+    """Training events of the emulated annealers."""
 
     def __post_init__(self) -> None:
         if not self.sizes or min(self.sizes) < 20 or not self.seeds:
             raise InputError(
                 f"at least 20 training events and one draw expected: got {self.sizes}, {self.seeds}"
             )
-        for name in self.variants:
-            if name not in VARIANTS:
-                raise InputError(f"there is no classifier {name!r}: {nearest(name, VARIANTS)}")
-        for name in self.machines:
-            if name not in MACHINES:
-                raise InputError(f"there is no annealer {name!r}: {nearest(name, MACHINES)}")
+        check_known("classifier", self.variants, VARIANTS)
+        check_known("annealer", self.machines, MACHINES)
         if ZOOMED not in self.variants or EXACT not in self.variants:
             raise InputError(
                 f"the classifiers {ZOOMED} and {EXACT} are always needed: the second checks the first"
@@ -105,11 +101,7 @@ class Part(NamedTuple):
         return {"problem": self.problem, "training events": str(self.size), "classifier": self.variant}
 
 
-def _nothing(*_: object) -> None:
-    """A classifier of cuts is plain numbers, kept beside the part."""
-
-
-MODELS = Models(Part, lambda _: Study, _nothing)
+MODELS = Models(Part, lambda _: Study)
 
 
 def classifier(trained: Trained[Part]) -> QAMLZClassifier:
@@ -129,13 +121,8 @@ def train_one(problems: Problems, part: Part, report: Report) -> Trained[Part]:
     tried = []
     for penalty in PENALTIES if part.variant == BINARY else (0.0,):
         made = QAMLZClassifier(**given, penalty=penalty, seed=part.seed).fit(events.x, events.label)
-        tried.append((1 - _auc(made, checked), made))
+        tried.append((1 - auc(*checked.classes(made.decision_function(checked.x)))[0], made))
     validation, best = min(tried, key=lambda each: each[0])
     report(1, 1, f"AUC {1 - validation:.3f}")
     history = [{"step": float(i + 1), **step._asdict()} for i, step in enumerate(best.history_)]
     return Trained(part, None, history, validation, {"classifier": best.content()})
-
-
-def _auc(fitted: QAMLZClassifier, events: Table) -> float:
-    score = fitted.decision_function(events.x)
-    return auc(score[events.label == 0], score[events.label == 1])[0]

@@ -63,6 +63,6 @@ def load(settings: Data, *, seed: int, workers: int, progress: bool) -> Scans:
         name: sensor_scans(each, seed=seed, workers=workers, progress=progress)
         for name, each in settings.sensors.plans(plan).items()
     }
-    told = {"camera": to_dict(settings.camera), "positions": settings.positions, "seed": seed}
+    content = {"camera": to_dict(settings.camera), "positions": settings.positions, "seed": seed}
     source = "pads, guard rings, light and defects drawn in mm"
-    return Scans(provenance=Provenance("stand-in", NAME, source, generator=told), seed=seed, **made)
+    return Scans(provenance=Provenance("stand-in", NAME, source, generator=content), seed=seed, **made)

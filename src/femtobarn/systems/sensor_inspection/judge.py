@@ -66,7 +66,7 @@ def _apply(run: Run, settings: Data, scans: Scans, part: Part, report: Report) -
 
 
 def _tested(part: Part, test: PatchImages) -> PatchImages:
-    """Photographs of other kinds are clean or have a weak defect; shuffled ones are told the next position."""
+    """Photographs of other kinds are clean or have a weak defect; shuffled ones are given the next position."""
     if part.shuffled:
         known = np.unique(test.position)
         test = replace(test, position=known[(np.searchsorted(known, test.position) + 1) % len(known)])
@@ -78,8 +78,8 @@ def _on_others(run: Run, parts: Sequence[Part], test: PatchImages, share: float)
     some, rows = test.level != "strong", list[Result]()
     for part in parts if (test.level == "weak").any() else ():
         found = {name: each if part.photographs else each[some] for name, each in _maps(run, part).items()}
-        told = Inspected.of_maps(found, None, {}, photographs=part.photographs or "of the run")
-        rows += inspection.images_found("weak defects found", told, test.level[some], share=share)
+        judged = Inspected.of_maps(found, None, {}, photographs=part.photographs or "of the run")
+        rows += inspection.images_found("weak defects found", judged, test.level[some], share=share)
     return rows
 
 

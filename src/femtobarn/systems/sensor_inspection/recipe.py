@@ -39,10 +39,6 @@ class Config:
     workers: int = 2
     """Processes that simulate, train and score side by side."""
 
-    def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise InputError(f"workers must be at least 1: got {self.workers}")
-
 
 _NETWORKS = PatchNetworks(
     kernels=((5, 5), (2, 2), (2, 2), (2, 2)), widths=(64, 64, 32, 32), stages=((16, 16), (32,), (48,)), dense=(48,),
@@ -132,4 +128,4 @@ def export(run: Run, output: Path, *, to: str, model: str | None = None) -> str:
     if trained.model is None:
         raise InputError(f"{trained.part.name} is no network of this run: choose another with --model")
     example = torch.rand(2, *trained.kept["shape"], generator=torch.Generator().manual_seed(1))
-    return export_onnx(trained.model, example, output, axis="image", tolerance=1e-4).told(output)
+    return export_onnx(trained.model, example, output, axis="image", tolerance=1e-4).summary(output)

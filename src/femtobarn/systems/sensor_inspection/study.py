@@ -49,14 +49,14 @@ class Study:
     prior: float = 16.0
     """Images that the spread common to all places counts for."""
     share: float = 0.15
-    """Of clean images that a person looks at."""
+    """Share of clean images that a person looks at."""
     others: tuple[tuple[float, float], ...] = ((5.0, 0.0), (10.0, 0.1))
     """Jitter in pixels and change of the reflectivity of other photographs, on which what needs no training is fitted
     and tested again."""
     train: Training = _AUTOENCODER
-    """Of the autoencoder; an event is a row of patches."""
+    """Training of the autoencoder; an event is a row of patches."""
     classify: Training = _CLASSIFIER
-    """Of the classifiers; an event is a patch with a defect."""
+    """Training of the classifiers; an event is a patch with a defect."""
 
     def __post_init__(self) -> None:
         least = min(self.bank, self.clean)
@@ -80,7 +80,7 @@ class Part(NamedTuple):
     reflectivity: float = 0.0
     """Largest change from sensor to sensor; 0 for that of the run."""
     shuffled: bool = False
-    """Not trained: the part of the run, told a wrong position."""
+    """Not trained: the part of the run, given a wrong position."""
 
     @property
     def name(self) -> str:
@@ -173,8 +173,8 @@ def _descend(
     tables = [lessons.clean_bands(each) for each in (scans.train, scans.calibration)]
     if isinstance(model, PatchInspector):
         if model.autoencoder is not None:
-            told = MODELS.load(work / _needs(part)[0].name).model
-            model.autoencoder.load_state_dict(told.state_dict())
+            earlier = MODELS.load(work / _needs(part)[0].name).model
+            model.autoencoder.load_state_dict(earlier.state_dict())
         settings, objective = study.classify, lessons.inspection_loss
         tables = [
             lessons.defects_among_clean(each, study.clean) for each in (scans.annotated, scans.validation)

@@ -92,8 +92,8 @@ def load(settings: Data, level1: Trigger, *, seed: int, workers: int, progress: 
     particles = settings.particles
     if settings.folder is None:
         jets = jetclass.sample(None, QCD, settings.jets, particles=particles, **more)
-        told = {"jets": settings.jets, "particles": particles, "seed": seed}
-        origin = Provenance("stand-in", jetclass.NAME, "Pythia 8, detector, FastJet", generator=told)
+        content = {"jets": settings.jets, "particles": particles, "seed": seed}
+        origin = Provenance("stand-in", jetclass.NAME, "Pythia 8, detector, FastJet", generator=content)
         split = cut(jets, origin, validation=VALIDATION, test=TEST, seed=seed, what="jets")
     else:
         counts = {"train_100M": 1 - VALIDATION - TEST, "val_5M": VALIDATION, "test_20M": TEST}

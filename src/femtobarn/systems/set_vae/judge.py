@@ -9,7 +9,7 @@ import torch
 
 from femtobarn.datasets.jetclass import Jets
 from femtobarn.errors import InputError
-from femtobarn.evaluation.anomaly_table import TOLD, by_score, labels
+from femtobarn.evaluation.anomaly_table import SUPERVISED, by_score, labels
 from femtobarn.evaluation.jet_anomaly import jet_baselines, simple_jet_scores
 from femtobarn.evaluation.network_costs import EncoderAlone, latency_ratio, network_costs
 from femtobarn.evaluation.scores import Scored, draw_scores, score_table
@@ -80,7 +80,7 @@ def results(
             seed=samples.seed, workers=samples.workers, progress=progress,
         )  # fmt: skip
     shown = *NAMED, labels("KL", SET), *_OVER[:2]
-    kept = [each for each in found if each.labels in shown or each.labels["model"] == TOLD]
+    kept = [each for each in found if each.labels in shown or each.labels["model"] == SUPERVISED]
     draw_scores(run, kept, background=QCD, shown=len(kept))
     first = [each for each in trained if each.part.seed == trained[0].part.seed]
     caption = (

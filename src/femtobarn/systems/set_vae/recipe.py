@@ -36,8 +36,6 @@ class Config:
     """Processes that simulate and train side by side."""
 
     def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise InputError(f"workers must be at least 1: got {self.workers}")
         if self.trigger.events and bool(self.data.folder) != bool(self.trigger.files):
             raise InputError("real data and a stand-in in one run: set trigger.events to 0")
 

@@ -100,8 +100,8 @@ def load_maps(settings: Data, *, seed: int) -> Problem:
     else:
         frames, *shape = settings.size
         rain = mrms.stand_in(frames, (shape[0], shape[1]), seed=seed)
-        told = {"size": list(settings.size), "seed": seed}
-        provenance = Provenance("stand-in", mrms.NAME, "showers that drift, from formulas", generator=told)
+        content = {"size": list(settings.size), "seed": seed}
+        provenance = Provenance("stand-in", mrms.NAME, "showers that drift, from formulas", generator=content)
     issues = Issues(rain, lags=settings.lags, leads=settings.leads, place=str(path or "the stand-in"))
     maps = nowcasts(issues, threshold=settings.threshold, every=settings.every)
     strips = maps.strips(validation=settings.validation, test=settings.test, gap=settings.gap)
@@ -111,8 +111,8 @@ def load_maps(settings: Data, *, seed: int) -> Problem:
 
 def _showers(settings: Data, seed: int) -> Problem:
     made = footprints(settings.showers, generator=np.random.default_rng(seed))
-    told = {"showers": settings.showers, "seed": seed}
-    provenance = Provenance("stand-in", "footprints", "hadron showers from formulas", generator=told)
+    content = {"showers": settings.showers, "seed": seed}
+    provenance = Provenance("stand-in", "footprints", "hadron showers from formulas", generator=content)
     target = (made.shower >= THRESHOLD)[:, None].astype(np.float32)
     raw = Nowcasts(np.stack(made, axis=1), target, target, np.ones(target.shape, bool))  # no guess as yet
     split = cut(

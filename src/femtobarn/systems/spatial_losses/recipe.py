@@ -10,13 +10,12 @@ import numpy as np
 from femtobarn.data.hdf5 import Hdf5File
 from femtobarn.data.source import Source
 from femtobarn.engine import Training
-from femtobarn.errors import InputError
 from femtobarn.evaluation.maps.nowcasting import open_issues
 from femtobarn.nn import event_probabilities
 from femtobarn.runs import Result, Run, read_published
 from femtobarn.settings import from_dict
 from femtobarn.simulate.footprints import known_maps
-from femtobarn.study import Headline, Trained, write_predictions
+from femtobarn.study import Trained, headline, write_predictions
 from femtobarn.systems.spatial_losses import judge, study
 from femtobarn.systems.spatial_losses.data import MOTION, PERSISTENCE, Data, Problem, load_maps
 from femtobarn.systems.spatial_losses.judge import Evaluation
@@ -34,10 +33,6 @@ class Config:
     """Seed of the stand-in and of the bootstrap."""
     workers: int = 2
     """Processes that train side by side."""
-
-    def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise InputError(f"workers must be at least 1: got {self.workers}")
 
 
 PRESETS = {
@@ -69,11 +64,12 @@ PRESETS = {
     ),
 }  # fmt: skip
 PUBLISHED = read_published(__package__)
-_LEAD = {"lead": "20 min"}
-HEADLINE = Headline(
+HEADLINE = headline(
     "FSS, 9 px",
-    tuple({"method": f"U-net, {loss}", "sees": BOTH} | _LEAD for loss in ("FSS 9 px", "brier")),
-    tuple({"method": name, "sees": ""} | _LEAD for name in (PERSISTENCE, MOTION, f"{MOTION}, blurred")),
+    ("method", "sees"),
+    tuple((f"U-net, {loss}", BOTH) for loss in ("FSS 9 px", "brier")),
+    tuple((name, "") for name in (PERSISTENCE, MOTION, f"{MOTION}, blurred")),
+    lead="20 min",
 )
 
 

@@ -47,7 +47,7 @@ class Study:
     rates: tuple[float, ...] = (3e-3, 1e-2)
     """Learning rates; each loss takes the one by which its own validation loss falls most with the first seed."""
     window: Literal["none", "blackman"] = "none"
-    """Of Fourier bands; "blackman" as published, which weakens what is far from the centre."""
+    """Window of Fourier bands; "blackman" as published, which weakens what is far from the centre."""
     train: Training = field(default_factory=lambda: Training(epochs=4, batch=8, lr=3e-3))
     """Training of each network; its own learning rate is not used."""
 

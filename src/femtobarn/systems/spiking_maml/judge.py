@@ -40,7 +40,7 @@ class Evaluation:
     tasks: int = 100
     """Test tasks, the same for all."""
     queries: int = 3
-    """Queries of each class."""
+    """Query examples of each class."""
     calls: int = 20
     """Adaptations behind a time; 0 leaves times out."""
 

@@ -32,7 +32,7 @@ class Config:
     study: Study = field(default_factory=Study)
     evaluation: Evaluation = field(default_factory=Evaluation)
     seed: int = 1
-    """Of the split, the simulated recordings and the test tasks."""
+    """Seed of the split, the simulated recordings and the test tasks."""
     workers: int = 2
     """Processes that train and test side by side."""
 
@@ -121,7 +121,7 @@ def export(run: Run, output: Path, *, to: str, model: str | None = None) -> str:
             f"{trained.part.name} changes all its weights when it learns: export one with prototypes"
         )
     example = torch.poisson(torch.full((4, *trained.kept["shape"]), 0.2), torch.Generator().manual_seed(1))
-    return export_onnx(Features(trained.model), example, output, tolerance=1e-5).told(output)
+    return export_onnx(Features(trained.model), example, output, tolerance=1e-5).summary(output)
 
 
 def _chosen(run: Run, model: str | None) -> Trained[Part]:

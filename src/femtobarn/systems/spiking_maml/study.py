@@ -31,27 +31,27 @@ class Study:
     kinds: tuple[Kind, ...] = (CNN, SPIKING, MAML, "first-order MAML")
     """Ways to learn. Prototypes: nearest class mean of a network's outputs. MAML: a step down the gradient."""
     hard: tuple[Kind, ...] = (CNN, SPIKING, MAML)
-    """Those that are trained again without the digits of the hard split."""
+    """Models that are trained again without the digits of the hard split."""
     bits: tuple[int, ...] = (8, 4)
     """Bits of weights and updates with which MAML is trained on, from its weights in floating point."""
     seeds: tuple[int, ...] = (1, 2, 3)
     """Seeds of weights and tasks."""
     channels: tuple[int, ...] = (12, 24, 32)
-    """Of the layers of the spiking network; published are 32, 64, 128."""
+    """Channels of the layers of the spiking network; published are 32, 64, 128."""
     neuron: Neuron = field(default_factory=lambda: Neuron(membrane=0.87, synapse=0.74))
     """Constants of the units, for a bin of 5.7 ms."""
     burn_in: int = 6
     """First bins without gradient."""
     cnn: tuple[int, ...] = (24, 48, 64)
-    """Of the layers of the network on frames."""
+    """Channels of the layers of the network on frames."""
     frames: int = 6
-    """Frames that it sees; divides the bins of time."""
+    """Frames that the network sees; divides the bins of time."""
     ways: int = 5
     """Classes of a task."""
     shots: int = 1
-    """Labelled examples of each."""
+    """Labelled examples of each class."""
     queries: int = 3
-    """Other examples of each in training."""
+    """Query examples of each class in training."""
     validation: int = 15
     """Validation tasks of a check."""
     inner: float = 1.0

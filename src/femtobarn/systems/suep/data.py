@@ -31,9 +31,9 @@ class Data:
     events: int = 3000
     """QCD events of the stand-in."""
     masses: tuple[float, ...] = (125.0, 200.0, 300.0, 400.0, 700.0, 1000.0)
-    """Of the scalars of the stand-in, GeV."""
+    """Masses of the scalars of the stand-in, GeV."""
     signal_events: int = 250
-    """Events of each."""
+    """Events of each signal of the stand-in."""
     pileup: float = 50.0
     """Mean number of collisions laid over an event of the stand-in."""
     pileup_events: int = 1000
@@ -126,8 +126,8 @@ def _stand_in(settings: Data, seed: int, make: Any) -> Problem:
         made = make(QCD, settings.pileup_events, seed=seed + 1, pileup=PILE_UP)
         return SparseImages.of_source(made.events)
 
-    told = {"events": sizes, "pileup": settings.pileup, "HT": dark_showers.HT, "seed": seed}
-    provenance = Provenance("stand-in", dark_showers.NAME, "Pythia 8, pile-up, detector", generator=told)
+    content = {"events": sizes, "pileup": settings.pileup, "HT": dark_showers.HT, "seed": seed}
+    provenance = Provenance("stand-in", dark_showers.NAME, "Pythia 8, pile-up, detector", generator=content)
     events = SparseImages.of_source(make(QCD, settings.events, seed=seed, pileup=pileup).events)
     split = cut(events, provenance, validation=settings.validation, test=settings.test, seed=seed)
 

@@ -66,11 +66,13 @@ def results(
             run, [replace(r, labels=r.labels | {"sample": ""}) for r in drawn], masses, kind=kind, bold=NETWORK,
             xlabel="mass of the scalar [GeV]", published=PUBLISHED_EFFICIENCY, title=f"Efficiency: {name}",
             name=f"efficiency-{name.replace(' ', '-')}", caption="Share of SUEP above a threshold that few QCD events "
-            "pass. Dotted: 40 % at 2 %, as published; the mass is not told. Bars: of both samples, and between seeds.",
+            "pass. Dotted: 40 % at 2 %, as published, mass not given. Bars: of both samples, and between seeds.",
         )  # fmt: skip
         if name == next(iter(problems.by_name)):
             shown = [
-                e for e in found if e.labels["score"] in (*SIMPLE, NETWORK) or "told" in e.labels["score"]
+                e
+                for e in found
+                if e.labels["score"] in (*SIMPLE, NETWORK) or "supervised" in e.labels["score"]
             ]
             bare = [each._replace(labels=each.labels | {"sample": ""}) for each in shown]
             draw_scores(run, bare, background=QCD, shown=len(bare))
@@ -102,7 +104,7 @@ def _judged(found: Sequence[Scored], samples: Samples, settings: Evaluation) -> 
 
 
 def scored(name: str, problem: Problem, samples: Samples, trained: Sequence[Trained[Part]]) -> list[Scored]:
-    """Every score on every sample: counting, trees told the signals, the networks."""
+    """Every score on every sample: counting, supervised trees, the networks."""
     images = {key: coarse(events) for key, events in samples.items()}
     tracks = {key: events.columns["n_tracks"] for key, events in samples.items()}
     found = [
@@ -113,9 +115,11 @@ def scored(name: str, problem: Problem, samples: Samples, trained: Sequence[Trai
     found.append(Scored(_labels(name, "small total energy"), None, small))
     numbers = {k: event_features(x) for k, x in images.items()}
     for signal in (key for key in images if key != QCD):
-        told = supervised_ceiling(*(np.column_stack((numbers[k], tracks[k])) for k in (QCD, signal)), seed=1)
-        labels = _labels(name, f"trees told {signal}")
-        found.append(Scored(labels, None, dict(zip((QCD, signal), told, strict=True))))
+        ceiling = supervised_ceiling(
+            *(np.column_stack((numbers[k], tracks[k])) for k in (QCD, signal)), seed=1
+        )
+        labels = _labels(name, f"supervised trees ({signal})")
+        found.append(Scored(labels, None, dict(zip((QCD, signal), ceiling, strict=True))))
     train, seeds = event_features(coarse(problem.split.train)), [each.part.seed for each in trained]
     found += feature_scores(train, numbers, seeds=seeds, labels=functools.partial(_labels, name))
     for each in trained:
@@ -136,7 +140,7 @@ def _labels(sample: str, score: str, energies: str = "") -> dict[str, str]:
 
 
 def _is_trivial(each: Scored) -> bool:
-    return each.seed is None and "told" not in each.labels["score"]
+    return each.seed is None and "supervised" not in each.labels["score"]
 
 
 def _is_main(each: Scored) -> bool:

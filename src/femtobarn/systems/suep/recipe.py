@@ -16,7 +16,7 @@ from femtobarn.metrics.working_point import calibrate
 from femtobarn.nn.image_autoencoder import CHANNELS
 from femtobarn.runs import Result, Run, read_published
 from femtobarn.settings import from_dict
-from femtobarn.study import Headline, Trained, write_predictions
+from femtobarn.study import Trained, headline, write_predictions
 from femtobarn.systems.suep import data as events
 from femtobarn.systems.suep import judge, study
 from femtobarn.systems.suep.data import STAND_IN, Data, Problems
@@ -37,8 +37,6 @@ class Config:
     """Processes that simulate and train side by side."""
 
     def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise InputError(f"workers must be at least 1: got {self.workers}")
         if self.data.fine != (len(self.study.channels) == len(CHANNELS)):
             raise InputError("three channels are for coarse images, five for fine ones (data.fine)")
 
@@ -65,18 +63,16 @@ PRESETS = {
     ),
 }  # fmt: skip
 PUBLISHED = read_published(__package__)
-_PLACE = {"sample": STAND_IN, "signal": "SUEP 125 GeV"}
-HEADLINE = Headline(
-    "AUC",
-    ({"score": NETWORK, "energies": "linear"} | _PLACE,),
-    tuple({"score": name, "energies": ""} | _PLACE for name in ("number of tracks", "soft5")),
-)
+HEADLINE = headline(
+    "AUC", ("score", "energies"), ((NETWORK, "linear"),), (("number of tracks", ""), ("soft5", "")),
+    sample=STAND_IN, signal="SUEP 125 GeV",
+)  # fmt: skip
 
 
 def load(config: Config, *, progress: bool = True) -> Problems:
     """The QCD events of the run; no signal is read here."""
     found = events.load(config.data, seed=config.seed, workers=config.workers, progress=progress)
-    for split in found.splits.values():  # too few events for a working point are told before the training
+    for split in found.splits.values():  # too few events for a working point are reported before the training
         calibrate(np.arange(len(split.test)), min(config.evaluation.fractions))
     return found
 

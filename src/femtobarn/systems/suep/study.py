@@ -39,7 +39,7 @@ class Study:
     energies: tuple[Energies, ...] = ("linear", "log")
     """How pixels are seen: energies over 2000 GeV, as published, or log(1 + E / GeV)."""
     channels: tuple[int, ...] = (32, 16, 8)
-    """Of the stages of the encoder: three for coarse images, five for fine ones."""
+    """Channels of the stages of the encoder: three for coarse images, five for fine ones."""
     slopes: Slopes = "channel"
     """Slopes of the PReLU: one a channel, or one a pixel and channel as published."""
     azimuth: Azimuth = "circular"

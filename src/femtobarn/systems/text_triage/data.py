@@ -50,7 +50,7 @@ class Data:
     length: int = 48
     """Word pieces of a message that the encoder reads at most."""
     topic: Topic = "requests"
-    """Of invented messages: requests for help, or entries of a logbook."""
+    """Topic of invented messages: requests for help, or entries of a logbook."""
     count: int = 400
     """Invented messages."""
 

@@ -26,7 +26,7 @@ class Evaluation:
     few: tuple[int, ...] = (16, 32, 64, 128, 256)
     """Numbers of labels, half of each class, that models learn from; the rest of the messages tests."""
     draws: int = 10
-    """Draws of these."""
+    """Draws of the few labels that models learn from."""
     calls: int = 200
     """Single messages behind a time; 0 leaves times out."""
 

@@ -35,15 +35,13 @@ class Config:
     unknown: float = 0.3
     """A message of which a smaller share of the words is known is unsure: it may be in another language."""
     seed: int = 1
-    """Of invented messages."""
+    """Seed of invented messages."""
     workers: int = 2
     """Processes that train side by side."""
 
     def __post_init__(self) -> None:
-        if self.workers < 1 or (self.expected is not None and not 0 < self.expected < 1):
-            raise InputError(
-                f"expected 1 worker, an expected share in (0, 1): got {self.workers}, {self.expected}"
-            )
+        if self.expected is not None and not 0 < self.expected < 1:
+            raise InputError(f"expected a share in (0, 1) of messages that need action: got {self.expected}")
 
 
 PRESETS = {

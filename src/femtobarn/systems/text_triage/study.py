@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Int
 from torch import nn
 
-from femtobarn.errors import InputError, nearest
+from femtobarn.errors import InputError, check_known, nearest
 from femtobarn.evaluation.text import models as text_models
 from femtobarn.evaluation.text.features import TfIdf
 from femtobarn.evaluation.text.model import TextTriage
@@ -44,9 +44,7 @@ class Study:
     """A message that only the threshold for this share would keep is called unsure."""
 
     def __post_init__(self) -> None:
-        for name in self.models:
-            if name not in (*LINEAR, *NETWORKS):
-                raise InputError(f"there is no model {name!r}: {nearest(name, (*LINEAR, *NETWORKS))}")
+        check_known("model", self.models, (*LINEAR, *NETWORKS))
         for name in self.deploy:
             if not set(MEANS.get(name, (name,))) <= {*self.models}:
                 raise InputError(f"{name!r} cannot be used: {nearest(name, (*self.models, *MEANS))}")

@@ -132,7 +132,7 @@ def export(run: Run, folder: Path, *, to: str, model: str | None = None) -> str:
     if to != "onnx":
         raise InputError(f"networks of graphs are exported to onnx, not to {to}")
     own = _chosen(run, model)
-    ready, told = chain(own), []
+    ready, lines = chain(own), []
     hits = Events(Data(engine="gun", pileup=5.0), 1, None, ()).hits("test", 0, own.part.regime.z)
     for name, network in own.model.items():
         path = folder / f"{own.part.name}-{name}.onnx"
@@ -144,8 +144,8 @@ def export(run: Run, folder: Path, *, to: str, model: str | None = None) -> str:
                 ready.triplet_graph(hits)[1] if name == "triplets" else graph(hit_features(hits), left)
             )
             example, axes = own_graph._asdict(), {"node": "node", "edge": "edge", "feature": "edge"}
-        told.append(export_onnx(network, example, path, axis=axes, tolerance=1e-4).told(path))
-    return "\n".join(told)
+        lines.append(export_onnx(network, example, path, axis=axes, tolerance=1e-4).summary(path))
+    return "\n".join(lines)
 
 
 def _chosen(run: Run, model: str | None) -> Trained[Part]:

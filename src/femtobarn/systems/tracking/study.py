@@ -58,7 +58,7 @@ class Study:
     regimes: tuple[str, ...] = tuple(REGIMES)
     """What is sought; all methods are trained for the first, the first method for the others."""
     seeds: tuple[int, ...] = (1, 2, 3)
-    """Trainings of each."""
+    """Seeds of the trainings of each network."""
     width: int = 32
     """Features inside the graph networks."""
     rounds: int = 4
@@ -66,11 +66,11 @@ class Study:
     shared: bool = False
     """The same weights in all rounds of an interaction network, as published."""
     train: Training = field(default_factory=lambda: Training(epochs=6, batch=1, lr=4e-3))
-    """Of the graph networks; a batch counts sections of events."""
+    """Training of the graph networks; a batch counts sections of events."""
     sections: int = 8
     """In phi, of training events."""
     dimensions: int = 8
-    """Of the embedding."""
+    """Dimensions of the embedding."""
     hidden: tuple[int, int] = (3, 128)
     """Layers of the embedding and their width."""
     margin: float = 0.1
@@ -78,9 +78,9 @@ class Study:
     near: int = 40_000
     """Near pairs of a section that the embedding learns from in a step."""
     embed: Training = field(default_factory=lambda: Training(epochs=12, batch=1, lr=2e-3))
-    """Of the embedding."""
+    """Training of the embedding."""
     neighbours: int = 100
-    """Of a hit within the radius of the graph, at most, on average."""
+    """Neighbours of a hit within the radius of the graph, at most, on average."""
     kept: float = 0.98
     """Share of true pairs of validation events within the radius of the graph, and above the cut of the filter."""
     wrong: int = 4
