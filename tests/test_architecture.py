@@ -25,6 +25,7 @@ WORKSHOP = {
     "study",
     "report",
     "recipe",
+    "bulk",
 }
 #: Rooms that every other one may import, and that import none.
 GROUND = {"errors", "compiled", "deprecation"}
