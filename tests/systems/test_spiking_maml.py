@@ -314,6 +314,7 @@ def _trained(tasks: Tasks, work: Path, kind: str, course: Course, bits: int = 32
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_class_means_on_real_recordings(real_tasks: Tasks, tmp_path: Path) -> None:
     counts = _accuracy(Learner(Counts(), by_means=True), real_tasks, count=600)
     cnn = _trained(real_tasks, tmp_path, CNN, Course(tasks=300))
@@ -329,6 +330,7 @@ def test_class_means_on_real_recordings(real_tasks: Tasks, tmp_path: Path) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_maml_on_real_recordings(real_tasks: Tasks, tmp_path: Path) -> None:
     course = Course(tasks=300)
     counts = _accuracy(Learner(Counts(), by_means=True), real_tasks, count=200)
