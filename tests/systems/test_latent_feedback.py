@@ -73,6 +73,25 @@ def test_no_feedback_is_the_network_bit_by_bit(finished: Run) -> None:
         assert torch.equal(found, expected)
 
 
+def test_the_exported_halves_give_the_code_and_the_map(finished: Run, tmp_path: Path) -> None:
+    """Another number of screens than the export was checked with, through onnxruntime alone."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+    told = recipe.export(finished, tmp_path / "net", to="onnx")
+    assert told.count("agree with torch") == 2
+    net = MODELS.load(finished.folder / "work" / "narrow-seed1").model
+    screen, settings = torch.rand(7, net.pixels, net.pixels), net.centre + torch.rand(7, 1)
+    encoder, decoder = (
+        onnxruntime.InferenceSession(tmp_path / "net" / f"{half}.onnx") for half in ("encoder", "decoder")
+    )
+    (code,) = encoder.run(None, {"screen": screen.numpy(), "settings": settings.numpy()})
+    (found,) = decoder.run(None, {"code": code})
+    with torch.no_grad():
+        np.testing.assert_allclose(found, net(screen, settings).numpy(), rtol=1e-3, atol=1e-6)
+    for to, model, words in (("verilog", None, "known is onnx"), ("onnx", "calorimeter-seed1", "beam line")):
+        with pytest.raises(InputError, match=words):
+            recipe.export(finished, tmp_path / "other", to=to, model=model)
+
+
 def test_predictions_are_those_of_the_feedback_on_the_users_screens(finished: Run, tmp_path: Path) -> None:
     path, output = users_file(tmp_path), tmp_path / "found.h5"
     assert execute(["predict", str(finished.folder), str(path), "-o", str(output)]) == 0

@@ -1,4 +1,4 @@
-"""Settings, presets and the steps of a run: load, train, evaluate, predict."""
+"""Settings, presets and the steps of a run: load, train, evaluate, predict, export."""
 
 import functools
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from femtobarn.engine import Training
 from femtobarn.engine.feedback import Feedback
 from femtobarn.errors import InputError
 from femtobarn.evaluation.feedback.calorimeter import calorimeter_table
+from femtobarn.evaluation.feedback.export import export_inverse
 from femtobarn.evaluation.feedback.files import follow_files
 from femtobarn.evaluation.feedback.following import Follower, Mode
 from femtobarn.evaluation.feedback.scores import HIDDEN
@@ -79,13 +80,8 @@ def train(config: Config, data: Problem, run: Run, *, progress: bool = True) -> 
     """The networks of every box and seed, and the autoencoder of showers."""
     task = functools.partial(study.train_one, config.study, data, run.folder / "work")
     return MODELS.train(
-        run,
-        config.study.parts(),
-        task,
-        settings=lambda _: config.study,
-        workers=config.workers,
-        progress=progress,
-    )
+        run, config.study.parts(), task, settings=lambda _: config.study, workers=config.workers, progress=progress
+    )  # fmt: skip
 
 
 def evaluate(
@@ -102,12 +98,7 @@ def predict(
     run: Run, files: Sequence[Path], output: Path, *, model: str | None = None, progress: bool = True
 ) -> Path:
     """The hidden map behind every screen of a user's files, which are one history in their order."""
-    config = from_dict(Config, run.settings)
-    trained = MODELS.choose(run, model, among=lambda part: part.box == NARROW)
-    if trained.part.box == CALORIMETER:
-        raise InputError(
-            f"expected a network of the beam line, such as narrow-seed1, got {trained.part.name}"
-        )
+    config, trained = from_dict(Config, run.settings), _chosen(run, model)
 
     def follower(feedback: Feedback) -> Follower:
         return Follower(trained.model, Mode("", feedback), config.data.machine.line, 1, seed=config.seed)
@@ -116,3 +107,17 @@ def predict(
         files, output, lambda: (follower(config.feedback), follower(Feedback("none", calls=1))),
         pixels=config.data.machine.line.pixels, model=trained.part.name, progress=progress,
     )  # fmt: skip
+
+
+def export(run: Run, output: Path, *, to: str, model: str | None = None) -> str:
+    """The network of the beam line in two ONNX files, so that a machine can tune the code between them."""
+    return export_inverse(_chosen(run, model).model, output, to=to)
+
+
+def _chosen(run: Run, model: str | None) -> Trained[Part]:
+    trained = MODELS.choose(run, model, among=lambda part: part.box == NARROW)
+    if trained.part.box == CALORIMETER:
+        raise InputError(
+            f"expected a network of the beam line, such as narrow-seed1, got {trained.part.name}"
+        )
+    return trained
