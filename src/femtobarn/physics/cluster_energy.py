@@ -15,11 +15,15 @@ _FACE, _DEPTH = 3200.0, 1500.0  # mm
 _DEGREE = 3  # a square leaves photons of 100 to 200 GeV a sixth too high
 _RIDGE = 1e-4
 _ROUNDS, _LEAST = 30, 0.05  # of the fit: rounds, and deviation below which it counts as a square
+_KNOWN = (
+    0.05,
+    0.95,
+)  # quantiles of the factors fitted: products of odd clusters of pile-up would go far beyond
 
 
 def cluster_features(
     hits: Float[np.ndarray, "hit 6"], label: Int[np.ndarray, " hit"]
-) -> Float[np.ndarray, "cluster weight"]:
+) -> Float[np.ndarray, "cluster feature"]:
     """Of each cluster: 1, ln E, pseudorapidity, products of ln E, mean depth and ln(hits / E) to the third degree.
 
     Args:
@@ -43,9 +47,11 @@ def cluster_features(
 
 
 def fit_energy(
-    features: Float[np.ndarray, "cluster weight"], true: Float[np.ndarray, " cluster"]
+    features: Float[np.ndarray, "cluster feature"], true: Float[np.ndarray, " cluster"]
 ) -> Float[np.ndarray, " weight"]:
     """Weights of ln(true energy / sum of hits) with the least absolute deviations: about the median, which tails leave.
+
+    After the weights of the features come the least and the largest logarithm that `cluster_energy` gives.
 
     Args:
         features: Of clusters whose particle is known, see `cluster_features`.
@@ -63,12 +69,17 @@ def fit_energy(
         weights = np.linalg.solve(features.T @ weighted + ridge, weighted.T @ target)
         each = 1 / np.maximum(np.abs(target - features @ weights), _LEAST)
     weights[0] += np.median(target - features @ weights)
-    return weights
+    return np.append(weights, np.quantile(target, _KNOWN))
 
 
 def cluster_energy(
-    features: Float[np.ndarray, "cluster weight"], weights: Float[np.ndarray, " weight"]
+    features: Float[np.ndarray, "cluster feature"], weights: Float[np.ndarray, " weight"]
 ) -> Float[np.ndarray, " cluster"]:
-    """Energies of clusters, GeV; the factor is at most 20 and at least 1/20."""
-    factor = np.clip(features @ weights, -np.log(20), np.log(20))
-    return np.exp(features[:, 1] + factor)
+    """Energies of clusters, GeV.
+
+    Args:
+        features: See `cluster_features`.
+        weights: Of `fit_energy`.
+    """
+    *linear, least, largest = weights
+    return np.exp(features[:, 1] + np.clip(features @ np.array(linear), least, largest))
