@@ -55,6 +55,15 @@ def test_there_and_back_is_the_same() -> None:
             np.testing.assert_allclose(awkward.flatten(found), awkward.flatten(wanted), atol=1e-4)
 
 
+def test_records_can_be_written_as_parquet(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    rows, count = _particles(5)
+    made = records.of_padded(*records.padded(_awkward(rows, count)))
+    awkward.to_parquet(awkward.Array({name: made[name] for name in made.fields}), tmp_path / "jets.parquet")
+    again = awkward.from_parquet(tmp_path / "jets.parquet")
+    np.testing.assert_array_equal(awkward.flatten(again.pt), awkward.flatten(made.pt))
+
+
 def test_any_coordinates_that_vector_knows_are_the_same_particles() -> None:
     rows, count = _particles(20)
     energy, px, py, pz = cartesian(rows).T

@@ -124,7 +124,7 @@ def of_flat(momentum: Float[np.ndarray, "particle 4"], offset: Int[np.ndarray, "
 
 def _records(rows: Float[np.ndarray, "particle 4"], count: Int[np.ndarray, " event"]) -> Any:
     awkward = require("awkward", extra="root")
-    columns = dict(zip(NAMES, np.moveaxis(rows, -1, 0), strict=True))
+    columns = dict(zip(NAMES, np.ascontiguousarray(rows.T), strict=True))  # as Parquet wants them
     return awkward.unflatten(awkward.zip(columns, with_name=_CLASS), count)
 
 
