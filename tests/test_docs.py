@@ -44,9 +44,15 @@ def _script(name: str) -> ModuleType:
 
 
 SYSTEMS = {path.parent.name.replace("_", "-"): path.parent for path in SOURCE.glob("systems/*/__init__.py")}
-tables, house, menu, gallery = map(_script, ("tables", "house", "pages", "gallery"))
+tables, house, menu, gallery, notebooks = map(_script, ("tables", "house", "pages", "gallery", "notebooks"))
 PAGES = {str(path.relative_to(ROOT)): path for path in tables.pages()}
 each_page = pytest.mark.parametrize("path", PAGES.values(), ids=PAGES)
+NOTEBOOKS = DOCS / "notebooks"
+each_page_run = pytest.mark.parametrize(
+    "path",
+    [pytest.param(p, marks=pytest.mark.slow if p.parent == NOTEBOOKS else ()) for p in PAGES.values()],
+    ids=PAGES,
+)
 
 
 # Code and commands
@@ -94,7 +100,7 @@ def _try(command: str, monkeypatch: pytest.MonkeyPatch, *, of_system: bool) -> N
             assert execute([verb, *arguments]) == 0, command
 
 
-@each_page
+@each_page_run
 def test_code_and_commands_work(
     path: Path, tiny_run: Callable[[str], Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,6 +126,24 @@ def test_code_and_commands_work(
             for line in block.text.splitlines():
                 if line.startswith("femtobarn "):
                     _try(line, monkeypatch, of_system=SOURCE in path.parents)
+
+
+@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.md")), ids=lambda path: path.stem)
+def test_a_notebook_for_jupyter_is_its_page(path: Path) -> None:
+    """Its code and what it prints, cell by cell; each page has words before its code, and something printed."""
+    page = path.read_text()
+    made = json.loads(json.dumps(notebooks.notebook(page)))
+    assert (made["nbformat"], len({cell["id"] for cell in made["cells"]})) == (4, len(made["cells"]))
+    assert made["cells"][0]["cell_type"] == "markdown"
+    code = [cell for cell in made["cells"] if cell["cell_type"] == "code"]
+    told = [
+        ("".join(cell["source"]), "".join("".join(out["text"]) for out in cell["outputs"])) for cell in code
+    ]
+    blocks = [block for block in _blocks(page) if block.language in ("python", "text")]
+    assert "".join(f"{source}{printed}" for source, printed in told) == "".join(
+        block.text for block in blocks
+    )
+    assert any(printed for _, printed in told)
 
 
 def test_the_pages_have_code() -> None:

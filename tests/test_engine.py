@@ -99,6 +99,18 @@ def test_resumes_to_the_numbers_of_an_unbroken_run(tmp_path: Path) -> None:
         assert torch.equal(model.state_dict()[name], value)
 
 
+def test_bfloat16_ends_near_float32_with_weights_of_float32(tmp_path: Path) -> None:
+    results = {}
+    for precision in ("32-true", "bf16-mixed"):
+        model, results[precision] = _train(
+            tmp_path / precision, epochs=20, precision=precision, objective=_squares
+        )
+        assert all(weight.dtype == torch.float32 for weight in model.parameters())
+    full, mixed = results["32-true"], results["bf16-mixed"]
+    assert full != mixed, "nothing was computed in another precision"
+    assert mixed.validation == pytest.approx(full.validation, rel=0.2, abs=0.01)
+
+
 def test_a_finished_training_is_not_repeated(tmp_path: Path) -> None:
     model, first = _train(tmp_path)
     before = (tmp_path / "log.csv").stat().st_mtime_ns

@@ -27,6 +27,7 @@ def predict_each(
     pattern: Path,
     *,
     model: str | None = None,
+    device: str = "cpu",
     workers: int = 2,
     scheduler: str | None = None,
     progress: bool = True,
@@ -39,6 +40,7 @@ def predict_each(
             stretch of strain) are a call of `femtobarn.recipe.predict`.
         pattern: Outputs, with ``{}`` for the name of the input, such as ``out/{}.h5``. Folders are made.
         model: Which of the trained models; the best one if not given.
+        device: Where its network computes, such as cuda.
         workers: Processes.
         scheduler: Address of a Dask scheduler whose workers do the work instead, or its file.
         progress: Show a progress bar.
@@ -58,14 +60,21 @@ def predict_each(
     for job in jobs:
         check_output(job.output, files)
         job.output.parent.mkdir(parents=True, exist_ok=True)
-    work = functools.partial(_predict, run.folder.resolve(), model)
+    work = functools.partial(_predict, run.folder.resolve(), model, device)
     return run_parts(
         work, jobs, name=lambda job: job.file.name, title="files", workers=workers, scheduler=scheduler,
         progress=progress,
     )  # fmt: skip
 
 
-def _predict(folder: Path, model: str | None, job: Job, report: Report) -> Path:
-    recipe.predict(Run.open(folder), [job.file.resolve()], job.output.resolve(), model=model, progress=False)
+def _predict(folder: Path, model: str | None, device: str, job: Job, report: Report) -> Path:
+    recipe.predict(
+        Run.open(folder),
+        [job.file.resolve()],
+        job.output.resolve(),
+        model=model,
+        device=device,
+        progress=False,
+    )
     report(1, 1, "done")
     return job.output

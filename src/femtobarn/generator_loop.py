@@ -16,8 +16,17 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import Dataset
 
-from femtobarn.engine import ShuffledBatches, check_course, load_tensors, save_tensors
+from femtobarn.engine import (
+    Batch,
+    ShuffledBatches,
+    TensorTable,
+    batch_on,
+    check_course,
+    load_tensors,
+    save_tensors,
+)
 from femtobarn.errors import InputError
 
 
@@ -66,7 +75,7 @@ Distance = Callable[[nn.Module, int], tuple[float, float]]
 
 def fit_generator(
     learner: Learner,
-    train: Mapping[str, Tensor],
+    train: Mapping[str, Tensor] | Dataset[Batch],
     distance: Distance,
     *,
     course: Course,
@@ -77,7 +86,8 @@ def fit_generator(
 ) -> list[dict[str, float]]:
     """Train, leave the generator with the averaged weights of its best check, and return the history.
 
-    ``train`` has the columns of the training events, rows in the same order. The best check has the smallest
+    ``train`` has the columns of the training events, rows in the same order, all of which go to the device at once; or
+    it makes a batch from an index tensor, as ``MadeTable``, and each batch goes there. The best check has the smallest
     distance plus error (arXiv:2312.04757). ``folder`` receives ``last.ckpt`` and ``best.ckpt``; when it holds a
     ``last.ckpt``, training goes on from there to the numbers of an unbroken run.
 
@@ -92,12 +102,11 @@ def fit_generator(
     average_fn = get_ema_multi_avg_fn(course.ema)  # type: ignore[no-untyped-call]
     average = AveragedModel(learner.generator, multi_avg_fn=average_fn)
     step, history = 0, list[dict[str, float]]()
-    followed = _followed(course, seed, len(next(iter(train.values()))))
+    table: Any = TensorTable(batch_on(train, device)) if isinstance(train, Mapping) else train
+    followed = _followed(course, seed, len(table))
     if (folder / "last.ckpt").exists():
         step, history = _load(folder / "last.ckpt", learner, average, followed)
-    data = {name: column.to(device) for name, column in train.items()}
-    events = len(next(iter(data.values())))
-    batches = ShuffledBatches(events, course.batch, seed=seed, steps_done=lambda: step)
+    batches = ShuffledBatches(len(table), course.batch, seed=seed, steps_done=lambda: step)
     steps, noise = course.epochs * len(batches), torch.Generator(device)
     sums, since, start = dict[str, Tensor](), step, time.perf_counter()
     while step < steps:
@@ -105,7 +114,8 @@ def fit_generator(
             torch.manual_seed(seed * 1_000_003 + step)  # of dropout
             noise.manual_seed(seed * 1_000_003 + step)
             set_rates(learner, pace(course, step, steps))
-            losses = learner.step({name: column[rows] for name, column in data.items()}, generator=noise)
+            rows = rows.to(device) if isinstance(train, Mapping) else rows
+            losses = _step(learner, batch_on(table[rows], device), noise)
             average.update_parameters(learner.generator)
             sums = {name: sums.get(name, 0.0) + loss for name, loss in losses.items()}
             step += 1
@@ -125,8 +135,14 @@ def fit_generator(
         report(row)
         sums, since, start = {}, step, time.perf_counter()
     learner.generator.load_state_dict(load_tensors(folder / "best.ckpt")["generator"])
-    learner.generator.cpu().eval()
+    learner.networks.cpu()
+    learner.generator.eval()
     return history
+
+
+def _step(learner: Learner, batch: dict[str, Tensor], noise: torch.Generator) -> dict[str, Tensor]:
+    """Where all the time goes; nothing in it may wait for the device."""
+    return learner.step(batch, generator=noise)
 
 
 def pace(course: Course, step: int, steps: int) -> float:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 from femtobarn import systems
 from femtobarn.errors import InputError, check_known
 from femtobarn.runs import Published, Result, Run, check_output
-from femtobarn.settings import check_machine, from_dict
+from femtobarn.settings import check_machine, device_of, from_dict
 
 PRESETS = ("tiny", "demo", "paper")  #: every system has these: seconds, minutes on two cores, as published
 
@@ -100,6 +100,7 @@ def start(
         settings=config,
         seed=config.seed,
         summary=system.summary,
+        device=device_of(config),
         command=command,
     )
 
@@ -141,7 +142,13 @@ def carry_out(system: System, run: Run, *, progress: bool = True) -> list[Result
 
 
 def predict(
-    run: Run, files: Sequence[Path], output: Path, *, model: str | None = None, progress: bool = True
+    run: Run,
+    files: Sequence[Path],
+    output: Path,
+    *,
+    model: str | None = None,
+    device: str = "cpu",
+    progress: bool = True,
 ) -> Path:
     """Apply a trained run to a user's files, and return the path of the predictions.
 
@@ -150,6 +157,7 @@ def predict(
         files: The files, in a format that the system reads.
         output: File to write; never one of the inputs, of the data of the run or of its own files.
         model: Which of the trained models; the best one if not given.
+        device: Where its network computes, such as cuda.
         progress: Show a progress bar.
 
     Raises:
@@ -159,6 +167,8 @@ def predict(
         raise InputError("no file given: femtobarn predict RUN FILE... -o OUTPUT.h5")
     known = map(Path, run.data.files if run.data else ())
     check_output(output, [*files, *known])
+    check_machine({"device": device})
+    run.device = device
     recipe = find_system(run.record["system"]).recipe()
     return recipe.predict(run, files, output, model=model, progress=progress)
 

@@ -71,12 +71,14 @@ def test_parquet_and_root_hold_the_same_table(files: list[Path], tmp_path: Path)
     told = pytest.importorskip("pyarrow.parquet").read_metadata(tmp_path / "out.parquet").metadata
     assert (told[b"model"], told[b"signal"], told[b"events"]) == (b"m", b"tops", b"5")
     assert json.loads(told[b"files"]) == [str(path) for path in files]
-    with pytest.importorskip("uproot").open(written("out.root")) as file:
-        for name, column in wanted.items():
-            branch = file["table"][name].array(library="np")
-            np.testing.assert_array_equal(branch, column)
-            assert branch.dtype == column.dtype
-        assert (file["model"], file["units"]) == ("m", '{"twice": "GeV"}')
+    for ending in (".root", ".rntuple.root"):
+        with pytest.importorskip("uproot").open(written(f"out{ending}")) as file:
+            assert ("RNTuple" in str(file.classname_of("table"))) == (ending == ".rntuple.root")
+            for name, column in wanted.items():
+                branch = np.asarray(file["table"].arrays()[name])
+                np.testing.assert_array_equal(branch, column)
+                assert branch.dtype == column.dtype
+            assert (file["model"], file["units"]) == ("m", '{"twice": "GeV"}')
 
 
 def test_names_of_branches_are_those_that_root_can_draw(files: list[Path], tmp_path: Path) -> None:

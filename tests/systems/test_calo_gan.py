@@ -181,7 +181,7 @@ def test_mirrored_batches_keep_sums_and_depth() -> None:
     settings = Gan(layout="compact", latent=5, wide=2, narrow=2, first=2, others=2, mirror=True)
     players, rows = training.Adversarial(settings, table, seed=1), torch.arange(8)
     plain = table[rows]["ecal"] / settings.cell_unit
-    seen = [players._real(rows, torch.Generator().manual_seed(seed))[0][:, 0] for seed in range(20)]
+    seen = [players._real(table[rows], torch.Generator().manual_seed(seed))[0][:, 0] for seed in range(20)]
     for image in seen:
         torch.testing.assert_close(image.sum(dim=(1, 2)), plain.sum(dim=(1, 2)))
     assert len({image.numpy().tobytes() for image in seen}) > 2

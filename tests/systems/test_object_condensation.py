@@ -17,7 +17,7 @@ from femtobarn.datasets import hgcalml
 from femtobarn.datasets.hgcalml import HitEvents, joined_events, of_endcap
 from femtobarn.errors import InputError
 from femtobarn.evaluation.endcap.showers import calibration, compared, true_labels
-from femtobarn.nn import Condensing
+from femtobarn.nn import Condensing, hit_batch
 from femtobarn.nn.condensing import event_tensors
 from femtobarn.runs import Run
 from femtobarn.simulate.endcap import Endcap, endcap_hits, gun
@@ -210,13 +210,11 @@ def test_the_published_network_takes_an_event() -> None:
 def test_a_training_step_lowers_the_loss_of_one_event() -> None:
     torch.manual_seed(1)
     event = _events(1)
-    module = Condensing(TINY.study.net.build(), event)
+    module, batch = Condensing(TINY.study.net.build()), hit_batch(event, np.array([0]))
     optimiser = torch.optim.Adam(module.parameters(), lr=1e-2)
     losses = []
     for step in range(40):
-        loss = module.loss(
-            {"event": torch.zeros(1, dtype=torch.long)}, generator=torch.Generator().manual_seed(step)
-        )
+        loss = module.loss(batch, generator=torch.Generator().manual_seed(step))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -228,8 +226,7 @@ def test_a_heavier_repulsion_counts_as_often_and_nothing_else_does() -> None:
     event, model = _events(1), TINY.study.net.build().eval()
     losses = []
     for weight in (0.0, 1.0, 10.0):
-        module = Condensing(model, event, repulsion=weight).eval()
-        batch = {"event": torch.zeros(1, dtype=torch.long)}
+        module, batch = Condensing(model, repulsion=weight).eval(), hit_batch(event, np.array([0]))
         losses.append(module.loss(batch, generator=torch.Generator().manual_seed(1)).item())
     assert losses[1] > losses[0]
     assert losses[2] - losses[0] == pytest.approx(10 * (losses[1] - losses[0]), rel=1e-3)

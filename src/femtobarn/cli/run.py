@@ -18,6 +18,9 @@ class RunFlags(Place):
     """Folder of a run whose settings are used instead of a preset."""
     resume: Path | None = None
     """Folder of an interrupted run to resume with its own settings."""
+    device: str = ""
+    """Where all networks of the run are trained, as cuda: sets each ``device`` and ``accelerator`` of the settings.
+    Results are computed on the CPU."""
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -25,7 +28,7 @@ def run(arguments: Sequence[str]) -> None:
     from femtobarn import recipe as recipes
     from femtobarn.report import print_summary
     from femtobarn.runs import Run
-    from femtobarn.settings import from_dict
+    from femtobarn.settings import from_dict, on_device
 
     names, flags = leading_words(arguments)
     if not names:
@@ -47,6 +50,8 @@ def run(arguments: Sequence[str]) -> None:
         _same_system(earlier, system.name)
         preset, default = earlier.record["preset"], from_dict(recipe.Config, earlier.settings)
     config, run_flags = read_settings(default, RunFlags(), flags, prog=f"femtobarn run {' '.join(names)}")
+    if run_flags.device:
+        config = on_device(config, run_flags.device)
     if run_flags.resume is not None:
         opened = Run.open(run_flags.resume)
         _same_system(opened, system.name)

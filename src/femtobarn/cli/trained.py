@@ -14,6 +14,7 @@ def predict(
     /,
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("predictions.h5"),
     model: str = "",
+    device: str = "cpu",
     workers: int = 1,
     scheduler: str | None = None,
 ) -> None:
@@ -22,10 +23,11 @@ def predict(
     Args:
         run: Folder of a finished run.
         files: Your files, in a format that ``femtobarn data`` describes.
-        output: Output file: HDF5 (.h5), Parquet (.parquet) or ROOT (.root) by its ending. Generators write the
-            format of the files they read. With ``{}`` in its name, which stands for that of an input, each file has
-            an output of its own, such as out/{}.h5.
+        output: Output file: HDF5 (.h5), Parquet (.parquet) or ROOT (.root, .rntuple.root) by its ending.
+            Generators write the format of the files they read. With ``{}`` in its name, which stands for that of an
+            input, each file has an output of its own, such as out/{}.h5.
         model: Name of a trained model; by default the best one.
+        device: Where its network computes, as cuda; integer models and annealers stay on the processor.
         workers: Processes that work side by side, if each file has an output of its own.
         scheduler: Address of a Dask scheduler, or its file, whose workers do the work instead; they must be able to
             read the run and the files.
@@ -39,10 +41,10 @@ def predict(
             f"one output is written by one process: for several choose one a file, -o 'out/{{}}.h5', got {output}"
         )
     if not alone:
-        print(recipe.predict(trained, files, output, model=model or None))
+        print(recipe.predict(trained, files, output, model=model or None, device=device))
         return
     for path in bulk.predict_each(
-        trained, files, output, model=model or None, workers=workers, scheduler=scheduler
+        trained, files, output, model=model or None, device=device, workers=workers, scheduler=scheduler
     ):
         print(path)
 

@@ -40,9 +40,9 @@ def counting_view(images: Images, settings: Counting, *, generator: torch.Genera
     number, rows, columns = images.shape
     keep = _uniform(number, *settings.kept, generator)
     strength = 10 ** _uniform(number, *settings.counts, generator)
-    wave = torch.randn(number, 1, 4, 4, generator=generator)
+    wave = torch.randn(number, 1, 4, 4, generator=generator, device=generator.device)
     field = (settings.field * F.interpolate(wave, size=(rows, columns), mode="bicubic")[:, 0]).exp()
-    seen = torch.rand(images.shape, generator=generator) < keep
+    seen = torch.rand(images.shape, generator=generator, device=generator.device) < keep
     counts = torch.poisson(strength * images * field, generator=generator) * seen
     return rolled(_to_one(counts), settings.shift, generator=generator)
 
@@ -76,7 +76,9 @@ def photographic_view(
     level = (jittered * lit).sum(dim=(1, 2), keepdim=True) / lit.sum(dim=(1, 2), keepdim=True).clamp(min=1)
     level = torch.where(lit.any(dim=2, keepdim=True).any(dim=1, keepdim=True), level, mean) * 255 / 153
     sigma = _uniform(number, 0.001, noise, generator) * level
-    noisy = (jittered + sigma * torch.randn(images.shape, generator=generator)).clamp(0, 1)
+    noisy = (
+        jittered + sigma * torch.randn(images.shape, generator=generator, device=generator.device)
+    ).clamp(0, 1)
     return noisy if strength == "medium" else torch.where(inside, noisy, 0.0)
 
 
@@ -85,9 +87,12 @@ def rolled(images: Images, largest: int, *, generator: torch.Generator) -> Image
     if not largest:
         return images
     number, rows, columns = images.shape
-    down, right = torch.randint(-largest, largest + 1, (2, number, 1), generator=generator)
-    row, column = (torch.arange(rows) - down) % rows, (torch.arange(columns) - right) % columns
-    return images[torch.arange(number)[:, None, None], row[:, :, None], column[:, None, :]]
+    down, right = torch.randint(
+        -largest, largest + 1, (2, number, 1), generator=generator, device=generator.device
+    )
+    row, column, image = (torch.arange(n, device=images.device) for n in (rows, columns, number))
+    row, column = (row - down) % rows, (column - right) % columns
+    return images[image[:, None, None], row[:, :, None], column[:, None, :]]
 
 
 #: Least and most blur in pixels of 96, jitter, and noise of each set.
@@ -100,7 +105,7 @@ _KERNEL = 9
 
 
 def _uniform(number: int, low: float, high: float, generator: torch.Generator) -> Float[Tensor, "image 1 1"]:
-    return low + (high - low) * torch.rand(number, 1, 1, generator=generator)
+    return low + (high - low) * torch.rand(number, 1, 1, generator=generator, device=generator.device)
 
 
 def _to_one(images: Images) -> Images:
@@ -108,7 +113,7 @@ def _to_one(images: Images) -> Images:
 
 
 def _blur(images: Images, width: Float[Tensor, "image 1 1"]) -> Images:
-    place = torch.arange(_KERNEL) - _KERNEL // 2
+    place = torch.arange(_KERNEL, device=width.device) - _KERNEL // 2
     kernel = torch.exp(-0.5 * (place / width[:, 0]) ** 2)
     kernel = (kernel / kernel.sum(dim=1, keepdim=True))[:, None]
     half, number = _KERNEL // 2, len(images)

@@ -5,10 +5,12 @@
 ``.parquet``            a column each, arrays as lists of fixed size; attributes and units in the metadata
 ``.root``               tree "table", a branch a column, arrays of fixed size; attributes as named strings;
                         in names of branches whatever is no letter or digit becomes ``_``
+``.rntuple.root``       the same as an RNTuple instead of a tree
 ======================= ==================================================================================
 """
 
 import contextlib
+import functools
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -55,19 +57,29 @@ def new_table(
     return _FORMATS[ending](path, dict(units or {}))
 
 
+def ending_of(path: Path) -> str:
+    """The ending by which the format of a file is chosen."""
+    last = "".join(path.suffixes[-2:])
+    return last if last in _FORMATS else path.suffix
+
+
 def check_ending(ending: str) -> None:
     """Refuse the ending of a file that no table can be written to.
 
     Raises:
-        InputError: It is none of `.h5`, `.hdf5`, `.parquet` and `.root`.
+        InputError: It is none of the formats, or uproot is too old for an RNTuple.
         MissingExtraError: What writes it is not installed.
     """
     if ending not in _FORMATS:
         raise InputError(f"a table is written as one of {', '.join(_FORMATS)}: {nearest(ending, _FORMATS)}")
     if ending == ".parquet":
         require("pyarrow", extra="parquet")
-    if ending == ".root":
-        require("uproot", extra="root")
+    if ending.endswith(".root"):
+        uproot = require("uproot", extra="root")
+        if ending == ".rntuple.root" and not hasattr(uproot.WritableDirectory, "mkrntuple"):
+            raise InputError(
+                f"uproot {uproot.__version__} writes no RNTuple: choose another ending or a newer one"
+            )
 
 
 class _Hdf5:
@@ -128,8 +140,8 @@ class _Parquet:
 
 
 class _Root:
-    def __init__(self, file: Any) -> None:
-        self.file, self.tree, self.attributes = file, cast("Any", None), dict[str, str]()
+    def __init__(self, file: Any, make: Callable[..., Any]) -> None:
+        self.file, self.make, self.tree, self.attributes = file, make, cast("Any", None), dict[str, str]()
 
     def append(self, columns: Mapping[str, np.ndarray]) -> None:
         named = {branch_name(name): values for name, values in columns.items()}
@@ -137,7 +149,7 @@ class _Root:
             raise InputError(f"two of these columns are one branch to ROOT, {sorted(columns)}: write .h5")
         if self.tree is None:
             types = {name: np.dtype((values.dtype, values.shape[1:])) for name, values in named.items()}
-            self.tree = self.file.mktree(TREE, types)
+            self.tree = self.make(TREE, types)
         self.tree.extend(named)
 
     def set_attributes(self, values: Mapping[str, Any]) -> None:
@@ -173,9 +185,9 @@ def _new_parquet(path: Path, units: Mapping[str, str]) -> Iterator[TableOutput]:
 
 
 @contextlib.contextmanager
-def _new_root(path: Path, units: Mapping[str, str]) -> Iterator[TableOutput]:
+def _new_root(path: Path, units: Mapping[str, str], *, maker: str = "mktree") -> Iterator[TableOutput]:
     with require("uproot", extra="root").recreate(path) as file:
-        output = _Root(file)
+        output = _Root(file, getattr(file, maker))
         yield output
         if units:
             output.set_attributes({"units": dict(units)})
@@ -187,4 +199,5 @@ _FORMATS: dict[str, Callable[[Path, dict[str, str]], AbstractContextManager[Tabl
     ".hdf5": _new_hdf5,
     ".parquet": _new_parquet,
     ".root": _new_root,
+    ".rntuple.root": functools.partial(_new_root, maker="mkrntuple"),
 }

@@ -18,6 +18,7 @@ from femtobarn.data.kind import Kind, kind_attributes
 from femtobarn.data.opening import as_float32, check_file, given_files
 from femtobarn.data.source import Arrays, Concatenated, InMemory, Source, check_columns
 from femtobarn.errors import InputError, check_known, nearest
+from femtobarn.physics.records import Records, flat, relative
 from femtobarn.physics.vectors import cylindrical, delta_phi
 from femtobarn.simulate.collisions import processes
 from femtobarn.simulate.collisions.jets import JetSample, MatchedJets, matched_jets, padded
@@ -154,6 +155,31 @@ def write_jets(
         {"particle_features": features, "jet_features": jet.astype(np.float32)},
         kind_attributes(kind),
     )
+
+
+def write_records(
+    path: str | Path, jets: Records, *, particles: int = _MOST, kind: Kind | None = None
+) -> None:
+    """Write awkward records of the particles of jets, such as constituents of coffea's NanoEvents, as `write_jets`.
+
+    A jet is the sum of its particles.
+
+    Args:
+        path: Where to.
+        jets: pt, eta, phi and mass of the particles of each jet, GeV; see `physics.records`.
+        particles: The hardest of each jet that are written.
+        kind: See `write_jets`.
+
+    Raises:
+        InputError: Records that are none of particles in jets, a jet without particles, or see `write_jets`.
+    """
+    momentum, count = flat(jets)
+    empty = np.diff(count) == 0
+    if empty.any() or not len(momentum):
+        raise InputError(f"jet {int(empty.argmax()) if empty.any() else 0}: expected at least one particle")
+    whole = cylindrical(np.add.reduceat(momentum, count[:-1]))
+    table, mask = relative(jets, most=particles)
+    write_jets(path, table, mask, np.column_stack((whole[:, [0, 1, 3]], mask.sum(axis=1))), kind=kind)
 
 
 def library_split(

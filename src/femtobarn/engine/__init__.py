@@ -7,6 +7,8 @@ from femtobarn.engine.feedback import Feedback, latent_cost, no_feedback, tune
 from femtobarn.engine.fit import fit
 from femtobarn.engine.fit_front import Sweep, fit_front
 from femtobarn.engine.fit_rates import fit_rates
+from femtobarn.engine.placed import placed
+from femtobarn.engine.step_cost import StepCost, check_fits, step_cost
 from femtobarn.engine.training import (
     Batch,
     Fit,
@@ -15,6 +17,7 @@ from femtobarn.engine.training import (
     ShuffledBatches,
     TensorTable,
     Training,
+    batch_on,
 )
 
 __all__ = [
@@ -27,16 +30,21 @@ __all__ = [
     "Objective",
     "Seeking",
     "ShuffledBatches",
+    "StepCost",
     "Sweep",
     "TensorTable",
     "Training",
+    "batch_on",
     "check_course",
+    "check_fits",
     "fit",
     "fit_front",
     "fit_rates",
     "latent_cost",
     "load_tensors",
     "no_feedback",
+    "placed",
     "save_tensors",
+    "step_cost",
     "tune",
 ]

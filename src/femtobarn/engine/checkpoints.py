@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
+from torch.utils import _pytree as trees
 
 from femtobarn import __version__
 from femtobarn.data.atomic import write_whole
@@ -16,7 +18,8 @@ _FORMAT, _VERSION = "femtobarn format", "femtobarn version"
 
 
 def save_tensors(content: dict[str, Any], path: Path) -> None:
-    """Write tensors and plain data to ``path`` atomically, with a format number."""
+    """Write tensors of any device, as on the CPU, and plain data to ``path`` atomically, with a format number."""
+    content = trees.tree_map_only(Tensor, lambda each: each.detach().cpu(), content)
     numbered = {**content, _FORMAT: FORMAT, _VERSION: __version__}
 
     def write(unfinished: Path) -> None:

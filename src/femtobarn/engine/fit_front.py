@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from femtobarn.engine.checkpoints import check_course, load_tensors, save_tensors
-from femtobarn.engine.training import Objective, TensorTable
+from femtobarn.engine.training import Batch, Objective, TensorTable
 from femtobarn.errors import InputError
 from femtobarn.nn.quantised import BetaPoint, Checkpoint, ParetoSet, beta_at, ebops, total_bits
 
@@ -61,6 +61,7 @@ def fit_front(
     course: Sweep,
     seed: int,
     folder: Path,
+    device: str = "cpu",
     after_step: Callable[[nn.Module], None] = lambda _: None,
     report: Callable[[int, int, str], None] = lambda *_: None,
 ) -> tuple[ParetoSet, list[dict[str, float]]]:
@@ -76,12 +77,15 @@ def fit_front(
         course: Length, learning rate and price.
         seed: Of the order of the events.
         folder: For the checkpoint.
+        device: Where the steps are made; `quality` is given the model on the CPU, which is left there.
         after_step: Called with the model after each step, as to keep weights at zero.
         report: Called with epochs done, epochs in total and a short text.
 
     Raises:
         InputError: The loss is not finite, or the checkpoint is that of another training.
     """
+    model.to(device)
+    table = TensorTable({name: column.to(device) for name, column in table.columns.items()})
     optimizer = torch.optim.Adam([each for each in model.parameters() if each.requires_grad], lr=course.lr)
     kept, history = ParetoSet(), list[dict[str, float]]()
     path, saved, followed = folder / "last.ckpt", time.monotonic(), asdict(course) | {"seed": seed}
@@ -93,8 +97,18 @@ def fit_front(
         history = content["history"]
         kept.checkpoints = [Checkpoint(**each) for each in content["kept"]]
     for epoch in range(len(history), course.epochs):
-        mean = _epoch(model, optimizer, loss, table, course, after_step, seed=seed, epoch=epoch)
-        reached = quality(model)
+        mean = _epoch(
+            model.to(device),
+            optimizer,
+            loss,
+            table,
+            course,
+            after_step,
+            seed=seed,
+            epoch=epoch,
+            device=device,
+        )
+        reached = quality(model.cpu())
         cost = float(ebops(model).detach()) if course.beta else 0.0
         kept.offer(model, quality=reached, cost=cost, epoch=epoch)
         row = {"epoch": float(epoch), "train": mean, "beta": course.price(epoch)}
@@ -110,6 +124,7 @@ def fit_front(
             }
             save_tensors(checkpoint, path)
             saved = time.monotonic()
+    model.cpu()
     return kept, history
 
 
@@ -123,28 +138,39 @@ def _epoch(
     *,
     seed: int,
     epoch: int,
+    device: str,
 ) -> float:
     """One pass in an order that depends on seed and epoch alone; the mean loss, without the price."""
     model.train()
     order = torch.randperm(len(table), generator=torch.Generator().manual_seed(seed * 1_000_003 + epoch))
-    batches = torch.split(order, course.batch)
+    batches = torch.split(order.to(device), course.batch)
     if len(batches) > 1 and len(batches[-1]) < course.batch / 2:  # a short one makes all ranges noisy
         batches = batches[:-1]
-    total, beta = torch.zeros(()), course.price(epoch)
+    total, beta = torch.zeros((), device=device), course.price(epoch)
     for step, rows in enumerate(batches):
         at = (epoch % course.restart + step / len(batches)) / min(course.restart, course.epochs)
         for group in optimizer.param_groups:
             group["lr"] = course.lr * 0.5 * (1 + math.cos(math.pi * at))
-        plain = loss(model, table[rows])
-        priced: Tensor = plain
-        if course.beta:
-            priced = plain + beta * ebops(model) + course.gamma * total_bits(model)
-        optimizer.zero_grad()
-        torch.autograd.backward(priced)
-        optimizer.step()
+        total += _step(model, optimizer, loss, table[rows], beta, course.gamma)
         after_step(model)
-        total += plain.detach()
     mean = float(total) / len(batches)
     if not math.isfinite(mean):
         raise InputError(f"training diverged in epoch {epoch}: lower the learning rate")
     return mean
+
+
+def _step(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    loss: Objective,
+    batch: Batch,
+    beta: float,
+    gamma: float,
+) -> Tensor:
+    """Improve the weights once; the loss, without the price."""
+    plain = loss(model, batch)
+    priced = plain + beta * ebops(model) + gamma * total_bits(model) if beta else plain
+    optimizer.zero_grad()
+    torch.autograd.backward(priced)
+    optimizer.step()
+    return plain.detach()

@@ -18,9 +18,12 @@ from torch.utils.data import DataLoader, Dataset
 
 from femtobarn.data.atomic import write_whole
 from femtobarn.engine.checkpoints import check_course, load_tensors, save_tensors
-from femtobarn.engine.training import Batch, Fit, Objective, ShuffledBatches, Training
+from femtobarn.engine.step_cost import check_fits, step_cost
+from femtobarn.engine.training import Batch, Fit, Objective, ShuffledBatches, Training, batch_on
 from femtobarn.errors import InputError
 from femtobarn.parts import end_with_launcher, processors
+
+_FEW = 8  # events by which the memory of a step is estimated
 
 
 class _Task(lightning.LightningModule):
@@ -48,6 +51,9 @@ class _Task(lightning.LightningModule):
         loss = self.validate(self.model, batch)
         size = len(next(iter(batch.values())))
         self.log("validation", loss, prog_bar=True, batch_size=size, sync_dist=True)
+
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, _: int) -> Batch:
+        return batch_on(batch, device)
 
     def configure_optimizers(self) -> Any:
         by_rate: dict[float, list[nn.Parameter]] = {}
@@ -168,6 +174,7 @@ def carry_out(
             strategy=settings.strategy,
             max_epochs=settings.epochs,
             gradient_clip_val=settings.clip,
+            precision=settings.precision,
             callbacks=callbacks,
             plugins=[_AtomicCheckpoints()],
             logger=False,
@@ -184,6 +191,10 @@ def carry_out(
             rank=lambda: trainer.global_rank,
             world=trainer.world_size,
         )
+        place = trainer.strategy.root_device
+        if place.type == "cuda":  # where memory that is not there ends the training with pages of a traceback
+            few = train[torch.arange(min(_FEW, settings.batch, events))]
+            check_fits(step_cost(objective, model, few, batch=settings.batch), place)
         fixed = torch.split(torch.arange(len(validation)), 4 * settings.batch)  # type: ignore[arg-type]
         steps = settings.epochs * len(batches)
         task = _Task(model, objective, validate, settings, lr_scale, steps)
@@ -195,6 +206,7 @@ def carry_out(
             last if last.exists() else None,
         )
     best = load_tensors(folder / "best.ckpt")
+    task.cpu()
     task.load_state_dict(best["state_dict"])
     model.eval()
     return Fit(int(best["epoch"]), float(keep.best_model_score or math.nan), log.history)
@@ -202,7 +214,7 @@ def carry_out(
 
 def _course(settings: Training, *, seed: int, events: int, lr_scale: Mapping[str, float]) -> dict[str, Any]:
     """Settings that must not change when a training is resumed."""
-    names = ("batch", "lr", "schedule", "weight_decay", "clip")
+    names = ("batch", "lr", "schedule", "weight_decay", "clip", "precision")
     same = {name: getattr(settings, name) for name in names} | {"seed": seed, "events": events}
     same |= {f"lr of {part}": scale for part, scale in lr_scale.items()}
     # A falling learning rate is laid out over all epochs; a constant one can be followed further.

@@ -46,6 +46,8 @@ class Training:
     """Number of machines; launch with torchrun or under SLURM."""
     strategy: str = "auto"
     """Lightning strategy, such as ddp."""
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    """Numbers of the networks in training: float32, or products of matrices in bfloat16, which is faster on a GPU."""
     threads: int = 1
     """Torch threads per process, at most one per processor; 1 is fastest for small models."""
 
@@ -68,6 +70,15 @@ class Fit(NamedTuple):
     """Validation loss of the best epoch, whose weights the model now holds."""
     history: list[dict[str, float]]
     """One row per epoch: epoch, train, validation, lr."""
+
+
+#: Columns that stay on the CPU: where events begin and end is read by loops over events.
+ON_THE_CPU = ("offset",)
+
+
+def batch_on(batch: Mapping[str, Tensor], device: str | torch.device) -> Batch:
+    """The columns of a batch on a device, but for those that a loop over events reads (`ON_THE_CPU`)."""
+    return {name: column if name in ON_THE_CPU else column.to(device) for name, column in batch.items()}
 
 
 class TensorTable(Dataset[Batch]):

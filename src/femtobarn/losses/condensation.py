@@ -56,7 +56,7 @@ def condensation(
         beta: In [0, 1); 1 would have an infinite charge and is taken as 1 - 1e-6.
         x: Coordinates.
         owner: Number of the object that each hit belongs to, from 0, each in one event; negative for noise.
-        offset: Where each event begins and ends among the hits; all hits are one event if not given.
+        offset: Where each event begins and ends among the hits, on the CPU; all hits are one event if not given.
         norm: "hits": both potentials over the number of hits (arXiv:2002.03605, equation 7). "objects": each object's
             attraction over its hits and repulsion over the other hits, then the mean over objects (the package
             object-condensation). "tiger": attraction over hits less objects, repulsion over (objects - 1) hits (the
@@ -170,8 +170,8 @@ def payload(
         beta, owner: See `condensation`.
         weight: Of each object, by its number.
     """
-    own = owner >= 0
-    if not own.any():
+    own = torch.nonzero(owner >= 0).squeeze(1)
+    if not len(own):
         return (each * 0).sum()
     names, number = torch.unique(owner[own], return_inverse=True)
     share = (
@@ -310,13 +310,13 @@ def _events(hits: int, offset: Tensor | None) -> Iterator[slice]:
 def _objects(charge: Tensor, owner: Tensor) -> tuple[Tensor, Tensor, Tensor] | None:
     """Which hits belong to an object, its number among those there are, and the hit of largest charge of each."""
     own = owner >= 0
-    if not own.any():
+    rows = torch.nonzero(own).squeeze(1)
+    if not len(rows):
         return None
     names, number = torch.unique(owner[own], return_inverse=True)
     every = torch.full_like(owner, -1)
     every[own] = number.to(owner.dtype)
     # Sorted by charge, then stably by object: the first of each object has the largest charge, ties the lowest hit.
-    rows = torch.nonzero(own).squeeze(1)
     order = torch.sort(charge[own].detach(), descending=True, stable=True).indices
     order = order[torch.sort(number[order], stable=True).indices]
     first = torch.cumsum(torch.bincount(number, minlength=len(names)), dim=0)

@@ -5,6 +5,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from femtobarn.physics._constant import numbers
+
 _ANGLE = 10.0  # weight of a difference of angles against one of logarithms: errors are about a tenth of each
 _LEAST = 1e-3  # GeV, of a momentum in a logarithm
 
@@ -54,7 +56,7 @@ def published_flow_loss(
     """
     kind, truth = target[..., 0].long(), target[..., 2:]
     entropy = F.cross_entropy(logits.flatten(0, 1), kind.flatten())
-    squares = (momentum - truth).square().mean(dim=(0, 1)) @ momentum.new_tensor(weights)
+    squares = (momentum - truth).square().mean(dim=(0, 1)) @ numbers(weights, momentum.device, momentum.dtype)
     return entropy + charge_weight * (charge - target[..., 1]).square().mean() + squares
 
 

@@ -14,7 +14,7 @@ def prototypes(
 
     Args:
         embedded: Outputs of any network.
-        label: From 0 to ways - 1.
+        label: From 0 to ways - 1; best on the CPU, where checking it waits for nothing.
         ways: Number of classes.
 
     Raises:
@@ -24,11 +24,11 @@ def prototypes(
         raise InputError(
             f"expected a label from 0 to {ways - 1} for each of {len(embedded)} examples, got {label.tolist()}"
         )
-    member = one_hot(label.long(), ways).to(embedded.dtype)
+    member = one_hot(label.long(), ways)
     count = member.sum(dim=0)
     if not bool((count > 0).all()):
         raise InputError(f"expected an example of each of {ways} classes, got {count.long().tolist()}")
-    return member.T @ embedded / count[:, None]
+    return member.to(embedded).T @ embedded / count.to(embedded)[:, None]
 
 
 def prototype_logits(

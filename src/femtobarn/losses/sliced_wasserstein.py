@@ -55,7 +55,7 @@ def sliced_wasserstein(
 
 def _cumulative_steps(positions: Tensor, directions: int) -> Tensor:
     """Matrix (n, k (n-1)) from shares to cumulative share times gap, for the gaps along each direction."""
-    angle = torch.arange(directions).to(positions) * (math.pi / directions)
+    angle = torch.arange(directions, device=positions.device, dtype=positions.dtype) * (math.pi / directions)
     projection = positions @ torch.stack((angle.cos(), angle.sin()))
     edge = projection.sort(dim=0).values.T
     below = projection[:, :, None] <= edge[:, :-1]

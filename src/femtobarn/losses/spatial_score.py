@@ -136,8 +136,8 @@ class SpatialScore:
         """
         found = []
         for channel in range(prediction.shape[1]):
-            there = mask[:, channel].any(dim=(-2, -1))
-            if there.any():
+            there = torch.nonzero(mask[:, channel].any(dim=(-2, -1))).squeeze(1)
+            if len(there):
                 maps = (each[there, channel] for each in (prediction, target, mask))
                 found.append(self.as_loss(self.of_filtered(*maps)))
         return torch.stack(found).mean() if found else 0 * prediction.sum()

@@ -9,6 +9,7 @@ from torch import Tensor
 from femtobarn.errors import InputError
 from femtobarn.losses._types import result_type
 from femtobarn.physics import wafer
+from femtobarn.physics._constant import constant
 
 # 2x2 groups inside a rhombus (local index 4r+k) and across the seams, with the published weights.
 _INSIDE = (
@@ -70,12 +71,20 @@ def telescope_mse(
     output, target = _checked(output, target)
     if output.shape[-1] != wafer.CELLS:
         raise InputError(f"expected the {wafer.CELLS} cells of a wafer, got {output.shape[-1]}")
-    sums, weight = (constant.to(output) for constant in _scales())
+    sums, weight = (constant(make, output.device, output.dtype) for make in (_sums, _weights))
     return _weighted_square(output @ sums, target @ sums) @ weight
 
 
 def _weighted_square(output: Tensor, target: Tensor) -> Tensor:
     return (target - output).square() * torch.maximum(target, output)
+
+
+def _sums() -> Tensor:
+    return _scales()[0]
+
+
+def _weights() -> Tensor:
+    return _scales()[1]
 
 
 @cache

@@ -6,12 +6,13 @@ from jaxtyping import Bool, Float, Float64, Real, Shaped
 from torch import Tensor
 
 from femtobarn.errors import InputError
+from femtobarn.physics.records import Records, relative
 
 Array = np.ndarray | Tensor
 Rows = Real[Array, "..."]
-#: Padded jets: (particles, mask of true and false, or of 1 and 0). No names of axes: two samples have different
-#: numbers of jets.
-Jets = tuple[Float[Array, "_ _ 3"], Shaped[Array, "_ _"]]
+#: Padded jets: (particles, mask of true and false, or of 1 and 0), or awkward records of the particles of jets. No
+#: names of axes: two samples have different numbers of jets.
+Jets = tuple[Float[Array, "_ _ 3"], Shaped[Array, "_ _"]] | Records
 
 
 def numpy(x: Array) -> np.ndarray:
@@ -61,7 +62,7 @@ def jets(
         InputError: No jet, shapes that do not match, a mask of other numbers than 0 and 1, a particle that is
             not finite or of negative pt.
     """
-    particles, mask = (numpy(x) for x in sample)
+    particles, mask = relative(sample) if isinstance(sample, Records) else (numpy(x) for x in sample)
     mask = _true_or_false(mask, name)
     if particles.ndim != 3 or particles.shape[2] != 3 or mask.shape != particles.shape[:2] or 0 in mask.shape:
         shapes = f"{particles.shape} and {mask.shape}"

@@ -1,12 +1,13 @@
 """The histograms in which the CaloChallenge compares showers, with the published ranges and bins."""
 
 from dataclasses import dataclass
-from typing import no_type_check
+from typing import Any, no_type_check
 
 import numpy as np
 from jaxtyping import Float32, Float64, Real
 
 from femtobarn.compiled import njit
+from femtobarn.data.hists import hist_of
 from femtobarn.errors import InputError
 from femtobarn.metrics.estimate import Estimate
 from femtobarn.metrics.separation import Spectrum, separation
@@ -142,6 +143,14 @@ class ShowerHistograms:
             self.counts[name] += counts
         self.voxels.merge(other.voxels)
         self.showers += other.showers
+
+    def hists(self) -> dict[str, Any]:
+        """The histograms as ``hist.Hist``, but for that of the voxels.
+
+        Raises:
+            MissingExtraError: hist is not installed.
+        """
+        return {name: hist_of(counts, self.edges[name], label=name) for name, counts in self.counts.items()}
 
     def separations(self, generated: "ShowerHistograms") -> dict[str, Estimate]:
         """Separation power of each histogram of a generated sample, this being the real one, by name."""

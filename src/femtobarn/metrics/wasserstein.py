@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, Float64, Int
 
 from femtobarn.errors import InputError
-from femtobarn.metrics._samples import Jets, Rows, jets, numpy, two_samples
+from femtobarn.metrics._samples import Jets, Rows, jets, two_samples
 from femtobarn.metrics.estimate import Estimate
 
 #: The polynomials of W1-EFP: connected, four vertices, four edges (arXiv:2106.11535).
@@ -129,18 +129,20 @@ def w1p(
     Raises:
         InputError: As in `w1m`, or a sample without any particle.
     """
-    tables, owners = [], []
+    tables, owners, sizes = [], [], list[int]()
     for sample, name in ((real, "real"), (generated, "generated")):
         particles, mask = jets(sample, name)
+        sizes.append(len(mask))
         chosen = mask if exclude_padding else np.ones_like(mask)
         if not chosen.any():
             raise InputError(f"expected at least one particle in the {name} sample, got none")
         tables.append(particles[chosen])
         owners.append(np.nonzero(chosen)[0])
     columns = list(zip(tables[0].T, tables[1].T, strict=True))
-    sizes = (len(numpy(real[1])), len(numpy(generated[1])))
     name = f"W1-P, padding {'excluded' if exclude_padding else 'included'}"
-    mean, eta, phi, pt = _bootstrap(columns, name, batch, batches, null, generator, owners, sizes)
+    mean, eta, phi, pt = _bootstrap(
+        columns, name, batch, batches, null, generator, owners, (sizes[0], sizes[1])
+    )
     return ParticleDistances(mean, eta, phi, pt)
 
 

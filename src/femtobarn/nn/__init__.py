@@ -4,7 +4,7 @@ from femtobarn.nn.binned_graph import BinnedGraph, Neighbours
 from femtobarn.nn.cell_statistics import cell_statistics
 from femtobarn.nn.circular_conv import CircularConv2d, CircularConv3d, CircularUpsample3d
 from femtobarn.nn.condensation_net import CondensationNet, Condensed
-from femtobarn.nn.condensing import Condensing, network_output
+from femtobarn.nn.condensing import Condensing, hit_batch, network_output
 from femtobarn.nn.corrected_map import CorrectedMap, event_probabilities
 from femtobarn.nn.deep_set import DeepSet
 from femtobarn.nn.denoising import ddim, denoised, denoising_loss
@@ -204,6 +204,7 @@ __all__ = [
     "follow",
     "furthest_points",
     "hard_pairs",
+    "hit_batch",
     "inference_cost",
     "jet_classifier",
     "join_patches",

@@ -14,44 +14,35 @@ from femtobarn.nn.condensation_net import CondensationNet
 
 
 class Condensing(nn.Module):
-    """A network with the loss of arXiv:2204.01681 on rows of some events, as `engine.Descent` takes it.
+    """A network with the loss of arXiv:2204.01681 on batches of `hit_batch`, as `engine.Descent` takes it.
 
     Args:
         network: What is trained.
-        events: What it is trained on.
         q_min: Least charge of a hit.
         energy: Weight of the energy loss.
         repulsion: Weight of the repulsion. The loss of 2022 takes its mean over all other hits, few of which are near:
             the more hits an event has, the less are neighbours kept apart.
-        most: Hits of a step: events beyond are left out, but for the first.
     """
 
     def __init__(
         self,
         network: CondensationNet,
-        events: HitEvents,
         *,
         q_min: float = 0.1,
         energy: float = 1.0,
         repulsion: float = 1.0,
-        most: int = 200_000,
     ) -> None:
         super().__init__()
-        self.network, self.events = network, events
-        self.q_min, self.energy, self.repulsion, self.most = q_min, energy, repulsion, most
+        self.network = network
+        self.q_min, self.energy, self.repulsion = q_min, energy, repulsion
 
     def loss(self, batch: Mapping[str, Tensor], *, generator: torch.Generator) -> Float[Tensor, ""]:
-        """Condensation and energy of the events whose numbers are in ``batch["event"]``."""
-        events = self.events.take(batch["event"].numpy())
-        fit = max(int(np.searchsorted(events.offset, self.most, side="right")) - 1, 1)
-        events = events.take(np.arange(min(fit, len(events))))
-        hits, offset = event_tensors(events)
-        drawn = torch.rand(len(events), 2, generator=generator)
-        each_of = torch.repeat_interleave(torch.arange(len(events)), torch.diff(offset))
-        turn, mirror = drawn[each_of].unbind(dim=1)
-        hits = turned_hits(hits, 2 * math.pi * turn, mirror < 0.5)
-        owner = torch.from_numpy(events.owner)
-        true, deposited = (torch.from_numpy(x).float() for x in (events.energy, events.deposited))
+        """Condensation and energy of the events of a batch, turned and mirrored at random."""
+        offset, owner = batch["offset"], batch["owner"]
+        drawn = torch.rand(len(offset) - 1, 2, generator=generator, device=generator.device)
+        turn, mirror = drawn[batch["event"]].unbind(dim=1)
+        hits = turned_hits(batch["hits"], 2 * math.pi * turn, mirror < 0.5)
+        true, deposited = batch["energy"], batch["deposited"]
         out, weight = self.network(hits, offset), object_weight(true)
         potential = condensation_2022(
             out.beta, out.x, out.distance, owner, offset=offset, weight=weight, q_min=self.q_min
@@ -61,15 +52,34 @@ class Condensing(nn.Module):
         return potential.sum + self.energy * payload(each, out.beta, owner, weight=weight)
 
 
+def hit_batch(events: HitEvents, rows: Int[np.ndarray, "_"], *, most: int = 200_000) -> dict[str, Tensor]:
+    """Some events as `Condensing` takes them; those beyond `most` hits are left out, but for the first."""
+    events = events.take(rows)
+    fit = max(int(np.searchsorted(events.offset, most, side="right")) - 1, 1)
+    events = events.take(np.arange(min(fit, len(events))))
+    hits, offset = event_tensors(events)
+    return {
+        "hits": hits,
+        "offset": offset,
+        "event": torch.repeat_interleave(torch.arange(len(events)), torch.diff(offset)),
+        "owner": torch.from_numpy(events.owner),
+        "energy": torch.from_numpy(events.energy).float(),
+        "deposited": torch.from_numpy(events.deposited).float(),
+    }
+
+
 def network_output(model: nn.Module, event: HitEvents) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """beta, coordinates and lengths of the hits of some events, without gradients."""
+    """beta, coordinates and lengths of the hits of some events, without gradients; the model may be on any device."""
+    hits, offset = event_tensors(event)
+    place = next(model.parameters(), hits).device
     with torch.no_grad():
-        out = model.eval()(*event_tensors(event))
-    return out.beta.numpy(), out.x.numpy(), out.distance.numpy()
+        out = model.eval()(hits.to(place), offset)
+    beta, x, distance = (each.cpu().numpy() for each in (out.beta, out.x, out.distance))
+    return beta, x, distance
 
 
 def event_tensors(events: HitEvents) -> tuple[Float[Tensor, "hit 6"], Int[Tensor, " boundary"]]:
-    """Hits and offsets as the network takes them."""
+    """Hits and offsets as the network takes them; offsets stay on the CPU, where loops over events read them."""
     return torch.from_numpy(events.hits), torch.from_numpy(events.offset)
 
 

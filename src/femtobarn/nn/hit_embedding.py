@@ -74,14 +74,15 @@ def hard_pairs(
         most: Pairs.
         generator: Source of randomness.
     """
-    x = point.detach().double().numpy()
+    point_here = point.detach().cpu()  # a tree on the processor finds the neighbours
+    x = point_here.double().numpy()
     rows = generator.permutation(len(x))
-    share = float(near_share(point.detach(), radius, generator=generator, tried=_TRIED)) if len(x) else 0.0
+    share = float(near_share(point_here, radius, generator=generator, tried=_TRIED)) if len(x) else 0.0
     count = len(x) if share <= 0 else min(len(x), int(np.sqrt(4 * most / share)) + 2)
     pair = np.sort(rows[:count][radius_pairs(x[rows[:count]], radius)], axis=1)
     if len(pair) > most:
         pair = pair[np.sort(generator.permutation(len(pair))[:most])]
-    return torch.from_numpy(pair)
+    return torch.from_numpy(pair).to(point.device)
 
 
 def pair_hinge(
@@ -125,12 +126,14 @@ def metric_loss(
         generator: Source of randomness.
     """
     hits = point.shape[0]
-    drawn = torch.from_numpy(generator.integers(hits, size=(2 * len(true), 2)))
+    drawn = torch.from_numpy(generator.integers(hits, size=(2 * len(true), 2))).to(point.device)
     pair = torch.cat((hard_pairs(point, margin, most=most, generator=generator), drawn))
     names = torch.cat((true[:, 0] * hits + true[:, 1], true[:, 1] * hits + true[:, 0]))
     wrong = ~torch.isin(pair[:, 0] * hits + pair[:, 1], names) & (pair[:, 0] != pair[:, 1])
     every = torch.cat((pair[wrong], true[wanted]))
-    return pair_hinge(point, every, torch.arange(len(every)) >= wrong.sum(), margin=margin)
+    return pair_hinge(
+        point, every, torch.arange(len(every), device=point.device) >= wrong.sum(), margin=margin
+    )
 
 
 def true_radius(
@@ -149,7 +152,9 @@ def crowded_radius(
     tried: int = 1_000_000,
 ) -> Float[Tensor, ""]:
     """Distance within which a hit has so many others, on average, from pairs drawn at random."""
-    one, other = torch.from_numpy(generator.integers(max(1, point.shape[0]), size=(2, tried)))
+    one, other = torch.from_numpy(generator.integers(max(1, point.shape[0]), size=(2, tried))).to(
+        point.device
+    )
     apart = (point[one] - point[other]).norm(dim=1)[one != other].sort().values
     place = int(neighbours / max(1, point.shape[0] - 1) * len(apart))
     return apart[min(place, len(apart) - 1)] if len(apart) else apart.sum()
@@ -163,7 +168,9 @@ def near_share(
     tried: int = 1_000_000,
 ) -> Float[Tensor, ""]:
     """Share of pairs of hits within a radius of each other, from some drawn at random."""
-    one, other = torch.from_numpy(generator.integers(max(1, point.shape[0]), size=(2, tried)))
+    one, other = torch.from_numpy(generator.integers(max(1, point.shape[0]), size=(2, tried))).to(
+        point.device
+    )
     near = (point[one] - point[other]).square().sum(dim=1) < radius**2
     return (near & (one != other)).float().mean()
 

@@ -69,7 +69,9 @@ class _Step(torch.autograd.Function):
         return gradient[0] / (SLOPE * potential.abs() + 1) ** 2
 
 
-def trace_response(steps: int, neuron: Neuron, *, gain: float = 1.0) -> Float[Tensor, " step"]:
+def trace_response(
+    steps: int, neuron: Neuron, *, gain: float = 1.0, device: torch.device | None = None
+) -> Float[Tensor, " step"]:
     """Membrane trace of a unit n steps after a single input spike, for n = 0, 1 ...; float64.
 
     Q <- synapse Q + (1 - synapse) gain S and P <- membrane P + (1 - membrane) Q_before give
@@ -77,7 +79,7 @@ def trace_response(steps: int, neuron: Neuron, *, gain: float = 1.0) -> Float[Te
     n = ln(ln synapse / ln membrane) / ln(membrane / synapse).
     """
     a, b = neuron.membrane, neuron.synapse
-    n = torch.arange(steps, dtype=torch.float64)
+    n = torch.arange(steps, dtype=torch.float64, device=device)
     response: Tensor = gain * (1 - a) * (1 - b) * (a**n - b**n) / (a - b)
     return response
 
@@ -87,7 +89,7 @@ def traces(
 ) -> Float[Tensor, "event step *shape"]:
     """Membrane traces of all inputs at all steps; counts as well as spikes may come in."""
     steps = incoming.shape[1]
-    response = trace_response(steps, neuron, gain=gain).to(incoming)
+    response = trace_response(steps, neuron, gain=gain, device=incoming.device).to(incoming)
     step = torch.arange(steps, device=incoming.device)
     lag = step[:, None] - step
     kernel = torch.where(lag >= 0, response[lag.clamp(min=0)], 0.0)

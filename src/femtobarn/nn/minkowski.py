@@ -3,6 +3,8 @@
 from jaxtyping import Float
 from torch import Tensor
 
+from femtobarn.physics._constant import numbers
+
 METRIC = (1.0, -1.0, -1.0, -1.0)  #: of (E, px, py, pz)
 
 
@@ -12,4 +14,4 @@ def minkowski(p: Float[Tensor, "*batch 4"], q: Float[Tensor, "*batch 4"]) -> Flo
     For light particles it is the small difference of large numbers: float32 leaves nothing of it at rapidities
     above about 4.
     """
-    return (p * q * p.new_tensor(METRIC)).sum(dim=-1)
+    return (p * q * numbers(METRIC, p.device, p.dtype)).sum(dim=-1)

@@ -152,7 +152,7 @@ def scaled_input(element: Float[Tensor, "event element 12"]) -> Float[Tensor, "e
     track = element[..., :1] == TRACK
     position = torch.where(track, element[..., 6:9], element[..., 2:5])
     moved = _MOVED * torch.where(track, element[..., 2:5] - element[..., 6:9], 0.0)
-    energies = torch.log1p(element[..., [1, 5]].clamp(min=0))
+    energies = torch.log1p(element[..., 1:6:4].clamp(min=0))
     parts = torch.where(track, 0.0, torch.log1p(element[..., 6:8].clamp(min=0)))
     bits = torch.where(track, element[..., 9:12], 0.0)
     kind = torch.stack([element[..., 0] == code for code in (0, TOWER, TRACK)], dim=-1).to(element.dtype)
@@ -176,7 +176,7 @@ def _classes_of_kinds() -> Float[Tensor, "kind class"]:
 
 def _corrected(element: Tensor, change: Tensor) -> Tensor:
     """pT and E times a factor, angles shifted; of what the element measures."""
-    factor = change[..., [0, 4]].clamp(-_LARGEST, _LARGEST).exp() * element[..., [1, 5]]
+    factor = change[..., 0:5:4].clamp(-_LARGEST, _LARGEST).exp() * element[..., 1:6:4]
     return torch.cat((factor[..., :1], element[..., 2:5] + change[..., 1:4], factor[..., 1:]), dim=-1)
 
 

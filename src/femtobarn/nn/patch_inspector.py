@@ -64,7 +64,7 @@ class PatchInspector(nn.Module):
         """
         x = self.seen(patches)
         if self.training:
-            factor = torch.where(defect, torch.empty(len(x)).uniform_(0.75, 1.25), 1.0)
+            factor = torch.where(defect, torch.empty(len(x), device=x.device).uniform_(0.75, 1.25), 1.0)
             x = torch.rot90(x * factor[:, None, None], int(torch.randint(4, ())), (1, 2))
             x = x.flip(2) if torch.rand(()) < 0.5 else x
         loss = binary_focal(self.classifier(x), defect)

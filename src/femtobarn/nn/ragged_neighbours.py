@@ -28,21 +28,21 @@ def nearest_in_events(
 
     Args:
         x: Coordinates.
-        offset: Where each event begins and ends.
+        offset: Where each event begins and ends, on the CPU, where the loop over events is.
         count: Neighbours, the hit itself among them.
         method: "tree" for processors, "blocks" of all distances anywhere; "auto" takes the tree on a processor.
 
     Raises:
-        InputError: No such method, or coordinates that are not finite.
+        InputError: No such method, or the tree is given coordinates that are not finite.
     """
     if method not in get_args(Method) or count < 1:
         raise InputError(f"expected auto, tree or blocks and at least one neighbour, got {method!r}, {count}")
     points = x.detach()
-    if not torch.isfinite(points).all():
+    by_tree = method == "tree" or (method == "auto" and x.device.type == "cpu")
+    if by_tree and not torch.isfinite(points).all():
         raise InputError("expected finite coordinates: the network's output or its input is not a number")
     index = torch.arange(len(x), device=x.device)[:, None].repeat(1, count)
     real = torch.zeros(len(x), count, dtype=torch.bool, device=x.device)
-    by_tree = method == "tree" or (method == "auto" and x.device.type == "cpu")
     bounds = offset.tolist()
     for start, stop in pairwise(bounds):
         if stop > start:

@@ -105,8 +105,10 @@ class TriggerLoss(NamedTuple):
     def __call__(self, network: nn.Module, batch: Mapping[str, Tensor]) -> Float[Tensor, ""]:
         """Of one batch."""
         assert isinstance(network, TriggerVae)
-        noise = torch.randn(len(batch["objects"]), network.mean.out_features) if network.training else None
-        return network.loss(batch["objects"], beta=self.divergence, noise=noise)
+        objects, noise = batch["objects"], None
+        if network.training:
+            noise = torch.randn(len(objects), network.mean.out_features, device=objects.device)
+        return network.loss(objects, beta=self.divergence, noise=noise)
 
 
 def score_difference(network: nn.Module, batch: Mapping[str, Tensor]) -> Float[Tensor, ""]:

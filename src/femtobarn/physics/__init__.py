@@ -23,6 +23,7 @@ __all__ = [
     "n_subjettiness",
     "neighbours",
     "particle_flow",
+    "records",
     "registration",
     "resampling",
     "resolved_mass",

@@ -36,12 +36,14 @@ def boost_torch(
 ) -> Float[Tensor, "*result 4"]:
     """`boost` with gradients, in the precision of its arguments; float64 is advised above a velocity of 0.9.
 
+    Velocities may come from the CPU, where checking them makes no device wait.
+
     Raises:
         InputError: A velocity of 1 or more, or one that is not finite.
     """
     square = (velocity.detach() ** 2).sum(dim=-1)
     _check(float(square.max()) if square.numel() else 0.0)
-    return torch.cat(_boosted(momentum, velocity), dim=-1)
+    return torch.cat(_boosted(momentum, velocity.to(momentum.device)), dim=-1)
 
 
 def _check(square: float) -> None:

@@ -13,6 +13,7 @@ from jaxtyping import Float, Float64, Real
 from torch import Tensor
 
 from femtobarn.errors import InputError
+from femtobarn.physics._constant import constant
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -143,14 +144,14 @@ def shower_angle(
         cell: Size of a cell, mm.
     """
     ecal = ecal if ecal.is_floating_point() else ecal.to(torch.get_default_dtype())
-    z = torch.from_numpy(ecal_depths()) if depths is None else depths
-    z = z.to(ecal)
+    z = constant(_ecal_depths, ecal.device, ecal.dtype) if depths is None else depths.to(ecal)
+    row, column, layer = (torch.arange(n, device=ecal.device, dtype=ecal.dtype) for n in ecal.shape[1:])
     energy = ecal.sum(dim=(1, 2))
     filled = energy > 0
     safe = torch.where(filled, energy, 1.0)
     x, y = (
-        torch.einsum("bxyl,x->bl", ecal, cell * torch.arange(ecal.shape[1]).to(ecal)) / safe,
-        torch.einsum("bxyl,y->bl", ecal, cell * torch.arange(ecal.shape[2]).to(ecal)) / safe,
+        torch.einsum("bxyl,x->bl", ecal, cell * row) / safe,
+        torch.einsum("bxyl,y->bl", ecal, cell * column) / safe,
     )
     total = energy.sum(dim=1, keepdim=True)
     whole = torch.where(total > 0, total, 1.0)
@@ -160,9 +161,13 @@ def shower_angle(
     dz = torch.where(dz.abs() < 1e-2, 1e-2, dz)
     along = torch.sqrt((x - x0) ** 2 + dz**2) * torch.sign(dz)
     angle = torch.pi / 2 - torch.atan((y - y0) / along)
-    weight = torch.where(filled, energy * torch.arange(1, ecal.shape[3] + 1).to(ecal) * dz.abs(), 0.0)
+    weight = torch.where(filled, energy * (1 + layer) * dz.abs(), 0.0)
     weighted = (weight * angle).sum(dim=1) / torch.where(total[:, 0] > 0, weight.sum(dim=1), 1.0)
     return torch.where(total[:, 0] > 0, weighted, torch.full_like(weighted, NO_ANGLE))
+
+
+def _ecal_depths() -> Tensor:
+    return torch.from_numpy(ecal_depths())
 
 
 def centred(

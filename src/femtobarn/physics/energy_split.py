@@ -8,12 +8,18 @@ and the shape of a layer is the share that each of its voxels has in its energy.
 between 0 and 1 is a possible split whatever the others are, which layer energies are not.
 """
 
+import functools
+from collections.abc import Callable
+
 import torch
-from jaxtyping import Float, Float64
+from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
 from femtobarn.errors import InputError
+from femtobarn.physics._constant import constant, numbers
 from femtobarn.physics.voxels import VoxelGeometry
+
+Factor = float | Float[Tensor, ""]  #: f above
 
 
 def split(
@@ -21,7 +27,7 @@ def split(
     showers: Float[Tensor, "shower voxel"],
     geometry: VoxelGeometry,
     *,
-    factor: float = 1.0,
+    factor: Factor = 1.0,
 ) -> tuple[Float64[Tensor, "shower layer"], Float64[Tensor, "shower voxel"]]:
     """The variables u and the share of each voxel in the energy of its layer.
 
@@ -52,7 +58,7 @@ def join(
     shares: Float[Tensor, "shower voxel"],
     geometry: VoxelGeometry,
     *,
-    factor: float = 1.0,
+    factor: Factor = 1.0,
 ) -> Float64[Tensor, "shower voxel"]:
     """The shower: the inverse of `split`, which puts any u and shares right first.
 
@@ -62,10 +68,10 @@ def join(
     _check_voxels(shares, geometry)
     positive = shares.double().clamp(min=0)
     total = layer_energies(positive, geometry)
-    even = torch.tensor([1.0 / layer.voxels for layer in geometry.layers], dtype=torch.float64)
+    even = _even_shares(geometry, shares.device)
     empty = total <= 0
     scale = torch.where(empty, 0.0, 1 / torch.where(empty, 1.0, total))
-    rest = torch.where(empty, even.to(shares.device), 0.0)
+    rest = torch.where(empty, even, 0.0)
     layers = join_layers(energies, u, factor=factor)
     return positive * _to_voxels(scale * layers, geometry) + _to_voxels(rest * layers, geometry)
 
@@ -83,7 +89,7 @@ def layer_energies(
 
 
 def split_layers(
-    energies: Float[Tensor, "shower"], layers: Float[Tensor, "shower layer"], *, factor: float = 1.0
+    energies: Float[Tensor, "shower"], layers: Float[Tensor, "shower layer"], *, factor: Factor = 1.0
 ) -> Float64[Tensor, "shower layer"]:
     """The variables u of given layer energies."""
     behind = layers.double().flip(1).cumsum(1).flip(1)  # each layer and all that follow
@@ -93,7 +99,7 @@ def split_layers(
 
 
 def join_layers(
-    energies: Float[Tensor, "shower"], u: Float[Tensor, "shower layer"], *, factor: float = 1.0
+    energies: Float[Tensor, "shower"], u: Float[Tensor, "shower layer"], *, factor: Factor = 1.0
 ) -> Float64[Tensor, "shower layer"]:
     """The layer energies of given u: each takes its part of what the layers before it have left."""
     total = factor * energies.double().unsqueeze(1) * u[:, :1].double().clamp(min=0)
@@ -106,7 +112,21 @@ def join_layers(
 def _to_voxels(
     layers: Float[Tensor, "shower layer"], geometry: VoxelGeometry
 ) -> Float[Tensor, "shower voxel"]:
-    return layers[:, torch.from_numpy(geometry.layer).to(layers.device)]
+    return layers[:, layer_index(geometry, layers.device)]
+
+
+def layer_index(geometry: VoxelGeometry, device: torch.device) -> Int[Tensor, " voxel"]:
+    """The layer of each voxel, on a device; brought there once."""
+    return constant(_layer_of(geometry), device, torch.int64)
+
+
+@functools.cache
+def _layer_of(geometry: VoxelGeometry) -> Callable[[], Tensor]:
+    return lambda: torch.from_numpy(geometry.layer)
+
+
+def _even_shares(geometry: VoxelGeometry, device: torch.device) -> Tensor:
+    return numbers(tuple(1.0 / layer.voxels for layer in geometry.layers), device, torch.float64)
 
 
 def _check_voxels(showers: Tensor, geometry: VoxelGeometry) -> None:

@@ -19,7 +19,7 @@ def columns(
     ecal: Float[Tensor, "shower x y layer"], hcal: Float[Tensor, "shower u v depth"]
 ) -> Float[Tensor, "shower 72"]:
     """The `spectrum` of each calorimeter in calibrated GeV, times 1, ln E and ln^2 E of the sum over 15 GeV."""
-    middles = torch.linspace(0, 1, _BINS).to(ecal)
+    middles = torch.linspace(0, 1, _BINS, device=ecal.device).to(ecal)
     logs = torch.log(_FAINTEST * (_BRIGHTEST / _FAINTEST) ** middles)
     spectra = torch.cat([spectrum(cells, logs) for cells in (ecal, hcal)], dim=1)
     log = (spectra.sum(dim=1, keepdim=True).clamp(min=1.0) / _MIDDLE).log()

@@ -53,6 +53,7 @@ class Run:
     def __init__(self, folder: Path, record: dict[str, Any]) -> None:
         self.folder = folder
         self._record = record
+        self.device = "cpu"  #: where networks chosen from it compute; no part of the record
 
     @classmethod
     def create(

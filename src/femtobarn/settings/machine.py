@@ -4,9 +4,10 @@ A setting of one of these names means the same in every system: ``seed``, ``seed
 ``accelerator``, ``devices``, ``strategy``, ``nodes``.
 """
 
+import dataclasses
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from femtobarn.errors import InputError, nearest
 from femtobarn.parts import processors
@@ -16,6 +17,40 @@ from femtobarn.settings.plain import flatten, to_dict
 LARGEST_SEED = 2**32 - 1
 
 _ACCELERATORS = ("auto", "cpu", "cuda", "gpu", "mps")
+_PLACES = ("device", "accelerator")
+
+C = TypeVar("C")
+
+
+def on_device(config: C, name: str) -> C:
+    """The settings with all their trainings on one kind of device: each ``device`` and ``accelerator`` in them.
+
+    Raises:
+        InputError: The machine has no such device, or nothing in these settings runs on one.
+    """
+    placed, found = _placed(config, name)
+    if not found:
+        raise InputError(f"nothing of this system runs on a device of its own: leave out --device {name}")
+    _check_device("device", name)
+    return placed
+
+
+def device_of(config: object) -> str:
+    """Kinds of devices that the trainings of some settings use, as they name them; cpu where they name none."""
+    flat = flatten(to_dict(config))
+    return ", ".join(sorted({v for path, v in flat.items() if path.rpartition(".")[2] in _PLACES})) or "cpu"
+
+
+def _placed(config: C, name: str) -> tuple[C, bool]:
+    changes, found = dict[str, Any](), False
+    for field in dataclasses.fields(config):  # type: ignore[arg-type]
+        value = getattr(config, field.name)
+        if field.name in _PLACES:
+            changes[field.name], found = name, True
+        elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+            changes[field.name], within = _placed(value, name)
+            found |= within
+    return dataclasses.replace(config, **changes), found  # type: ignore[type-var]
 
 
 def check_machine(config: object) -> None:
@@ -57,18 +92,19 @@ def _check_device(path: str, name: str) -> None:
 
     try:
         device = torch.device(name)
-    except (RuntimeError, TypeError):
+        count = torch.get_device_module(device).device_count()
+    except (RuntimeError, TypeError):  # no device at all, or one of torch that runs nothing, such as meta
         raise InputError(f"{path} must be a device, as cpu or cuda: got {name!r}") from None
-    if device.type not in ("cpu", "cuda", "mps"):
-        raise InputError(f"{path} must be a device, as cpu or cuda: got {name!r}")
-    count = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
-    if (device.index or 0) >= count[device.type]:
-        raise InputError(f"{path}: this machine has {count[device.type]} devices of that kind: got {name!r}")
+    if (device.index or 0) >= count:
+        raise InputError(f"{path}: this machine has {count} devices of that kind: got {name!r}")
 
 
 def _check_accelerator(path: str, name: str) -> None:
     if name not in _ACCELERATORS:
-        raise InputError(f"{path}: no accelerator {name!r}: {nearest(name, _ACCELERATORS)}")
+        from pytorch_lightning.accelerators import AcceleratorRegistry  # those that plug-ins bring
+
+        if name not in (known := {*_ACCELERATORS, *AcceleratorRegistry.available_accelerators()}):
+            raise InputError(f"{path}: no accelerator {name!r}: {nearest(name, known)}")
     if name not in ("auto", "cpu") and not _gpus(name):
         raise InputError(f"{path}: this machine has no device for {name!r}: choose cpu or auto")
 
@@ -93,5 +129,5 @@ def _check_strategy(path: str, name: str) -> None:
 def _gpus(accelerator: str) -> int:
     import torch
 
-    cuda = 0 if accelerator == "mps" else torch.cuda.device_count()
-    return cuda or (accelerator != "cuda" and int(torch.backends.mps.is_available()))
+    kinds = ("cuda", "mps") if accelerator in ("auto", "gpu") else (accelerator,)
+    return max(torch.get_device_module(kind).device_count() for kind in kinds)

@@ -6,14 +6,14 @@ A part is a small tuple of what differs from training to training; its name is t
 
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import nn
 
-from femtobarn.engine import load_tensors, save_tensors
+from femtobarn.engine import load_tensors, placed, save_tensors
 from femtobarn.errors import InputError
 from femtobarn.parts import Report, run_parts
 from femtobarn.runs import Run
@@ -184,6 +184,8 @@ class Models(Generic[P]):
     ) -> Trained[P]:
         """The trained part of that name; without one, the best on the validation sample of those asked for.
 
+        Its network computes on the device of the run and is called with tensors on the CPU, see `engine.placed`.
+
         Args:
             run: A run whose training is done.
             name: Of a part.
@@ -193,7 +195,8 @@ class Models(Generic[P]):
             InputError: The run holds no trained part, or none of that name.
         """
         trained = [self.load(folder) for folder in run.trained(name)]
-        return min(trained, key=lambda each: (-int(among(each.part)), each.validation, each.part))
+        best = min(trained, key=lambda each: (-int(among(each.part)), each.validation, each.part))
+        return replace(best, model=placed(best.model, run.device)) if best.model is not None else best
 
 
 def _train_one(

@@ -9,7 +9,7 @@ import numpy as np
 
 from femtobarn.data.cache import write_whole
 from femtobarn.data.source import Arrays, Source, stream
-from femtobarn.data.table_output import check_ending, new_table
+from femtobarn.data.table_output import check_ending, ending_of, new_table
 from femtobarn.errors import InputError, printable
 from femtobarn.runs import check_output
 
@@ -53,7 +53,7 @@ def write_predictions(
         InputError: A file cannot be read or has no rows, or the output cannot be written or is one of the files.
     """
     check_output(output, files)
-    check_ending(output.suffix)
+    check_ending(ending := ending_of(output))
     sources = [open_file(path) for path in files]
     total = sum(map(len, sources))
     if not total:
@@ -61,7 +61,7 @@ def write_predictions(
 
     def write(unfinished: Path) -> None:
         with (
-            new_table(unfinished, ending=output.suffix, units=units) as table,
+            new_table(unfinished, ending=ending, units=units) as table,
             _bar(what, total, progress) as advance,
         ):
             names = [printable(str(path)) for path in files]

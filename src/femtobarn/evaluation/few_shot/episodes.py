@@ -48,6 +48,8 @@ class Course:
     """Learning rate of Adam, which falls to a fiftieth along a cosine."""
     clip: float = 10.0
     """Largest norm of a gradient."""
+    device: str = "cpu"
+    """Torch device of the trainings: cpu, cuda."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.checks <= self.tasks or not (0 < self.lr < math.inf and 0 < self.clip < math.inf):
@@ -74,11 +76,13 @@ class Learner(NamedTuple):
     def learn(self, support: Inputs, label: Tensor, ways: int) -> Answer:
         """What gives logits of new inputs, after the labelled ones were seen."""
         if self.by_means:
-            means = prototypes(embed(self.net, support), label, ways)
+            means = prototypes(embed(self.net, support), label, ways)  # checked where the labels are
             return lambda x: prototype_logits(embed(self.net, x), means)
 
+        target = label.to(support.device)
+
         def loss(weights: Weights) -> Tensor:
-            return cross_entropy(functional_call(self.net, weights, (support,)), label)
+            return cross_entropy(functional_call(self.net, weights, (support,)), target)
 
         found = adapted(
             loss, self._start(), rate=self.rate, first_order=self.first_order, after_step=self._rounded
@@ -144,8 +148,9 @@ class Counts(nn.Module):
 
 def task_logits(one: Learner, examples: Examples, task: Episode) -> Float[Tensor, "query way"]:
     """Of the queries of a task, after its support was learned."""
-    label = torch.from_numpy(task.support_label)
-    return one.learn(examples.frames(task.support), label, len(task.classes))(examples.frames(task.query))
+    place = next(one.net.parameters(), torch.empty(0)).device
+    support, query = (examples.frames(rows).to(place) for rows in (task.support, task.query))
+    return one.learn(support, torch.from_numpy(task.support_label), len(task.classes))(query)
 
 
 def right(
@@ -163,7 +168,7 @@ def right(
     with torch.no_grad():
         for task in tasks:
             logits = task_logits(one, examples, task) if adapt else one.before(examples.frames(task.query))
-            found.append(logits.argmax(dim=1).numpy() == task.query_label)
+            found.append(logits.argmax(dim=1).cpu().numpy() == task.query_label)
     return np.array(found)
 
 
@@ -187,33 +192,35 @@ def train_on_tasks(
     Raises:
         InputError: The loss is not finite.
     """
+    one.net.to(course.device)
     descent = torch.optim.Adam(one.net.parameters(), lr=course.lr)
     rates = torch.optim.lr_scheduler.CosineAnnealingLR(descent, course.tasks, course.lr / _LAST)
     best: tuple[float, dict[str, Any]] = (-1.0, {})
-    history, losses = list[dict[str, float]](), list[float]()
+    history, losses = list[dict[str, float]](), list[Tensor]()
     examples, tasks = train
     for place, task in zip(range(1, course.tasks + 1), tasks, strict=False):
         losses.append(_step(one, examples, task, descent, course.clip))
         rates.step()
         if place % (course.tasks // course.checks) == 0:
-            accuracy, loss = validate(one), float(np.mean(losses))
+            accuracy, loss = validate(one), float(torch.stack(losses).double().mean())
             if not math.isfinite(loss):
                 raise InputError("the loss is not finite: choose a smaller learning rate or step size")
             history.append({"epoch": float(place), "train": loss, "validation": accuracy})
             best = max(best, (accuracy, deepcopy(one.net.state_dict())), key=lambda each: each[0])
             report(place, course.tasks, f"accuracy {accuracy:.3f}")
             losses.clear()
-    one.net.load_state_dict(best[1])
+    one.net.cpu().load_state_dict(best[1])
     one.net.eval()
     return best[0], history
 
 
 def _step(
     one: Learner, examples: Examples, task: Episode, descent: torch.optim.Optimizer, clip: float
-) -> float:
-    loss = cross_entropy(task_logits(one, examples, task), torch.from_numpy(task.query_label))
+) -> Tensor:
+    logits = task_logits(one, examples, task)
+    loss = cross_entropy(logits, torch.from_numpy(task.query_label).to(logits.device))
     descent.zero_grad()
     torch.autograd.backward(loss)
     nn.utils.clip_grad_norm_(one.net.parameters(), clip)
     descent.step()
-    return float(loss.detach())
+    return loss.detach()

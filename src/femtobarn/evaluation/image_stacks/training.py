@@ -87,25 +87,38 @@ def contrast(
     settings: Contrasting,
     *,
     seed: int,
+    device: str = "cpu",
     report: Told,
 ) -> list[dict[str, float]]:
     """Train the encoder so that two views of an image are nearer to each other than to those of all others."""
-    generator, data = torch.Generator().manual_seed(seed), torch.from_numpy(images)
+    generator, data = torch.Generator(device).manual_seed(seed), torch.from_numpy(images).to(device)
+    encoder.train().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # faster by a quarter
     optimiser, size = _adam(encoder), batch_size(len(data), settings.batch)
     history: list[dict[str, float]] = []
-    encoder.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # faster by a quarter on a CPU
     for epoch in range(settings.epochs):
-        losses = []
         _cool(optimiser, settings.lr, epoch / settings.epochs)
-        for rows in _batches(len(data), size, generator):
-            views = (encoder.project(view(data[rows], generator)) for _ in range(2))
-            loss = nt_xent(*views, temperature=settings.temperature)
-            _step(loss, optimiser)
-            losses.append(loss.detach())
+        losses = [
+            _contrast_step(encoder, data[rows], view, settings, optimiser, generator)
+            for rows in _batches(len(data), size, generator)
+        ]
         history.append({"epoch": epoch, "train": float(torch.stack(losses).mean())})
         report(epoch + 1, settings.epochs, f"loss {history[-1]['train']:.3g}")
-    encoder.eval()
+    encoder.cpu().eval()
     return history
+
+
+def _contrast_step(
+    encoder: ImageEncoder,
+    images: Images,
+    view: View,
+    settings: Contrasting,
+    optimiser: torch.optim.Optimizer,
+    generator: torch.Generator,
+) -> Tensor:
+    views = (encoder.project(view(images, generator)) for _ in range(2))
+    loss = nt_xent(*views, temperature=settings.temperature)
+    _descend(loss, optimiser)
+    return loss.detach()
 
 
 def self_label(
@@ -119,6 +132,7 @@ def self_label(
     *,
     batch: int = 0,
     seed: int,
+    device: str = "cpu",
     report: Told,
 ) -> list[dict[str, float]]:
     """Teach the head the clusters, then both what the head says of weak views where it is sure.
@@ -134,49 +148,64 @@ def self_label(
         settings: See `SelfLabelling`.
         batch: See `Contrasting`.
         seed: Of the batches and the views.
+        device: Where the steps are made; encoder and head are left on the CPU.
         report: Called after each epoch.
 
     Returns:
         For each epoch the loss, the share of sure images, and the number of clusters that are labels of any.
     """
-    generator, data = torch.Generator().manual_seed(seed), torch.from_numpy(images)
-    _teach(
-        head, torch.from_numpy(embed(encoder, images)), torch.from_numpy(cluster), batch, settings, generator
-    )
+    both = nn.ModuleList((encoder, head)).to(device)
+    generator, data = torch.Generator(device).manual_seed(seed), torch.from_numpy(images).to(device)
+    features, label = (torch.from_numpy(each).to(device) for each in (embed(encoder, images), cluster))
+    _teach(head, features, label, batch, settings, generator)
     limit = float(torch.from_numpy(confident(encoder, head, images)[1]).quantile(settings.unsure))
-    both = nn.ModuleList((encoder, head))
     optimiser, size = _adam(both), batch_size(len(data), batch)
     history: list[dict[str, float]] = []
     for epoch in range(settings.epochs):
         _cool(optimiser, settings.lr, epoch / settings.epochs)
-        sure, losses, live = 0, [], set[int]()
+        losses, labels = [], []
         for rows in _batches(len(data), size, generator):
-            encoder.eval()
-            with torch.no_grad():
-                chance, label = head(encoder(weak(data[rows], generator))).softmax(dim=1).max(dim=1)
-            some = chance > limit
-            if int(some.sum()) < 2:
+            chosen, label = _sure(encoder, head, weak(data[rows], generator), limit)
+            if len(chosen) < 2:
                 continue
-            encoder.train()
-            said = head(encoder(strong(data[rows][some], generator)))
-            loss = F.cross_entropy(said, label[some], weight=_balanced(label[some], head.out_features))
-            _step(loss, optimiser)
-            losses.append(loss.detach())
-            sure, live = sure + int(some.sum()), live | set(label[some].tolist())
+            seen = strong(data[rows[chosen]], generator)
+            losses.append(_label_step(encoder, head, seen, label, optimiser))
+            labels.append(label)
+        live = torch.cat(labels).bincount().count_nonzero() if labels else 0
+        sure = sum(map(len, labels))
         mean = float(torch.stack(losses).mean()) if losses else float("nan")
-        history.append({"epoch": epoch, "train": mean, "sure": sure / len(data), "clusters": len(live)})
-        report(epoch + 1, settings.epochs, f"{len(live)} clusters")
-    both.eval()
+        history.append({"epoch": epoch, "train": mean, "sure": sure / len(data), "clusters": int(live)})
+        report(epoch + 1, settings.epochs, f"{int(live)} clusters")
+    both.cpu().eval()
     return history
+
+
+def _sure(encoder: ImageEncoder, head: nn.Linear, images: Images, limit: float) -> tuple[Tensor, Tensor]:
+    """Rows of the images that the head is sure of, and their clusters; how many there are decides the step's size."""
+    encoder.eval()
+    with torch.no_grad():
+        chance, label = head(encoder(images)).softmax(dim=1).max(dim=1)
+    chosen = torch.nonzero(chance > limit).squeeze(1)
+    return chosen, label[chosen]
+
+
+def _label_step(
+    encoder: ImageEncoder, head: nn.Linear, images: Images, label: Tensor, optimiser: torch.optim.Optimizer
+) -> Tensor:
+    encoder.train()
+    loss = F.cross_entropy(head(encoder(images)), label, weight=_balanced(label, head.out_features))
+    _descend(loss, optimiser)
+    return loss.detach()
 
 
 def embed(
     encoder: ImageEncoder, images: Float32[np.ndarray, "image row column"]
 ) -> Float32[np.ndarray, "image feature"]:
-    """Features of the images by an encoder in evaluation mode."""
+    """Features of the images by an encoder in evaluation mode, on any device."""
     encoder.eval()
+    pieces = torch.split(torch.from_numpy(images), _LARGEST)
     with torch.inference_mode():
-        parts = [encoder(each) for each in torch.split(torch.from_numpy(images), _LARGEST)]
+        parts = [encoder(each.to(encoder.inside.device)).cpu() for each in pieces]
     return torch.cat(parts).numpy()
 
 
@@ -185,8 +214,9 @@ def confident(
 ) -> tuple[Int64[np.ndarray, "image"], Float32[np.ndarray, "image"]]:
     """Cluster of each image, and the probability that the head gives it."""
     with torch.inference_mode():
-        chance, cluster = head(torch.from_numpy(embed(encoder, images))).softmax(dim=1).max(dim=1)
-    return cluster.numpy(), chance.numpy()
+        features = torch.from_numpy(embed(encoder, images)).to(head.weight)
+        chance, cluster = head(features).softmax(dim=1).max(dim=1)
+    return cluster.cpu().numpy(), chance.cpu().numpy()
 
 
 def batch_size(images: int, wanted: int = 0) -> int:
@@ -205,7 +235,7 @@ def _teach(
     optimiser = torch.optim.Adam(head.parameters(), lr=10 * settings.lr)
     for _ in range(settings.head_epochs):
         for rows in _batches(len(features), batch_size(len(features), batch), generator):
-            _step(F.cross_entropy(head(features[rows]), cluster[rows]), optimiser)
+            _descend(F.cross_entropy(head(features[rows]), cluster[rows]), optimiser)
 
 
 def _balanced(label: Tensor, clusters: int) -> Tensor:
@@ -226,10 +256,11 @@ def _cool(optimiser: torch.optim.Adam, largest: float, done: float) -> None:
 
 def _batches(images: int, size: int, generator: torch.Generator) -> Iterator[Tensor]:
     """Random rows without the incomplete last batch, whose statistics would be others."""
-    yield from torch.randperm(images, generator=generator)[: images // size * size].view(-1, size)
+    order = torch.randperm(images, generator=generator, device=generator.device)
+    yield from order[: images // size * size].view(-1, size)
 
 
-def _step(loss: Tensor, optimiser: torch.optim.Optimizer) -> None:
+def _descend(loss: Tensor, optimiser: torch.optim.Optimizer) -> None:
     optimiser.zero_grad(set_to_none=True)
     torch.autograd.backward(loss)
     optimiser.step()

@@ -69,6 +69,8 @@ class Fitting:
     """Learning rate of AdamW at first for the layers of the encoder; it falls to 0."""
     head_lr: float = 1e-3
     """Learning rate of heads."""
+    device: str = "cpu"
+    """Torch device of the trainings: cpu, cuda."""
 
     def __post_init__(self) -> None:
         if min(self.vector, self.layers, self.epochs, self.head_epochs, self.batch) < 1:
@@ -234,23 +236,36 @@ def _train(
     epochs = settings.epochs if len(network.layers) else settings.head_epochs
     steps = epochs * -(-len(label) // settings.batch)
     falling = torch.optim.lr_scheduler.LambdaLR(descent, lambda step: 1 - step / steps)
-    target = torch.from_numpy(label.astype(np.float32))
+    network.to(settings.device)
+    target = torch.from_numpy(label.astype(np.float32)).to(settings.device)
     weight = (1 - target).sum() / target.sum()
     draw, losses = np.random.default_rng(seed), []
     for epoch in range(epochs):
-        total = 0.0
+        total = torch.zeros((), dtype=torch.float64, device=settings.device)
         for rows in _batches([len(each) for each in sequences], settings.batch, draw):
-            logit = network(*padded([sequences[i] for i in rows]))
-            loss = F.binary_cross_entropy_with_logits(logit, target[rows], pos_weight=weight)
-            descent.zero_grad(set_to_none=True)
-            torch.autograd.backward(loss)
-            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            descent.step()
+            read = [each.to(settings.device) for each in padded([sequences[i] for i in rows])]
+            loss = _step(network, read, target[torch.tensor(rows, device=settings.device)], weight, descent)
             falling.step()
-            total += float(loss.detach()) * len(rows)
-        losses.append(total / len(label))
+            total += loss * len(rows)
+        losses.append(float(total) / len(label))
         report(epoch + 1, epochs)
+    network.cpu()
     return losses
+
+
+def _step(
+    network: TextClassifier,
+    read: Sequence[torch.Tensor],
+    target: torch.Tensor,
+    weight: torch.Tensor,
+    descent: torch.optim.Optimizer,
+) -> torch.Tensor:
+    loss = F.binary_cross_entropy_with_logits(network(*read), target, pos_weight=weight)
+    descent.zero_grad(set_to_none=True)
+    torch.autograd.backward(loss)
+    nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+    descent.step()
+    return loss.detach()
 
 
 def _batches(length: Sequence[int], size: int, draw: np.random.Generator) -> Iterator[list[int]]:

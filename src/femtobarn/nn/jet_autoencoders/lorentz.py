@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from femtobarn.errors import InputError
 from femtobarn.nn.minkowski import METRIC, minkowski
+from femtobarn.physics._constant import numbers
 
 Aggregation = Literal["mix", "min & max", "mean"]
 Scalars = Float[Tensor, "jet particle 2 channel"]
@@ -148,7 +149,7 @@ class LorentzEncoder(nn.Module):
             keep = mask[:, :, None, None]
             total = torch.where(keep, s, 0).sum(dim=1), torch.where(keep[..., None], v, 0).sum(dim=1)
             return Latent(total[0] / count, total[1] / count[..., None])
-        by_norm = (v.square() * v.new_tensor(METRIC)[:, None, None]).sum(dim=2)
+        by_norm = (v.square() * numbers(METRIC, v.device, v.dtype)[:, None, None]).sum(dim=2)
         ends = [
             (_at(s, extreme(s, mask, largest=largest)), _at(v, extreme(by_norm, mask, largest=largest)))
             for largest in (False, True)
@@ -235,7 +236,7 @@ class LorentzLevel(nn.Module):
         weight = _symmetric(self.bells(pairs), particles)
         weight = weight.view(jets, 2 * channels, 2 * particles, particles)
         # The product of p_i - p_j with the features of j is that of p_i less that of p_j.
-        own_dot = (v * (p * p.new_tensor(METRIC))[..., None, None]).sum(dim=2, keepdim=True)
+        own_dot = (v * (p * numbers(METRIC, p.device, p.dtype))[..., None, None]).sum(dim=2, keepdim=True)
         for_scalars = torch.cat((v, own_dot), dim=2)
         own_scaled = p[..., None, None] * s[:, :, None]
         for_vectors = torch.cat((own_scaled, s[:, :, None]), dim=2)
@@ -247,7 +248,7 @@ class LorentzLevel(nn.Module):
         imaginary = by_real[..., 1] + by_imaginary[..., 0]
         both = torch.stack((real, imaginary), dim=-1).permute(1, 0, 3, 4, 5, 2)
         to_scalars, to_vectors = both.unbind()
-        seen_s = (to_scalars[:, :, :4] * (p * p.new_tensor(METRIC))[..., None, None]).sum(dim=2)
+        seen_s = (to_scalars[:, :, :4] * (p * numbers(METRIC, p.device, p.dtype))[..., None, None]).sum(dim=2)
         return seen_s - to_scalars[:, :, 4], p[..., None, None] * to_vectors[:, :, 4:] - to_vectors[:, :, :4]
 
 
@@ -302,7 +303,7 @@ def complex_dot(
     a: Float[Tensor, "*batch 4 2 channel"], b: Float[Tensor, "*batch 4 2 channel"]
 ) -> Float[Tensor, "*batch 2 channel"]:
     """The Minkowski product of complex vectors channel by channel, without conjugation."""
-    return (complex_product(a, b) * a.new_tensor(METRIC)[:, None, None]).sum(dim=-3)
+    return (complex_product(a, b) * numbers(METRIC, a.device, a.dtype)[:, None, None]).sum(dim=-3)
 
 
 def pair_invariants(p: Float[Tensor, "jet particle 4"]) -> Float[Tensor, "jet pair"]:

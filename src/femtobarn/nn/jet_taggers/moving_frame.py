@@ -31,7 +31,7 @@ def moving_frame(speed: float, axis: Axis, *, beams: bool = False) -> Callable[.
         seen = boost_torch(momentum.double(), velocity)
         if not beams:
             return seen, mass, mask
-        still = torch.tensor(BEAMS, dtype=torch.float64).expand(len(mask), -1, -1)
+        still = torch.tensor(BEAMS, dtype=torch.float64, device=mask.device).expand(len(mask), -1, -1)
         return seen, mass, mask, boost_torch(still, velocity)
 
     return frame
@@ -41,5 +41,6 @@ def _direction(momentum: Float[Tensor, "jet particle 4"], axis: Axis) -> Float[T
     if axis == "jet":
         jet = momentum[..., 1:].sum(dim=1)
         return jet / jet.norm(dim=-1, keepdim=True)
-    unit = torch.tensor((1.0, 0.0, 0.0) if axis == "x" else (0.0, 0.0, 1.0), dtype=torch.float64)
+    along = (1.0, 0.0, 0.0) if axis == "x" else (0.0, 0.0, 1.0)
+    unit = torch.tensor(along, dtype=torch.float64, device=momentum.device)
     return unit.expand(len(momentum), -1)

@@ -70,8 +70,9 @@ class CompactGenerator(nn.Module):
         self, energy: Float[Tensor, "shower"], theta: Float[Tensor, "shower"], *, generator: torch.Generator
     ) -> Float[Tensor, "shower numbers"]:
         """Latent vectors of showers of these energies (in units) and the noise of the cells; no angle is used."""
-        noise = self.latent - 1 + _MIDDLE.cells + _FINE.cells
-        return torch.cat((energy[:, None], torch.randn(len(energy), noise, generator=generator)), dim=1)
+        shape = len(energy), self.latent - 1 + _MIDDLE.cells + _FINE.cells
+        noise = torch.randn(shape, generator=generator, device=generator.device)
+        return torch.cat((energy[:, None], noise), dim=1)
 
 
 class CompactDiscriminator(nn.Module):

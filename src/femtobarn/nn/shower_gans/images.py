@@ -41,7 +41,7 @@ def generate(
     """ECAL cells in file units of showers of these energies (GeV) and polar angles (rad).
 
     Args:
-        model: A generator, in evaluation mode.
+        model: A generator, in evaluation mode, on any device; the cells come back on that of the energies.
         energy, theta: One number a shower.
         unit: GeV in the model's unit of energy.
         cell_unit: File units in its unit of a cell.
@@ -49,12 +49,12 @@ def generate(
         threshold: Cells with less are set to 0, file units.
         batch: Showers at once.
     """
-    parts = []
+    parts, place = [], next(model.parameters(), energy).device
     with torch.no_grad():
         for some in torch.split(torch.arange(len(energy)), batch):
             z = model.draw(energy[some] / unit, theta[some], generator=generator)  # type: ignore[operator]
-            image = cell_unit * model(z)[:, 0]
-            parts.append(torch.where(image > threshold, image, 0.0))
+            image = cell_unit * model(z.to(place))[:, 0]
+            parts.append(torch.where(image > threshold, image, 0.0).to(energy.device))
     return torch.cat(parts)
 
 

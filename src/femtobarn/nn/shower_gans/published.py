@@ -39,7 +39,8 @@ class FixedAngleGenerator(nn.Module):
         self, energy: Float[Tensor, "shower"], theta: Float[Tensor, "shower"], *, generator: torch.Generator
     ) -> Float[Tensor, "shower latent"]:
         """Latent vectors of showers of these energies (in units); the angle is not used."""
-        return energy[:, None] * torch.randn(len(energy), self.latent, generator=generator)
+        noise = torch.randn(len(energy), self.latent, generator=generator, device=generator.device)
+        return energy[:, None] * noise
 
 
 class AngleGenerator(nn.Module):
@@ -71,7 +72,7 @@ class AngleGenerator(nn.Module):
         self, energy: Float[Tensor, "shower"], theta: Float[Tensor, "shower"], *, generator: torch.Generator
     ) -> Float[Tensor, "shower latent"]:
         """Latent vectors of showers of these energies (in units) and polar angles (rad)."""
-        noise = torch.randn(len(energy), self.latent - 2, generator=generator)
+        noise = torch.randn(len(energy), self.latent - 2, generator=generator, device=generator.device)
         return torch.cat((energy[:, None], theta[:, None], noise), dim=1)
 
 

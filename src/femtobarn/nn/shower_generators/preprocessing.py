@@ -20,12 +20,13 @@ from torch import Tensor, nn
 from femtobarn.nn.shower_generators.tables import (
     GRID,
     censored,
+    grid_on,
     hat_weights,
     interpolated,
     quantiles,
     standard,
 )
-from femtobarn.physics.energy_split import join, join_layers, layer_energies, split_layers
+from femtobarn.physics.energy_split import join, join_layers, layer_energies, layer_index, split_layers
 from femtobarn.physics.voxels import VoxelGeometry
 
 _BELOW, _SPREAD = -0.8, 0.15  # log10 of the energy of an empty layer over the threshold, mean and deviation
@@ -122,7 +123,7 @@ class Preprocessing(nn.Module):
         """
         showers = read_out(showers, self.geometry.threshold)
         logits = self._logits(energies.double(), showers, generator).unsqueeze(-1)
-        layers = interpolated(logits, self._layer_values(energies), GRID.to(logits.device)).squeeze(-1)
+        layers = interpolated(logits, self._layer_values(energies), grid_on(logits.device)).squeeze(-1)
         seen = layer_energies(showers, self.geometry)
         cut, slope = self._voxel_table(seen)
         cut = torch.where(self._to_voxels(seen) > 0, cut, -_LOWEST)  # so far above that it cuts nothing
@@ -158,7 +159,7 @@ class Preprocessing(nn.Module):
     ) -> Float[Tensor, "shower voxel"]:
         """Showers in MeV before the threshold: the layers hold `layer_energies` of the same arguments."""
         u = self.split(energies, layers)
-        wanted = join_layers(energies, u, factor=float(self.factor))
+        wanted = join_layers(energies, u, factor=self.factor)
         cut, slope = self._voxel_table(wanted)
         height = (voxels.double() - cut) / slope
         # Of a layer that has energy but no hit, the voxel that is hit most often has it.
@@ -169,13 +170,13 @@ class Preprocessing(nn.Module):
         # Scaled to their layer some may fall below the threshold; without them the others only grow.
         kept = (shares * self._to_voxels(wanted) >= self.geometry.threshold) | self._largest(shares)
         shares = torch.where(kept, shares, 0.0)
-        return join(energies, u, shares, self.geometry, factor=float(self.factor))
+        return join(energies, u, shares, self.geometry, factor=self.factor)
 
     def layer_energies(
         self, energies: Float[Tensor, "shower"], layers: Float[Tensor, "shower layer"]
     ) -> Float[Tensor, "shower layer"]:
         """Energies in MeV that `decode` gives the layers."""
-        return join_layers(energies, self.split(energies, layers), factor=float(self.factor))
+        return join_layers(energies, self.split(energies, layers), factor=self.factor)
 
     def split(
         self, energies: Float[Tensor, "shower"], layers: Float[Tensor, "shower layer"]
@@ -183,7 +184,7 @@ class Preprocessing(nn.Module):
         """The variables u, see `physics.energy_split`, of layers in network units."""
         numbers = layers.double().unsqueeze(-1)
         return (
-            interpolated(numbers, GRID.to(layers.device), self._layer_values(energies)).squeeze(-1).sigmoid()
+            interpolated(numbers, grid_on(layers.device), self._layer_values(energies)).squeeze(-1).sigmoid()
         )
 
     def _learn_voxels(self, showers: Float[Tensor, "shower voxel"]) -> None:
@@ -217,7 +218,7 @@ class Preprocessing(nn.Module):
         """Of u, where an empty layer has a random energy well below the threshold."""
         layers = layer_energies(showers, self.geometry)
         layers = torch.where(layers > 0, layers, self._unseen(layers, generator))
-        return split_layers(energies, layers, factor=float(self.factor)).logit(_LEAST)
+        return split_layers(energies, layers, factor=self.factor).logit(_LEAST)
 
     def _logarithms(self, showers: Tensor) -> Tensor:
         """Of the energies over the threshold; minus infinity where a voxel reads zero."""
@@ -239,7 +240,7 @@ class Preprocessing(nn.Module):
         return hat_weights(self._place(energies), self.knots)
 
     def _to_voxels(self, layers: Tensor) -> Tensor:
-        return layers[:, torch.from_numpy(self.geometry.layer).to(layers.device)]
+        return layers[:, layer_index(self.geometry, layers.device)]
 
     def _largest(self, shares: Tensor) -> Tensor:
         """True for the voxel with the largest share of its layer."""

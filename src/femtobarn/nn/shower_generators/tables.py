@@ -4,11 +4,22 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
+from femtobarn.physics._constant import constant
+
 GRID = torch.linspace(
     -3.0, 3.0, 31, dtype=torch.float64
 )  #: normal numbers whose values are in a table of quantiles
 _ALWAYS = 0.98  # share of hits beyond which their deviation counts
 _RAREST, _SUREST = 1e-4, 0.998  # shares of hits that a table has at least and at most
+
+
+def grid_on(device: torch.device) -> Float64[Tensor, "point"]:
+    """`GRID` on a device."""
+    return constant(_grid, device, torch.float64)
+
+
+def _grid() -> Tensor:
+    return GRID
 
 
 def hat_weights(place: Float[Tensor, "*shower"], knots: int) -> Float[Tensor, "*shower knot"]:
@@ -22,7 +33,7 @@ def hat_weights(place: Float[Tensor, "*shower"], knots: int) -> Float[Tensor, "*
 def standard(numbers: Float64[Tensor, "shower column"]) -> Float64[Tensor, "1 column point"]:
     """Values at the grid that centre and scale each column."""
     width = numbers.std(dim=0, correction=0).clamp(min=1e-3)
-    return (numbers.mean(dim=0)[:, None] + width[:, None] * GRID.to(numbers.device))[None]
+    return (numbers.mean(dim=0)[:, None] + width[:, None] * grid_on(numbers.device))[None]
 
 
 def quantiles(
@@ -33,7 +44,7 @@ def quantiles(
     share = (weights + 1e-6).T[:, order]  # of knot, column, shower
     below = (share.cumsum(dim=-1) - 0.5 * share) / share.sum(dim=-1, keepdim=True)
     normal = torch.special.ndtri(below)
-    grid = GRID.to(numbers.device).expand(*normal.shape[:2], -1)
+    grid = grid_on(numbers.device).expand(*normal.shape[:2], -1)
     inside = torch.minimum(torch.maximum(grid, normal[..., :1]), normal[..., -1:])
     table = interpolated(inside, normal, values)
     rise = table.diff(dim=-1)

@@ -48,6 +48,7 @@ class PyramidCode(nn.Module):
     """
 
     bits = None
+    quanta: Tensor
 
     def __init__(self, payload: int, cells: tuple[int, ...]) -> None:
         super().__init__()
@@ -55,21 +56,23 @@ class PyramidCode(nn.Module):
         self.layouts = [Layout(each, _most_quanta(each, room)) for each in cells]
         if not all(layout.quanta for layout in self.layouts):
             raise ValueError(f"{payload} bits cannot name the cells of every layout: got {cells}")
+        quanta = torch.tensor([layout.quanta for layout in self.layouts])
+        self.register_buffer("quanta", quanta, persistent=False)
 
     def counts(
         self, charge: Float[Tensor, "wafer 48"]
     ) -> tuple[Int[Tensor, "wafer 48"], Int[Tensor, "wafer"]]:
         """Quanta of every cell, and the number of the layout; an empty wafer has them all in its first cell."""
         charge = charge.double()
-        charge = torch.where(
-            charge.sum(dim=1, keepdim=True) > 0, charge, torch.eye(1, wafer.CELLS).to(charge)
-        )
+        first = torch.eye(1, wafer.CELLS, device=charge.device, dtype=charge.dtype)
+        charge = torch.where(charge.sum(dim=1, keepdim=True) > 0, charge, first)
         order = charge.argsort(dim=1, descending=True, stable=True)
         ways = torch.stack([_shared_out(charge, order, layout) for layout in self.layouts])
-        quanta = torch.tensor([layout.quanta for layout in self.layouts], device=charge.device)
-        astray = (ways / quanta[:, None, None] - charge / charge.sum(dim=1, keepdim=True)).abs().sum(dim=2)
+        astray = (
+            (ways / self.quanta[:, None, None] - charge / charge.sum(dim=1, keepdim=True)).abs().sum(dim=2)
+        )
         layout = astray.argmin(dim=0)
-        return ways[layout, torch.arange(len(charge))], layout
+        return ways[layout, torch.arange(len(charge), device=charge.device)], layout
 
     def forward(self, charge: Float[Tensor, "wafer 48"]) -> Float[Tensor, "wafer 48"]:
         """Shares of the sum as they arrive."""

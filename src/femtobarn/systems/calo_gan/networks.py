@@ -53,6 +53,8 @@ class Gan:
     warm: int = 0
     """Generator steps towards the mean shower before adversarial training starts."""
     course: Course = field(default_factory=lambda: Course(epochs=120, batch=64, ema=0.0))
+    device: str = "cpu"
+    """Torch device of the trainings: cpu, cuda."""
 
     def __post_init__(self) -> None:
         if self.course.batch < 2:

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from femtobarn.datasets.clic import Showers
+from femtobarn.engine import Batch
 from femtobarn.generator_loop import fit_generator
 from femtobarn.nn.cell_networks import ShowerTable
 from femtobarn.nn.shower_gans import discriminator_loss, generator_loss
@@ -54,7 +55,7 @@ WARM_RATE = 3e-3  #: learning rate of Adam before the players meet
 
 
 class Adversarial:
-    """One step of both players, on showers given by their rows: these are sparse until they are asked for.
+    """One step of both players.
 
     The discriminator sees real and generated images in batches of their own; then the generator learns, published
     twice, with the conditions of the real batch. Weights at the start depend on the seed alone.
@@ -73,18 +74,18 @@ class Adversarial:
     def step(self, batch: dict[str, Tensor], *, generator: torch.Generator) -> dict[str, Tensor]:
         """Improve both; their losses."""
         settings = self.settings
-        image, energy, theta = self._real(batch["row"], generator)
+        image, energy, theta = self._real(batch, generator)
         with torch.no_grad():
             made = self._fake(energy, theta, generator)
-        judged = torch.zeros(())
+        judged = torch.zeros_like(energy[0])
         for images, truth in ((image, 1.0), (made, 0.0)):
-            flipped = torch.rand(len(images), generator=generator) < settings.flip
-            label = torch.where(flipped, 1 - truth, torch.tensor(truth))
+            flipped = torch.rand(len(images), generator=generator, device=generator.device) < settings.flip
+            label = torch.where(flipped, 1 - truth, truth).to(images)
             loss = discriminator_loss(self.discriminator(images, energy), energy, label, settings.weights)
             judged += self._descend("discriminator", loss) / 2
         real_angle, total = shower_angle(image[:, 0]), image.sum(dim=(1, 2, 3, 4))
         self.discriminator.requires_grad_(False)
-        wanted = torch.zeros(())
+        wanted = torch.zeros_like(energy[0])
         for _ in range(settings.updates):
             verdict = self.discriminator(self._fake(energy, theta, generator), energy)
             loss = generator_loss(verdict, energy, real_angle, total, settings.weights)
@@ -97,21 +98,24 @@ class Adversarial:
         optimizer, steps = torch.optim.Adam(self.generator.parameters(), lr=WARM_RATE), self.settings.warm
         for step in range(steps):
             rows = torch.randint(len(self.showers), (self.settings.course.batch,), generator=generator)
-            image, energy, theta = self._real(rows, generator)
+            image, energy, theta = self._real(self.showers[rows], generator)
             for group in optimizer.param_groups:
                 group["lr"] = WARM_RATE * min(1.0, (step + 1) / 20) * (1 - step / steps)
             optimizer.zero_grad(set_to_none=True)
             torch.autograd.backward(warm_loss(self._fake(energy, theta, generator), image, energy))
             optimizer.step()
 
-    def _real(self, rows: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    def _real(self, showers: Batch, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Images, energies in units and angles of showers."""
-        showers, settings = self.showers[rows], self.settings
+        settings = self.settings
         image = (showers["ecal"] / settings.cell_unit).unsqueeze(1)
         if settings.mirror:
-            turns = torch.rand(3, generator=generator) < 0.5
-            image = image.flip([axis for axis, turn in ((2, turns[0]), (3, turns[1])) if turn])
-            image = image.transpose(2, 3) if turns[2] else image
+            turns = torch.rand(3, generator=generator, device=generator.device) < 0.5
+            image = torch.where(
+                turns[0], image.flip(2), image
+            )  # chosen on the device, which need not be asked
+            image = torch.where(turns[1], image.flip(3), image)
+            image = torch.where(turns[2], image.transpose(2, 3), image)
         return image, showers["energy"] / settings.unit, angles(showers)
 
     def _fake(self, energy: Tensor, theta: Tensor, generator: torch.Generator) -> Tensor:
@@ -142,11 +146,12 @@ def train_one(settings: Gan, data: Split[Showers], work: Path, part: Part, repor
         players.warm_up(generator=torch.Generator().manual_seed(part.seed))
     history = fit_generator(
         players,
-        {"row": torch.arange(len(train))},
+        train,
         lambda model, _: (mismatch(model.eval(), validation, settings, seed=part.seed), 0.0),
         course=settings.course,
         seed=part.seed,
         folder=work / part.name,
+        device=settings.device,
         report=lambda row: report(int(row["epoch"]), epochs, f"mismatch {row['distance']:.3f}"),
     )
     return Trained(part, players.generator, history, min(row["distance"] for row in history))

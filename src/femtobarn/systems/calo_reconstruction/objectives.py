@@ -55,10 +55,10 @@ def mirrored(batch: Batch, x: bool, y: bool) -> Batch:
     if not (x or y):
         return batch
     axes = [axis for axis, wanted in ((1, x), (2, y)) if wanted]
-    sign = torch.tensor([-1.0 if y else 1.0, -1.0 if x else 1.0])
+    sign, direction = (-1.0 if y else 1.0, -1.0 if x else 1.0), batch["direction"]
     turned = {"ecal": batch["ecal"].flip(axes), "hcal": batch["hcal"].flip(axes)}
-    turned["direction"] = batch["direction"] * sign.to(batch["direction"])
-    for name, factor in zip(("eta", "phi"), sign.tolist(), strict=True):
+    turned["direction"] = torch.stack([direction[:, i] * factor for i, factor in enumerate(sign)], dim=1)
+    for name, factor in zip(("eta", "phi"), sign, strict=True):
         if name in batch:
             turned[name] = batch[name] * factor
     return batch | turned

@@ -52,6 +52,8 @@ class Study:
     views: Views = field(default_factory=Views)
     contrast: Contrasting = field(default_factory=Contrasting)
     labelling: SelfLabelling = field(default_factory=SelfLabelling)
+    device: str = "cpu"
+    """Torch device of the trainings: cpu, cuda."""
 
     def __post_init__(self) -> None:
         if not self.methods or not self.seeds or self.clusters < 0 or self.clusters == 1 or self.shift < 0:
@@ -141,18 +143,21 @@ def train_one(study: Study, stacks: Stacks, work: Path, part: Part, report: Repo
         "inside": torch.from_numpy(stack.inside), "images": len(stack), "clusters": study.clusters_of(stack),
     }  # fmt: skip
     model, views, batch = build(part, study, kept), _views(study, part), study.contrast.batch
+    inside = kept["inside"].to(study.device)
     if isinstance(model, ClusterNetwork):
         model.encoder.load_state_dict(MODELS.load(work / _needs(part)[0].name).model.state_dict())
         cluster = image_clusters(lessons.embed(model.encoder, images), kept["clusters"])
-        weak, strong = (views.of(each, kept["inside"]) for each in ("weak", "strong"))
+        weak, strong = (views.of(each, inside) for each in ("weak", "strong"))
         history = lessons.self_label(
             model.encoder, model.head, images, cluster, weak, strong, study.labelling, batch=batch, seed=part.seed,
-            report=report,
+            device=study.device, report=report,
         )  # fmt: skip
         kept["references"] = _means(onto_each_other(stack, shift_of(part.kind, study.shift)), cluster)
     else:
-        view = views.of("medium", kept["inside"])
-        history = lessons.contrast(model, images, view, study.contrast, seed=part.seed, report=report)
+        view = views.of("medium", inside)
+        history = lessons.contrast(
+            model, images, view, study.contrast, seed=part.seed, device=study.device, report=report
+        )
     return Trained(part, model, history, history[-1]["train"], kept)
 
 

@@ -83,8 +83,10 @@ def train_one(config: Config, data: Split[Events], work: Path, part: Part, repor
     if part.method == "after training":
         trained.offer(net, quality=0, cost=0, epoch=0)
     else:
+        device = config.train.device
         masks = tasks.masks(task, data.train)
         tasks.keep_masked(net, masks)
+        there = {name: mask.to(device) for name, mask in masks.items()}
         trained, history = fit_front(
             net,
             lambda net, batch: tasks.loss(task, net(batch["x"]), batch["y"]),
@@ -93,7 +95,8 @@ def train_one(config: Config, data: Split[Events], work: Path, part: Part, repor
             course=config.train.course(part.method),
             seed=part.seed,
             folder=work / part.name,
-            after_step=lambda net: tasks.keep_masked(net, masks),
+            device=device,
+            after_step=lambda net: tasks.keep_masked(net, there),
             report=report,
         )
     for each in trained.checkpoints:

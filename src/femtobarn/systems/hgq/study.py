@@ -110,6 +110,8 @@ class Training:
     overflow: Literal["WRAP", "SAT"] = "SAT"
     """Activations of the sweep beyond their range: SAT cuts them off and trains the range too, WRAP has a range
     that holds all of the training events and needs no comparisons in hardware."""
+    device: str = "cpu"
+    """Torch device of the trainings: cpu, cuda."""
 
     def __post_init__(self) -> None:
         for name in ("float_epochs", "uniform_epochs", "sweep_epochs", "batch", "restart"):

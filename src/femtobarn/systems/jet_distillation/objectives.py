@@ -35,7 +35,7 @@ class Objective:
             # Torch's own random state: `engine.fit` seeds it before every step.
             speed = self.boost * torch.rand(len(momentum), 1, 1, dtype=torch.float64)
             along = torch.tensor((1.0, 0.0, 0.0), dtype=torch.float64)
-            momentum = boost_torch(momentum.double(), (speed * along).to(momentum.device))
+            momentum = boost_torch(momentum.double(), speed * along)
         return distillation_loss(
             model(momentum, batch["mass"], batch["mask"]),
             batch.get("teacher"),

@@ -12,12 +12,12 @@ import torch
 from torch import nn
 
 from femtobarn.datasets.hgcalml import HitEvents, in_parts
-from femtobarn.engine import Descent
+from femtobarn.engine import Descent, MadeTable
 from femtobarn.errors import InputError
 from femtobarn.evaluation.endcap.baselines import CLASSICAL
 from femtobarn.evaluation.endcap.showers import Finder, calibration, found_score, true_labels
 from femtobarn.generator_loop import Course, fit_generator
-from femtobarn.nn import CondensationNet, Condensing, network_output
+from femtobarn.nn import CondensationNet, Condensing, hit_batch, network_output
 from femtobarn.parts import Report
 from femtobarn.physics.condense import condense
 from femtobarn.study import Models, Trained
@@ -66,6 +66,8 @@ class Net:
     """Passes over the events with pile-up, which are larger, instead of those of the course."""
     dense_parts: int = 1
     """Parts in azimuth, each an event of its own, that events with pile-up are cut into for training."""
+    device: str = "cpu"
+    """Torch device of the trainings: cpu, cuda."""
 
     def build(self) -> CondensationNet:
         """The untrained network."""
@@ -146,16 +148,16 @@ def train_one(study: Study, samples: Samples, folder: Path, part: Part, report: 
         if part.trained == DENSE:
             course, events = replace(course, epochs=net.dense_epochs), in_parts(train, net.dense_parts)
         trainee = Condensing(
-            model, events, q_min=net.q_min, energy=net.energy, most=net.hits,
-            repulsion=net.repulsion[part.trained == DENSE],
-        )  # fmt: skip
+            model, q_min=net.q_min, energy=net.energy, repulsion=net.repulsion[part.trained == DENSE]
+        )
         history = fit_generator(
             Descent(trainee, lr=net.lr, clip=1.0, generator=model),
-            {"event": torch.arange(len(events))},
+            MadeTable(functools.partial(hit_batch, events, most=net.hits), len(events)),
             lambda network, _: (1 - _chosen(study, NET, network, validation)[1], 0.0),
             course=course,
             seed=part.seed,
             folder=folder / part.name,
+            device=net.device,
             report=lambda row: report(int(row["epoch"]), course.epochs, f"1 - F1 {row['distance']:.3f}"),
         )
     kept, score = _chosen(study, part.method, model, validation)
