@@ -5,8 +5,9 @@ Usage: ``python docs/house.py``
 """
 
 import ast
+import functools
 import itertools
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 from typing import NamedTuple
 
@@ -93,7 +94,8 @@ def rooms(root: Path = ROOT) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def imports(root: Path = ROOT) -> set[tuple[str, str]]:
+@functools.cache  # 800 files to parse
+def imports(root: Path = ROOT) -> frozenset[tuple[str, str]]:
     """Pairs of rooms of which the first imports the second, anywhere in its files."""
     pairs = set()
     for path in root.rglob("*.py"):
@@ -105,7 +107,9 @@ def imports(root: Path = ROOT) -> set[tuple[str, str]]:
             elif isinstance(node, ast.ImportFrom):
                 names = [f"{node.module}.{alias.name}" for alias in node.names]
             pairs |= {(room, name.split(".")[1]) for name in names if name.startswith("femtobarn.")}
-    return {(room, other) for room, other in pairs if room != other and "_" not in (room[0], other[0])}
+    return frozenset(
+        (room, other) for room, other in pairs if room != other and "_" not in (room[0], other[0])
+    )
 
 
 def boxes(known: dict[str, tuple[str, ...]]) -> dict[str, Box]:
@@ -128,7 +132,7 @@ def boxes(known: dict[str, tuple[str, ...]]) -> dict[str, Box]:
     return placed
 
 
-def arrows(pairs: set[tuple[str, str]], placed: dict[str, Box]) -> list[Arrow]:
+def arrows(pairs: Set[tuple[str, str]], placed: dict[str, Box]) -> list[Arrow]:
     """Lines from each room down to those it imports, through the gaps of the rows between."""
     drawn = []
     for name, other in sorted(pairs):
@@ -215,7 +219,7 @@ text { font-family:-apple-system,'Segoe UI',Roboto,'Noto Sans','DejaVu Sans',san
 """
 
 
-def picture(known: dict[str, tuple[str, ...]], pairs: set[tuple[str, str]]) -> str:
+def picture(known: dict[str, tuple[str, ...]], pairs: Set[tuple[str, str]]) -> str:
     """The whole drawing as SVG."""
     placed = boxes(known)
     layers = "\n".join(
