@@ -53,9 +53,14 @@ def test_every_end_point_is_there_for_every_choice(run: Run) -> None:
 
 def test_the_page_shows_what_bits_buy_and_a_collision(run: Run) -> None:
     page = (run.folder / "report.html").read_text()
-    for words in ("What bits buy", "Every choice over the reference", "One collision"):
+    for words in (
+        "What bits buy",
+        "Every choice over the reference",
+        "One collision",
+        'data-layer="true jets"',
+    ):
         assert words in page
-    assert {"bits", "choices", "collision", "collision-all"} <= {figure.name for figure in run.figures()}
+    assert {"bits", "choices", "collision"} <= {figure.name for figure in run.figures()}
 
 
 def test_a_lost_piece_of_work_is_made_again_alike(run: Run) -> None:

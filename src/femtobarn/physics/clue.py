@@ -6,17 +6,15 @@ points of single layers this is the published two-dimensional form; in three coo
 layers, it is the classical way to showers.
 """
 
+from itertools import product
 from math import inf, sqrt
 from typing import NamedTuple, no_type_check
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.spatial import cKDTree
 
 from femtobarn.compiled import njit
 from femtobarn.errors import InputError
-
-_APART = 1e6  # in units of the largest distance: how far layers are apart where they do not see each other
 
 
 class Clue(NamedTuple):
@@ -69,52 +67,109 @@ def clue(
     if n == 0:
         return Clue(np.empty(0, np.int64), np.empty(0), np.empty(0))
     reach = max(distance, far * outlier)
-    place = points.astype(np.float64)
-    if layer is not None:
-        place = np.column_stack((place, layer * (_APART * reach)))
-    tree = cKDTree(place)
-    first, other = _both_ways(tree.query_pairs(distance, output_type="ndarray"), n)
+    own = np.zeros(n, np.int64) if layer is None else layer.astype(np.int64)
+    order = np.lexsort((*np.floor(points.T / distance), own))  # neighbours are near each other in memory
+    place, weight, own = (
+        np.ascontiguousarray(points[order], np.float64),
+        energy[order].astype(np.float64),
+        own[order],
+    )
     rho, higher, follow = np.empty(n), np.full(n, inf), np.full(n, -1)
-    _densities(first, other, place, energy.astype(np.float64), distance, rho)
-    _follow(np.arange(n), first, other, place, rho, higher, follow)
+    near = _grid(place, own, distance)
+    _densities(*near, place, own, weight, distance, rho)
+    _follow(np.arange(n), *near, order, place, own, rho, distance, higher, follow)
     tops = np.flatnonzero(follow < 0)  # few: only they look farther
     if reach > distance and len(tops):
-        around = tree.query_ball_point(place[tops], reach, return_sorted=True)
-        ends = np.concatenate(([0], np.cumsum([len(each) for each in around])))
-        _follow(tops, ends, np.concatenate(around).astype(np.int64), place, rho, higher, follow)
+        _follow(tops, *_grid(place, own, reach), order, place, own, rho, reach, higher, follow)
+    follow = np.where(follow < 0, -1, order[follow])
+    back = np.empty(n, np.int64)
+    back[order] = np.arange(n)
+    rho, higher, follow = rho[back], higher[back], follow[back]
     order = np.argsort(-rho, kind="stable")
     label = np.empty(n, np.int64)
     _labels(order, rho, higher, follow, density, far, outlier * far, label)
     return Clue(label, rho, higher)
 
 
-def _both_ways(pair: Int[np.ndarray, "pair 2"], n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Neighbours of each point, one point after the other: where they begin, and who they are."""
-    one, two = np.concatenate((pair[:, 0], pair[:, 1])), np.concatenate((pair[:, 1], pair[:, 0]))
-    order = np.lexsort((two, one))
-    first = np.concatenate(([0], np.cumsum(np.bincount(one, minlength=n))))
-    return first, two[order]
+def _grid(
+    place: Float[np.ndarray, "point dimension"], layer: Int[np.ndarray, " point"], side: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Cells of a grid that are looked up by a hash: the cell of each point, who is in each bucket, and the steps to go.
+
+    Points of neighbouring cells, those at any of the steps, are all that can be within `side` of a point.
+    """
+    cell = np.clip(np.floor(place / side), -(2.0**62), 2.0**62).astype(np.int64)
+    buckets = 1 << max(int(len(place) - 1).bit_length(), 1)
+    name = np.empty(len(place), np.int64)
+    steps = np.array(list(product((-1, 0, 1), repeat=place.shape[1])), np.int64)
+    _hashes(cell, steps, layer, buckets - 1, name)
+    first = np.concatenate(([0], np.cumsum(np.bincount(name, minlength=buckets))))
+    return cell, first, np.argsort(name, kind="stable"), steps
 
 
 @njit(cache=True, nogil=True)
 @no_type_check
-def _densities(first, other, place, energy, near, rho):
+def _hashes(cell, steps, layer, mask, name):
+    for i in range(len(cell)):
+        name[i] = _hash(cell, i, steps, len(steps) // 2, layer[i], mask)
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _hash(cell, i, steps, s, layer, mask):
+    value = layer * 83492791
+    for d in range(cell.shape[1]):
+        value = (value ^ (cell[i, d] + steps[s, d])) * 73856093
+        value ^= value >> 15
+    return value & mask
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _densities(cell, first, bucket, steps, place, layer, energy, near, rho):
+    mask = len(first) - 2
     for i in range(len(place)):
-        rho[i] = energy[i]
-        for j in other[first[i] : first[i + 1]]:
-            if _apart(place, i, j) < near:
-                rho[i] += 0.5 * energy[j]
+        around = 0.0
+        for s in range(len(steps)):
+            name = _hash(cell, i, steps, s, layer[i], mask)
+            for place_in in range(first[name], first[name + 1]):
+                j = bucket[place_in]
+                if (
+                    j != i
+                    and layer[j] == layer[i]
+                    and _same(cell, i, j, steps, s)
+                    and _apart(place, i, j) < near
+                ):
+                    around += energy[j]
+        rho[i] = energy[i] + 0.5 * around
 
 
 @njit(cache=True, nogil=True)
 @no_type_check
-def _follow(rows, first, other, place, rho, higher, follow):
-    for row, i in enumerate(rows):
-        for j in other[first[row] : first[row + 1]]:
-            if rho[j] > rho[i] or (rho[j] == rho[i] and j < i):
+def _follow(rows, cell, first, bucket, steps, rank, place, layer, rho, reach, higher, follow):
+    mask = len(first) - 2
+    for i in rows:
+        for s in range(len(steps)):
+            name = _hash(cell, i, steps, s, layer[i], mask)
+            for place_in in range(first[name], first[name + 1]):
+                j = bucket[place_in]
+                if layer[j] != layer[i] or not (rho[j] > rho[i] or (rho[j] == rho[i] and rank[j] < rank[i])):
+                    continue
+                if not _same(cell, i, j, steps, s):  # of another cell with the same hash
+                    continue
                 apart = _apart(place, i, j)
-                if apart < higher[i]:
+                nearer = apart < higher[i] or (apart == higher[i] and rank[j] < rank[follow[i]])
+                if apart <= reach and nearer:
                     higher[i], follow[i] = apart, j
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _same(cell, i, j, steps, s):
+    same = True
+    for d in range(cell.shape[1]):
+        same &= cell[j, d] == cell[i, d] + steps[s, d]
+    return same
 
 
 @njit(cache=True, nogil=True)
