@@ -19,7 +19,7 @@ from femtobarn.physics.cluster_energy import cluster_energy, cluster_features
 from femtobarn.simulate.endcap import Endcap
 
 #: Settings of CLUE layer by layer that are tried: distances (mm), densities (GeV), depths of a layer (mm).
-TRIED = ((15.0, 20.0, 30.0, 45.0), (0.5, 1.5), (4.0, 8.0))
+TRIED = ((15.0, 20.0, 30.0), (0.2, 0.5, 1.5), (4.0, 8.0))
 _TRIED_ON = 2  # events: with pile-up each has some hundred showers
 _ENERGY = 8  # weights of `cluster_energy`, before the settings of CLUE in what is learned
 

@@ -17,7 +17,7 @@ from femtobarn.runs import Run
 
 TRUTH = ("true particles", "true jets")  #: layers that are hidden at first
 PILEUP = "tracks of pile-up"
-_SCALE, _MIDDLE = 2600.0, 1100.0  # mm of a length of 1, and of the middle of the drawing along the beam
+_SCALE, _MIDDLE = 2900.0, 1100.0  # mm of a length of 1, and of the middle of the drawing along the beam
 _RADIUS, _FACE = 1100.0, 3200.0  # of the tracker and of the endcap, where lines end
 _MOST = 1200  # hits drawn of each detector
 _LEAST_JET = 15.0  # GeV

@@ -66,110 +66,103 @@ def clue(
     n = len(points)
     if n == 0:
         return Clue(np.empty(0, np.int64), np.empty(0), np.empty(0))
-    reach = max(distance, far * outlier)
-    own = np.zeros(n, np.int64) if layer is None else layer.astype(np.int64)
-    order = np.lexsort((*np.floor(points.T / distance), own))  # neighbours are near each other in memory
-    place, weight, own = (
-        np.ascontiguousarray(points[order], np.float64),
-        energy[order].astype(np.float64),
-        own[order],
-    )
+    own = np.zeros(n) if layer is None else layer.astype(np.float64)
     rho, higher, follow = np.empty(n), np.full(n, inf), np.full(n, -1)
-    near = _grid(place, own, distance)
-    _densities(*near, place, own, weight, distance, rho)
-    _follow(np.arange(n), *near, order, place, own, rho, distance, higher, follow)
-    tops = np.flatnonzero(follow < 0)  # few: only they look farther
-    if reach > distance and len(tops):
-        _follow(tops, *_grid(place, own, reach), order, place, own, rho, reach, higher, follow)
-    follow = np.where(follow < 0, -1, order[follow])
-    back = np.empty(n, np.int64)
-    back[order] = np.arange(n)
-    rho, higher, follow = rho[back], higher[back], follow[back]
+    near = _around(points, own, distance)
+    _densities(*near, energy.astype(np.float64), distance, rho)
+    _follow(*near, rho, distance, higher, follow)
+    if (reach := far * outlier) > distance and len(
+        tops := np.flatnonzero(follow < 0)
+    ):  # few: they alone look farther
+        _follow(*_around(points, own, reach, tops), rho, reach, higher, follow)
     order = np.argsort(-rho, kind="stable")
     label = np.empty(n, np.int64)
     _labels(order, rho, higher, follow, density, far, outlier * far, label)
     return Clue(label, rho, higher)
 
 
-def _grid(
-    place: Float[np.ndarray, "point dimension"], layer: Int[np.ndarray, " point"], side: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Cells of a grid that are looked up by a hash: the cell of each point, who is in each bucket, and the steps to go.
+class _Around(NamedTuple):
+    """Points by the cells of a grid, and for each which runs of them hold all that can be near."""
 
-    Points of neighbouring cells, those at any of the steps, are all that can be within `side` of a point.
-    """
-    cell = np.clip(np.floor(place / side), -(2.0**62), 2.0**62).astype(np.int64)
-    buckets = 1 << max(int(len(place) - 1).bit_length(), 1)
-    name = np.empty(len(place), np.int64)
-    steps = np.array(list(product((-1, 0, 1), repeat=place.shape[1])), np.int64)
-    _hashes(cell, steps, layer, buckets - 1, name)
-    first = np.concatenate(([0], np.cumsum(np.bincount(name, minlength=buckets))))
-    return cell, first, np.argsort(name, kind="stable"), steps
+    order: Int[np.ndarray, " point"]
+    place: Float[np.ndarray, "point dimension"]  # in this order
+    rows: Int[np.ndarray, " asked"]  # who asks, in this order
+    first: Int[np.ndarray, "asked run"]
+    last: Int[np.ndarray, "asked run"]
 
 
-@njit(cache=True, nogil=True)
-@no_type_check
-def _hashes(cell, steps, layer, mask, name):
-    for i in range(len(cell)):
-        name[i] = _hash(cell, i, steps, len(steps) // 2, layer[i], mask)
-
-
-@njit(cache=True, nogil=True)
-@no_type_check
-def _hash(cell, i, steps, s, layer, mask):
-    value = layer * 83492791
-    for d in range(cell.shape[1]):
-        value = (value ^ (cell[i, d] + steps[s, d])) * 73856093
-        value ^= value >> 15
-    return value & mask
+def _around(
+    points: Float[np.ndarray, "point dimension"],
+    layer: Float[np.ndarray, " point"],
+    side: float,
+    asked: Int[np.ndarray, " asked"] | None = None,
+) -> _Around:
+    """Points sorted by layer and cell: neighbouring cells along the last axis are one run."""
+    cell = np.column_stack((layer, np.floor(points / side)))
+    order = np.lexsort(cell.T[::-1])
+    rows = np.arange(len(points))
+    if asked is not None:
+        back = np.empty_like(rows)
+        back[order] = rows
+        rows = np.sort(back[asked])
+    steps = np.array([(0, *each, 0) for each in product((-1, 0, 1), repeat=points.shape[1] - 1)], np.float64)
+    first, last = (np.empty((len(rows), len(steps)), np.int64) for _ in range(2))
+    _runs(cell[order], rows, steps, first, last)
+    return _Around(order, np.ascontiguousarray(points[order], np.float64), rows, first, last)
 
 
 @njit(cache=True, nogil=True)
 @no_type_check
-def _densities(cell, first, bucket, steps, place, layer, energy, near, rho):
-    mask = len(first) - 2
-    for i in range(len(place)):
+def _runs(cell, rows, steps, first, last):
+    for s in range(len(steps)):
+        low, high = 0, 0
+        for row, i in enumerate(rows):  # who asks comes later, and so does what is near
+            while low < len(cell) and _before(cell, low, i, steps[s], -1.0):
+                low += 1
+            while high < len(cell) and _before(cell, high, i, steps[s], 2.0):
+                high += 1
+            first[row, s], last[row, s] = low, high
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _before(cell, one, other, step, shift):
+    """Whether the cell of one comes before that of the other a step and, along the last axis, a shift away."""
+    end = cell.shape[1] - 1
+    for d in range(end):
+        difference = cell[one, d] - (cell[other, d] + step[d])
+        if difference != 0.0:
+            return difference < 0.0
+    return cell[one, end] < cell[other, end] + shift
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _densities(order, place, rows, first, last, energy, near, rho):
+    for row, i in enumerate(rows):
         around = 0.0
-        for s in range(len(steps)):
-            name = _hash(cell, i, steps, s, layer[i], mask)
-            for place_in in range(first[name], first[name + 1]):
-                j = bucket[place_in]
-                if (
-                    j != i
-                    and layer[j] == layer[i]
-                    and _same(cell, i, j, steps, s)
-                    and _apart(place, i, j) < near
-                ):
-                    around += energy[j]
-        rho[i] = energy[i] + 0.5 * around
+        for s in range(first.shape[1]):
+            for j in range(first[row, s], last[row, s]):
+                if j != i and _apart(place, i, j) < near:
+                    around += energy[order[j]]
+        rho[order[i]] = energy[order[i]] + 0.5 * around
 
 
 @njit(cache=True, nogil=True)
 @no_type_check
-def _follow(rows, cell, first, bucket, steps, rank, place, layer, rho, reach, higher, follow):
-    mask = len(first) - 2
-    for i in rows:
-        for s in range(len(steps)):
-            name = _hash(cell, i, steps, s, layer[i], mask)
-            for place_in in range(first[name], first[name + 1]):
-                j = bucket[place_in]
-                if layer[j] != layer[i] or not (rho[j] > rho[i] or (rho[j] == rho[i] and rank[j] < rank[i])):
-                    continue
-                if not _same(cell, i, j, steps, s):  # of another cell with the same hash
-                    continue
+def _follow(order, place, rows, first, last, rho, reach, higher, follow):
+    for row, i in enumerate(rows):
+        me = order[i]
+        for s in range(first.shape[1]):
+            for j in range(first[row, s], last[row, s]):
                 apart = _apart(place, i, j)
-                nearer = apart < higher[i] or (apart == higher[i] and rank[j] < rank[follow[i]])
-                if apart <= reach and nearer:
-                    higher[i], follow[i] = apart, j
-
-
-@njit(cache=True, nogil=True)
-@no_type_check
-def _same(cell, i, j, steps, s):
-    same = True
-    for d in range(cell.shape[1]):
-        same &= cell[j, d] == cell[i, d] + steps[s, d]
-    return same
+                if apart > reach or apart > higher[me]:
+                    continue
+                other = order[j]
+                if rho[other] < rho[me] or (rho[other] == rho[me] and other >= me):
+                    continue
+                if apart < higher[me] or other < follow[me]:
+                    higher[me], follow[me] = apart, other
 
 
 @njit(cache=True, nogil=True)
