@@ -16,7 +16,7 @@ from femtobarn.metrics.particle_flow import quartile_width
 from femtobarn.metrics.working_point import threshold_if_any
 from femtobarn.runs import Result
 from femtobarn.simulate.chunks import Arrays
-from femtobarn.study import bootstrapped, by_name, draws_of_units, gain, row
+from femtobarn.study import bootstrapped, by_name, draws_of_units, gain, headline, row
 
 REFERENCE = "reference"  #: in tables, the way that all others are compared with
 RESOLUTION, MISSING = "resolution of the jet pT", "width of the missing momentum"
@@ -32,6 +32,10 @@ _DRAWN_IN = (
     0.05  # of the values at either end, that widths take at the quantile: tails count, but not by their size
 )
 _NORMAL = 0.9117  # standard deviation of normal values of one that are drawn in like this
+HEADLINE = headline(
+    f"{RESOLUTION}{OVER}", "choice", ("compress: best-choice-2", "compress: pyramid-5", "compress: pyramid-2"),
+    ("cluster: truth", "track: truth"), where=ENDCAP_JETS,
+)  # fmt: skip
 
 Rows = Int[np.ndarray, "_"]
 Statistic = Callable[[np.ndarray, Rows], float]

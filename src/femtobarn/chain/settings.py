@@ -132,13 +132,9 @@ class Chain:
 
     def reference_only(self, pileup: float) -> "Chain":
         """The reference of a trigger, which has no tracks, by itself with another pile-up."""
-        alone = {
-            "compress": self.compress[:1],
-            "cluster": self.cluster[:1],
-            "track": (CARD,),
-            "flow": (RULES,),
-        }
-        return replace(self, **alone, pileup=pileup, trigger_pileup=())
+        compress, cluster = self.compress[:1], self.cluster[:1]
+        alone = replace(self, compress=compress, cluster=cluster, track=(CARD,), flow=(RULES,))
+        return replace(alone, pileup=pileup, trigger_pileup=())
 
 
 def holds_answers(choice: str) -> bool:
