@@ -140,7 +140,9 @@ class Chain:
 def holds_answers(choice: str) -> bool:
     """Whether a choice is a folder of files with what an algorithm of the user made of each piece of work."""
     folder = Path(choice)
-    return folder.is_dir() and any(each.suffix in ENDINGS for each in folder.iterdir())
+    if not folder.is_dir() or (folder / "run.json").exists() or folder.parent.name == "work":
+        return False
+    return any(each.suffix in ENDINGS for each in folder.iterdir())
 
 
 def check_choice(stage: str, choice: str) -> None:
