@@ -90,6 +90,17 @@ def test_a_trigger_at_another_pileup_is_that_of_the_reference() -> None:
     assert (alone.pileup, alone.trigger_pileup) == (200.0, ())
 
 
+def test_what_is_learned_from_and_drawn_is_not_what_is_judged() -> None:
+    pytest.importorskip("pythia8mc", reason="its version is part of what a piece of work depends on")
+    from femtobarn.chain.collisions import JETS
+    from femtobarn.chain.passage import learning, work
+
+    judged, learned = work(JETS, Chain(), 10), learning(Chain())
+    assert judged.settings.seed != learned.settings.seed
+    assert judged.path(0) == work(JETS, Chain(events=99, crossings=999, workers=1, tag=Chain().tag), 10).path(0)
+    assert judged.path(0) != work(JETS, Chain(pileup=59.0), 10).path(0)
+
+
 def test_a_run_is_called_by_its_system_and_may_be_one_of_its_models(any_run: str) -> None:
     assert title_of(any_run).startswith("emd-compression ")
     part = Path(any_run, "work", "emd-5links-large-seed1")

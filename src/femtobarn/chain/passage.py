@@ -31,7 +31,7 @@ from femtobarn.simulate.collisions.pythia import version
 from femtobarn.simulate.detector.tracking import Tracks
 
 _VERSION = 2  # raise it when the same settings give other numbers
-_DRAWN = 7  # of the seed of what is drawn
+_DRAWN = 2000  # added to the seed of what is drawn
 OTHERS = "others"  #: what the time of a choice behind another than the reference is added to
 _LEARNED = 1000  # added to the seed of what is learned from
 #: Settings that do not change what is made of a crossing.
@@ -49,6 +49,8 @@ class Work:
     """Of the crossings."""
     per_chunk: int
     """Crossings of a piece, but the last."""
+    seed: int
+    """Of the hard collisions."""
     chain: Chain
     """Only what is about the events and the choices differs from its defaults."""
     runs: tuple[str, ...]
@@ -59,15 +61,16 @@ def work(kind: str, chain: Chain, count: int) -> Chunks:
     """Pieces of work on `count` crossings of a kind."""
     own = replace(chain, **{name: getattr(Chain(), name) for name in _NEUTRAL})
     per_chunk = chain.together if kind == JETS else 5 * chain.together
-    settings = Work(kind, per_chunk, own, _behind(chain))
+    settings = Work(kind, per_chunk, chain.seed, own, _behind(chain))
     return Chunks(passage, settings, count, per_chunk, chain.seed, (_VERSION, *version()))
 
 
 def learning(chain: Chain) -> Chunks:
     """The one piece of work that windows and calibrations are learned in."""
-    chunks = work(JETS, chain, chain.learning)
-    settings, count = replace(chunks.settings, per_chunk=chain.learning), chain.learning
-    return replace(chunks, function=learn, settings=settings, per_chunk=count, seed=chain.seed + _LEARNED)
+    count, seed = chain.learning, chain.seed + _LEARNED
+    chunks = work(JETS, chain, count)
+    settings = replace(chunks.settings, per_chunk=count, seed=seed)
+    return replace(chunks, function=learn, settings=settings, per_chunk=count, seed=seed)
 
 
 def learn(settings: Work, items: range, seed: np.random.SeedSequence) -> Arrays:
@@ -86,10 +89,8 @@ def learn(settings: Work, items: range, seed: np.random.SeedSequence) -> Arrays:
 def passage(settings: Work, items: range, seed: np.random.SeedSequence) -> Arrays:
     """End-points of every way on some crossings, and the seconds that each choice took."""
     chain, with_tracks = settings.chain, settings.kind == JETS
-    learned, name = (
-        learning(chain).get(0),
-        f"{settings.kind.replace(' ', '-')}-{chain.pileup:g}-{items.start:06d}",
-    )
+    name = f"{settings.kind.replace(' ', '-')}-{chain.pileup:g}-{items.start:06d}"
+    learned = learning(chain).get(0)
     through = _through(settings, items, seed, learned, tracks=with_tracks and _needs_hits(chain), name=name)
     made = _jets(through) if with_tracks else _scores(through)
     if with_tracks:
@@ -101,11 +102,9 @@ def passage(settings: Work, items: range, seed: np.random.SeedSequence) -> Array
 
 def drawn(chain: Chain) -> "Through":
     """One more event of dijets, for a drawing."""
-    settings = replace(work(JETS, chain, 1).settings, per_chunk=1)
-    seed = np.random.SeedSequence([chain.seed, _DRAWN])
-    return _through(
-        settings, range(_DRAWN, _DRAWN + 1), seed, learning(chain).get(0), tracks=True, name="drawing"
-    )
+    settings = replace(work(JETS, chain, 1).settings, per_chunk=1, seed=chain.seed + _DRAWN)
+    seed = np.random.SeedSequence(settings.seed)
+    return _through(settings, range(1), seed, learning(chain).get(0), tracks=True, name="drawing")
 
 
 class Through:
@@ -236,7 +235,7 @@ def _through(
     chain, detector = settings.chain, Detector(settings.chain.field)
     first, second = seed.spawn(2)
     crossed = crossings(
-        settings.kind, chain.pileup, items, per_chunk=settings.per_chunk, seed=chain.seed, draws=first
+        settings.kind, chain.pileup, items, per_chunk=settings.per_chunk, seed=settings.seed, draws=first
     )
     seen = detector.see(crossed, tracks=tracks, seed=second)
     return Through(chain, seen, wafers_of(seen.endcap, detector.endcap), learned, name)
