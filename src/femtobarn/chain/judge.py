@@ -33,7 +33,7 @@ _DRAWN_IN = (
 )
 _NORMAL = 0.9117  # standard deviation of normal values of one that are drawn in like this
 HEADLINE = headline(
-    f"{RESOLUTION}{OVER}", "choice", ("compress: best-choice-2", "compress: pyramid-5", "compress: pyramid-2"),
+    f"{RESOLUTION}{OVER}", "choice", ("compress: best-choice-2", "compress: none"),
     ("cluster: truth", "track: truth"), where=ENDCAP_JETS,
 )  # fmt: skip
 
