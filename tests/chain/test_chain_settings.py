@@ -97,7 +97,9 @@ def test_what_is_learned_from_and_drawn_is_not_what_is_judged() -> None:
 
     judged, learned = work(JETS, Chain(), 10), learning(Chain())
     assert judged.settings.seed != learned.settings.seed
-    assert judged.path(0) == work(JETS, Chain(events=99, crossings=999, workers=1, tag=Chain().tag), 10).path(0)
+    assert judged.path(0) == work(JETS, Chain(events=99, crossings=999, workers=1, tag=Chain().tag), 10).path(
+        0
+    )
     assert judged.path(0) != work(JETS, Chain(pileup=59.0), 10).path(0)
 
 

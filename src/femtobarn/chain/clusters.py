@@ -21,7 +21,6 @@ from femtobarn.simulate.endcap import Endcap
 #: Settings of CLUE layer by layer that are tried: distances (mm), densities (GeV), depths of a layer (mm).
 TRIED = ((15.0, 20.0, 30.0), (0.2, 0.5, 1.5), (4.0, 8.0))
 _TRIED_ON = 2  # events: with pile-up each has some hundred showers
-_ENERGY = 8  # weights of `cluster_energy`, before the settings of CLUE in what is learned
 
 
 class Clusters(NamedTuple):
@@ -45,7 +44,7 @@ class Clusters(NamedTuple):
 
 
 def learned(choice: str, hits: HitEvents) -> Float[np.ndarray, "_"]:
-    """What has to be known of the clusters of one choice: weights of `cluster_energy`, then the settings of CLUE.
+    """What has to be known of the clusters of one choice: the settings of CLUE, then weights of `cluster_energy`.
 
     The settings are those of `TRIED` that find most showers (`found_score`), as in object-condensation. A run has
     its own energies, and nothing to learn.
@@ -61,7 +60,7 @@ def learned(choice: str, hits: HitEvents) -> Float[np.ndarray, "_"]:
         return found_score(few, list(map(_clue(tried), events)))
 
     best = max(product(*TRIED), key=score)
-    return np.array([*calibration(hits, _clue(best)), *best])
+    return np.array([*best, *calibration(hits, _clue(best))])
 
 
 def clusters_of(choice: str, hits: HitEvents, known: Float[np.ndarray, "_"], endcap: Endcap) -> Clusters:
@@ -78,10 +77,11 @@ def clusters_of(choice: str, hits: HitEvents, known: Float[np.ndarray, "_"], end
     """
     if choice not in (CLUE, TRUTH):
         return _by_run(choice, hits, endcap)
-    find = true_labels if choice == TRUTH else _clue(known[_ENERGY:])
+    settings, weights = np.split(known, [len(TRIED) if choice == CLUE else 0])
+    find = true_labels if choice == TRUTH else _clue(settings)
     labels = [large_only(find(hits.event(number))) for number in range(len(hits))]
     energies = [
-        cluster_energy(cluster_features(hits.hits[start:stop], label), known[:_ENERGY])
+        cluster_energy(cluster_features(hits.hits[start:stop], label), weights)
         for label, (start, stop) in zip(labels, pairwise(hits.offset.tolist()), strict=True)
     ]
     return _summed(hits, labels, energies, endcap)
