@@ -65,7 +65,7 @@ class Chain:
     """Mean numbers at which the trigger of the reference is judged beside that."""
     field: float = 3.8
     """Tesla along the beam, everywhere."""
-    events: int = 600
+    events: int = 360
     """Dijets with a jet in the endcap, for all end-points but the trigger."""
     crossings: int = 300
     """Zero-bias crossings, the background of the trigger; their mean pile-up is spread by half of it either way."""
