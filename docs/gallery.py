@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # mkdocs loads hooks from anywhe
 import tables
 
 from femtobarn import plots
+from femtobarn.chain import judge
 from femtobarn.recipe import System, all_systems
 from femtobarn.runs.svg import svg_bytes
 
@@ -24,12 +25,14 @@ if TYPE_CHECKING:
 
     from femtobarn.runs import Result
 
+CHAIN = System("chain", judge.__name__.rpartition(".")[0])  # shown like a system, at the end
+
 
 def on_files(files: Files, config: Any) -> Files:
     """Add the gallery and its figures."""
     from mkdocs.structure.files import File
 
-    for system in all_systems().values():
+    for system in (*all_systems().values(), CHAIN):
         if (drawing := figure(system)) is not None:
             files.append(File.generated(config, f"gallery/{system.name}.svg", content=drawing))
     files.append(File.generated(config, "gallery.md", content=page()))
@@ -48,8 +51,8 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 def page() -> str:
     """All systems, each with its figure."""
     parts = [
-        f"## [{system.name}](systems/{system.name}.md)\n\n{system.summary}\n\n{_opening(system, '')}"
-        for system in all_systems().values()
+        f"## [{system.name}]({_page(system)})\n\n{system.summary}\n\n{_opening(system, '')}"
+        for system in (*all_systems().values(), CHAIN)
     ]
     head = "# Gallery\n\nOne figure a system, from its stored demo: ours in colour, baselines in grey.\n"
     return "\n".join((head, *parts))
@@ -57,7 +60,8 @@ def page() -> str:
 
 def figure(system: System) -> bytes | None:
     """The system's headline as SVG, a point with its error for each number; None if nothing is stored."""
-    found, headline = tables.stored(system.name), getattr(system.recipe(), "HEADLINE", None)
+    recipe = judge if system == CHAIN else system.recipe()
+    found, headline = tables.stored(system.name), getattr(recipe, "HEADLINE", None)
     if found is None or headline is None:
         return None
     ours, baselines = (
@@ -91,7 +95,12 @@ def figure(system: System) -> bytes | None:
 def _opening(system: System, way: str) -> str:
     image = f"![{system.name}: ours and the baselines]({way}gallery/{system.name}.svg)\n\n"
     known = tables.stored(system.name) is not None
-    return f"{image if known else ''}```sh\nfemtobarn run {system.name} demo\n```\n"
+    verb = system.name if system == CHAIN else f"run {system.name}"
+    return f"{image if known else ''}```sh\nfemtobarn {verb} demo\n```\n"
+
+
+def _page(system: System) -> str:
+    return "chain.md" if system == CHAIN else f"systems/{system.name}.md"
 
 
 def _axis(row: Result) -> str:

@@ -2,7 +2,8 @@
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -112,11 +113,31 @@ def carry_out(system: System, run: Run, *, progress: bool = True) -> list[Result
         InputError: A mistake of the user; the run is marked as failed and keeps what it has.
         KeyboardInterrupt: On Ctrl-C; the run is marked as interrupted and can be resumed.
     """
-    from femtobarn.report import write_report
-
     recipe = system.recipe()
     config = from_dict(recipe.Config, run.settings)
-    check_machine(config)  # the run may have been started on another machine
+    with reported(run, config):
+        data = recipe.load(config, progress=progress)
+        run.set_data(data.provenance)
+        run.log(event="data", **data.sizes)
+        trained = recipe.train(config, data, run, progress=progress)
+        results = recipe.evaluate(config, data, trained, run, progress=progress)
+        return run.save_results(results, published=recipe.PUBLISHED)
+
+
+@contextmanager
+def reported(run: Run, settings: Any) -> Iterator[None]:
+    """A run at work: locked, begun or resumed, how it ends is noted, and after success its report is written.
+
+    Args:
+        run: New, interrupted or failed.
+        settings: Of the run, which may have been started on another machine.
+
+    Raises:
+        InputError: What the machine lacks, or files of the run that are not as they were written.
+    """
+    from femtobarn.report import write_report
+
+    check_machine(settings)
     run.check_files()
     with run.lock():
         if run.events():
@@ -124,12 +145,7 @@ def carry_out(system: System, run: Run, *, progress: bool = True) -> list[Result
         else:
             run.log(event="started")
         try:
-            data = recipe.load(config, progress=progress)
-            run.set_data(data.provenance)
-            run.log(event="data", **data.sizes)
-            trained = recipe.train(config, data, run, progress=progress)
-            results = recipe.evaluate(config, data, trained, run, progress=progress)
-            results = run.save_results(results, published=recipe.PUBLISHED)
+            yield
             run.finish("done")
         except KeyboardInterrupt:
             run.finish("interrupted", reason="stopped by the user")
@@ -138,7 +154,6 @@ def carry_out(system: System, run: Run, *, progress: bool = True) -> list[Result
             run.finish("failed", reason=str(error))
             raise
         write_report([run], run.folder / "report.html")
-    return results
 
 
 def predict(

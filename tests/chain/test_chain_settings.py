@@ -36,6 +36,8 @@ def test_presets_are_read_back(name: str) -> None:
         (["tiny", "--pile-up", "3"], "did you mean --pileup?"),
         (["tiny", "--field", "0"], "expected a pile-up of 0 to 400, a field"),
         (["tiny", "--events", "0"], "above 0"),
+        (["tiny", "--passing", "0.1"], "give --crossings 201"),
+        (["tiny", "--trigger-pileup", "0", "0"], "expected different pile-ups"),
         (["tiny", "--compress", "."], "is not a run"),
         (["--resume", "nowhere"], "no run folder at nowhere"),
     ],
@@ -67,6 +69,38 @@ def test_runs_that_know_another_detector_are_refused(any_run: str) -> None:
     with pytest.raises(InputError, match="--field 2"):
         Chain(track=("card", any_run))
     assert any_run in [way.track for way in Chain(track=("card", any_run), field=2.0).ways()]
+
+
+def test_answers_are_to_the_reference_alone(tmp_path: Path) -> None:
+    (tmp_path / "dijets-60-000000.parquet").touch()
+    answers = str(tmp_path)
+    assert title_of(answers) == f"answers in {tmp_path.name}"
+    assert Chain(cluster=("clue", answers)).runs() == []
+    with pytest.raises(
+        InputError, match=r"answers in .* are to one choice of compress: put cluster clue first"
+    ):
+        Chain(cluster=(answers, "clue"))
+    assert Chain(compress=("none",), cluster=(answers, "clue")).ways()[0].cluster == answers
+    assert Chain(track=(answers,)).ways()[0].track == answers, "what is before the tracks has no choices"
+
+
+def test_a_trigger_at_another_pileup_is_that_of_the_reference() -> None:
+    alone = Chain().reference_only(200.0)
+    assert alone.ways() == [Chain().ways()[0]._replace(track="card")]
+    assert (alone.pileup, alone.trigger_pileup) == (200.0, ())
+
+
+def test_what_is_learned_from_and_drawn_is_not_what_is_judged() -> None:
+    pytest.importorskip("pythia8mc", reason="its version is part of what a piece of work depends on")
+    from femtobarn.chain.collisions import JETS
+    from femtobarn.chain.passage import learning, work
+
+    judged, learned = work(JETS, Chain(), 10), learning(Chain())
+    assert judged.settings.seed != learned.settings.seed
+    assert judged.path(0) == work(JETS, Chain(events=99, crossings=999, workers=1, tag=Chain().tag), 10).path(
+        0
+    )
+    assert judged.path(0) != work(JETS, Chain(pileup=59.0), 10).path(0)
 
 
 def test_a_run_is_called_by_its_system_and_may_be_one_of_its_models(any_run: str) -> None:

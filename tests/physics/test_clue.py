@@ -37,11 +37,11 @@ def _naive(
     return label
 
 
-@pytest.mark.parametrize("dimensions", [2, 3])
+@pytest.mark.parametrize("dimensions", [1, 2, 3])
 def test_clusters_are_those_of_the_definition(dimensions: int) -> None:
     for seed in range(20):
         draw = np.random.default_rng(seed)
-        points = draw.uniform(0, 5, (60, dimensions))
+        points = draw.uniform(-3, 2, (60, dimensions))
         energy, layer = draw.exponential(1.0, 60), draw.integers(0, 2, 60)
         found = clue(points, energy, distance=0.9, density=2.0, seed_distance=1.0, outlier=1.5, layer=layer)
         np.testing.assert_array_equal(found.label, _naive(points, energy, layer, 0.9, 2.0, 1.0, 1.5))

@@ -69,6 +69,15 @@ def test_slices_are_the_integrals_of_the_profile_and_sum_to_the_energy(
 
 
 @both
+def test_photons_of_an_ev_have_a_profile_too(calorimeter: Calorimeter) -> None:
+    energies = np.logspace(-14, 3, 200)
+    profile = drawn_profile(energies, calorimeter.medium, event_keys(rng(), 200))
+    assert all(np.isfinite(column).all() for column in profile)
+    spots = gflash(energies, calorimeter, generator=rng())
+    assert np.isfinite(spots.layers(200, calorimeter.layers)).all()
+
+
+@both
 def test_mean_longitudinal_profile_is_the_analytic_one(calorimeter: Calorimeter) -> None:
     """The mean over showers against a quadrature over the two correlated normal laws of ln T and ln alpha."""
     n, energy = 3000, 20.0

@@ -10,8 +10,9 @@
 `tracking`     tracks from hits
 `flow`         particles from tracks, towers and clusters
 `jets`         jets and missing momentum, beside the true ones
+`tagging`      scores that tell jets of gluons from those of quarks
 `trigger`      anomaly scores of a trigger that sees calorimeters only
-`joining`      a stage by a run of any system, through the files that the system reads and writes
+`joining`      a stage by a run of any system, or by own files, through what the system reads and writes
 `passage`      all choices on some events: the unit of work
 `judge`        end-points of all choices, paired on the same events
 `display`      one collision in space

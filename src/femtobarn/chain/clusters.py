@@ -1,7 +1,8 @@
 """Showers of the endcap: which hits are one, and their energies, calibrated for each way to find them."""
 
-from collections.abc import Callable
-from itertools import pairwise
+from collections.abc import Iterable
+from functools import partial
+from itertools import pairwise, product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,14 +13,14 @@ from femtobarn.chain.joining import answer
 from femtobarn.chain.settings import CLUE, TRUTH
 from femtobarn.datasets.hgcalml import HitEvents, write_hits
 from femtobarn.evaluation.endcap.baselines import clue_finder
-from femtobarn.evaluation.endcap.showers import Finder, calibration, true_labels
+from femtobarn.evaluation.endcap.showers import Finder, calibration, found_score, true_labels
 from femtobarn.physics.clue_showers import large_only
 from femtobarn.physics.cluster_energy import cluster_energy, cluster_features
 from femtobarn.simulate.endcap import Endcap
 
-#: CLUE layer by layer, then across layers: distance (mm), density (GeV) and depth (mm), for hits and for trigger cells,
-#: which are 24 mm wide.
-CLUE_OF = {True: (20.0, 1.5, 8.0), False: (30.0, 1.5, 8.0)}
+#: Settings of CLUE layer by layer that are tried: distances (mm), densities (GeV), depths of a layer (mm).
+TRIED = ((15.0, 20.0, 30.0), (0.2, 0.5, 1.5), (4.0, 8.0))
+_TRIED_ON = 2  # events: with pile-up each has some hundred showers
 
 
 class Clusters(NamedTuple):
@@ -42,61 +43,70 @@ class Clusters(NamedTuple):
         return np.arctan2(self.position[:, 1], self.position[:, 0])
 
 
-def learned_energy(choice: str, hits: HitEvents, *, fine: bool) -> Float[np.ndarray, "8"]:
-    """Weights of `cluster_energy` for the clusters of one choice; those of a run, which has its own, are zeros."""
-    find = finder(choice, fine=fine)
-    return np.zeros(8) if find is None else calibration(hits, find)
+def learned(choice: str, hits: HitEvents) -> Float[np.ndarray, "_"]:
+    """What has to be known of the clusters of one choice: the settings of CLUE, then weights of `cluster_energy`.
+
+    The settings are those of `TRIED` that find most showers (`found_score`), as in object-condensation. A run has
+    its own energies, and nothing to learn.
+    """
+    if choice == TRUTH:
+        return calibration(hits, true_labels)
+    if choice != CLUE:
+        return np.empty(0)
+    few = hits.take(np.arange(min(_TRIED_ON, len(hits))))
+    events = [few.event(number) for number in range(len(few))]
+
+    def score(tried: tuple[float, ...]) -> float:
+        return found_score(few, list(map(_clue(tried), events)))
+
+    best = max(product(*TRIED), key=score)
+    return np.array([*best, *calibration(hits, _clue(best))])
 
 
-def finder(choice: str, *, fine: bool) -> Finder | None:
-    """How a choice finds clusters; None for a run."""
-    known: dict[str, Callable[[], Finder]] = {
-        CLUE: lambda: clue_finder(*CLUE_OF[fine], by_layers=True),
-        TRUTH: lambda: true_labels,
-    }
-    return known[choice]() if choice in known else None
-
-
-def clusters_of(
-    choice: str, hits: HitEvents, weights: Float[np.ndarray, "8"], endcap: Endcap, *, fine: bool
-) -> Clusters:
+def clusters_of(choice: str, hits: HitEvents, known: Float[np.ndarray, "_"], endcap: Endcap) -> Clusters:
     """Clusters of some events.
 
     Args:
-        choice: clue, truth, or the folder of a run.
+        choice: clue, truth, the folder of a run, or the stem of a file with answers.
         hits: As they arrive.
-        weights: Of `learned_energy`.
+        known: Of `learned`.
         endcap: Where they are.
-        fine: Whether these are all hits, not trigger cells.
 
     Raises:
-        InputError: A run that does not find showers.
+        InputError: A run that does not find showers, or answers that do not fit.
     """
-    find = finder(choice, fine=fine)
-    if find is None:
+    if choice not in (CLUE, TRUTH):
         return _by_run(choice, hits, endcap)
+    settings, weights = np.split(known, [len(TRIED) if choice == CLUE else 0])
+    find = true_labels if choice == TRUTH else _clue(settings)
     labels = [large_only(find(hits.event(number))) for number in range(len(hits))]
-    parts = [
-        (label, cluster_energy(cluster_features(hits.hits[start:stop], label), weights))
+    energies = [
+        cluster_energy(cluster_features(hits.hits[start:stop], label), weights)
         for label, (start, stop) in zip(labels, pairwise(hits.offset.tolist()), strict=True)
     ]
-    return _summed(hits, [label for label, _ in parts], [energy for _, energy in parts], endcap)
+    return _summed(hits, labels, energies, endcap)
+
+
+def write_input(folder: Path, hits: HitEvents, name: str = "hits") -> list[Path]:
+    """The hits as a run reads them."""
+    path = folder / f"{name}.h5"
+    write_hits(path, hits)
+    return [path]
+
+
+def _clue(settings: Iterable[float]) -> Finder:
+    return clue_finder(*map(float, settings), by_layers=True)
 
 
 def _by_run(choice: str, hits: HitEvents, endcap: Endcap) -> Clusters:
-    def write(folder: Path) -> list[Path]:
-        path = folder / "hits.h5"
-        write_hits(path, hits)
-        return [path]
-
-    columns = answer("cluster", choice, write).columns
-    labels = [columns["shower"][start:stop] for start, stop in pairwise(hits.offset.tolist())]
-    energies = []
-    for label, (start, stop) in zip(labels, pairwise(hits.offset.tolist()), strict=True):
-        energy = np.zeros(int(label.max(initial=-1)) + 1)
-        own = label >= 0
-        energy[label[own]] = columns["shower_energy"][start:stop][own]
-        energies.append(energy)
+    columns = answer("cluster", choice, partial(write_input, hits=hits), rows=len(hits.hits)).columns
+    labels, energies = [], []
+    for start, stop in pairwise(hits.offset.tolist()):
+        number, energy = columns["shower"][start:stop], columns["shower_energy"][start:stop]
+        own, label = number >= 0, np.full(stop - start, -1)
+        _, first, label[own] = np.unique(number[own], return_index=True, return_inverse=True)
+        labels.append(label)
+        energies.append(energy[own][first].astype(np.float64))
     return _summed(hits, labels, energies, endcap)
 
 

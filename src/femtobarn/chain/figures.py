@@ -9,7 +9,7 @@ from femtobarn import plots
 from femtobarn.chain.collisions import ZERO_BIAS
 from femtobarn.chain.display import draw_collision
 from femtobarn.chain.judge import ENDCAP_JETS, EVENT, MISSING, OVER, REFERENCE, RESOLUTION, told
-from femtobarn.chain.settings import CELLS, HITS, LINKS, Chain
+from femtobarn.chain.settings import CELLS, HITS, LINKS, PYRAMID, Chain
 from femtobarn.evaluation.scores import Scored
 from femtobarn.evaluation.trigger import draw_rates
 from femtobarn.runs import Result, Run
@@ -55,9 +55,9 @@ def _bits(run: Run, chain: Chain, table: Sequence[Result]) -> None:
     with drawing(
         run, "bits", title="What bits buy", section="Compression", shape=(1, 3), size=(11.5, 3.6), by="panel",
         caption="End-points of dijets against the bits that the endcap sends in a crossing, one point for each "
-        "choice of compression, squares for runs; the dashed line has all hits and no trigger path, if that is a "
-        "choice. Bars: bootstrap over events; the points share their events, so that their differences are known "
-        "better than that.",
+        "choice of compression: circles for best choice and all cells, triangles for the pyramid code, squares for "
+        "runs; the dashed line has all hits and no trigger path, if that is a choice. Bars: bootstrap over events; the "
+        "points share their events, so that their differences are known better than that.",
     ) as d:  # fmt: skip
         for ax, (name, where, label) in zip(d.axes.flat, panels, strict=True):
             rows = [r for r in table if r.name == name and r.labels["where"] == where]
@@ -66,9 +66,12 @@ def _bits(run: Run, chain: Chain, table: Sequence[Result]) -> None:
             if not known:
                 continue
             x, y, error = np.array([(place, r.value, r.error or 0.0) for place, _, r in known]).T
-            names = [told("compress", each) for each in (CELLS, *LINKS)]
-            by_name = np.array([choice in names for _, choice, _ in known])
-            for those, look in ((by_name, "o-"), (~by_name, "s")):
+            chosen = [choice for _, choice, _ in known]
+            by_best, by_pyramid = (
+                np.isin(chosen, [told("compress", each) for each in names])
+                for names in ((CELLS, *LINKS), PYRAMID)
+            )
+            for those, look in ((by_best, "o-"), (by_pyramid, "^-"), (~by_best & ~by_pyramid, "s")):
                 ax.errorbar(x[those], y[those], error[those], fmt=look)
             for place, choice, r in known:
                 words = plots.plain(choice.removeprefix("compress: "))

@@ -1,6 +1,7 @@
 """Particles from tracks, towers and showers of the endcap: energy that tracks explain does not count twice."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from femtobarn.chain.detector import Detector, Seen
 from femtobarn.chain.joining import answer
 from femtobarn.chain.settings import RULES
 from femtobarn.datasets.mlpf_delphes import write_events
+from femtobarn.errors import InputError
 from femtobarn.physics import particle_flow as flow
 from femtobarn.physics.particle_flow import FlowEvents, four_momenta
 from femtobarn.physics.vectors import cylindrical
@@ -25,10 +27,7 @@ from femtobarn.simulate.detector.tracking import Tracks
 from femtobarn.simulate.particles import Particles
 
 _LINK = 40.0  # mm on the face within which a track belongs to the nearest shower
-_STOCHASTIC, _CONSTANT = (
-    0.8,
-    0.1,
-)  # sigma / E of hadrons in the endcap, sqrt(GeV); a guess that links and cuts use
+_STOCHASTIC, _CONSTANT = 0.8, 0.1  # sigma / E of hadrons in the endcap, sqrt(GeV): a guess for links and cuts
 _LEAST, _SIGNIFICANCE = 0.5, 1.0  # GeV and standard deviations of a neutral of the endcap
 _PHOTON_SHARE = 0.9  # of its energy before the copper, from which a shower is a photon's
 
@@ -62,15 +61,15 @@ def candidates_of(
     """Particles of some crossings. In the endcap the rules hold for every choice.
 
     Args:
-        choice: rules, or the folder of a run, which then makes the particles of all tracks and towers but those of the
-            endcap.
+        choice: rules, or the folder of a run or the stem of a file with answers, which then makes the particles of all
+            tracks and towers but those of the endcap.
         tracks: Of the crossings; none at all is what a trigger without tracker has.
         seen: For the towers.
         clusters: Of the endcap.
         detector: That saw all this.
 
     Raises:
-        InputError: A run that does not make particles of elements.
+        InputError: A run that does not make particles of elements, or answers that do not fit.
     """
     linked = _linked(tracks, detector)
     forward = _endcap(linked, clusters, detector)
@@ -149,20 +148,32 @@ def _nearest(tracks: Tracks, linked: Linked, clusters: Clusters, face: float) ->
     return Reach(found, np.concatenate([whole, *tower]), np.ones(len(found)))
 
 
-def _by_run(choice: str, linked: Linked, seen: Seen) -> Candidates:
-    """Particles that a run makes of the elements; a particle of a track keeps the track's vertex."""
-    tracks = _some(linked.tracks, ~linked.inside)
-    offset, element, z = _elements(tracks, linked.arrival, seen)
+def write_input(
+    folder: Path, tracks: Tracks, seen: Seen, detector: Detector, name: str = "elements"
+) -> list[Path]:
+    """Tracks and towers outside of the endcap as a run reads them."""
+    return _write(folder, *_elements(_linked(tracks, detector), seen)[:2], name=name)
+
+
+def _write(folder: Path, offset: np.ndarray, element: np.ndarray, name: str = "elements") -> list[Path]:
     none = np.zeros((len(element), len(flow.PARTICLE_COLUMNS)), np.float32)
-    events = FlowEvents(offset, element, none, none, np.zeros(len(offset), np.int64), none[:0])
+    path = folder / f"{name}.pkl.bz2"
+    write_events(path, FlowEvents(offset, element, none, none, np.zeros(len(offset), np.int64), none[:0]))
+    return [path]
 
-    def write(folder: Path) -> list[Path]:
-        path = folder / "elements.pkl.bz2"
-        write_events(path, events)
-        return [path]
 
-    columns = answer("flow", choice, write).columns
+def _by_run(choice: str, linked: Linked, seen: Seen) -> Candidates:
+    """Particles that a run makes of the elements; a particle of a track keeps the track's vertex.
+
+    Its answer has a row an event, padded to the longest; or, of a user's own algorithm, a row an element.
+    """
+    offset, element, z = _elements(linked, seen)
+    columns = answer("flow", choice, partial(_write, offset=offset, element=element)).columns
     mask = columns["mask"].astype(bool)
+    if mask.sum() != len(element):
+        raise InputError(
+            f"flow: {choice} has {mask.sum()} particles, 0 or not; {len(element)} elements were given"
+        )
     kind, charge, pt, eta, phi, energy = (
         columns[name][mask].astype(np.float64) for name in ("class", "charge", "pT", "eta", "phi", "E")
     )
@@ -173,9 +184,10 @@ def _by_run(choice: str, linked: Linked, seen: Seen) -> Candidates:
 
 
 def _elements(
-    tracks: Tracks, arrival: Arrival, seen: Seen
+    linked: Linked, seen: Seen
 ) -> tuple[Int[np.ndarray, "boundary"], Float[np.ndarray, "element 12"], Float[np.ndarray, "element"]]:
-    """Tracks and towers with energy as rows of `femtobarn.physics.particle_flow`, and z of the tracks."""
+    """Tracks outside of the endcap and towers with energy as rows of `physics.particle_flow`, and z of the tracks."""
+    tracks, arrival = _some(linked.tracks, ~linked.inside), linked.arrival
     pt, eta, phi, _ = cylindrical(tracks.momentum).T
     outer_eta, outer_phi = arrival.eta[tracks.truth], arrival.phi[tracks.truth]
     code = np.abs(tracks.pdg)

@@ -13,7 +13,7 @@ from femtobarn.physics.soft_killer import soft_killer
 from femtobarn.physics.vectors import cylindrical, delta_phi
 from femtobarn.simulate.detector.tracking import Tracks
 
-_NEAR = 1.0  # mm along the beam between the vertex and a track of it
+NEAR = 1.0  #: mm along the beam between the vertex and a track of it
 _LEAST_FOUND, _MATCH = 5.0, 0.2  # GeV of found jets; distance of a found from a true jet
 BARREL = 1.3  #: |eta| of the axes of jets that are all in the barrel
 _LEAST_TRACK = 1.0  # GeV of particles that the efficiency in jets counts
@@ -26,6 +26,8 @@ class TrueJets(NamedTuple):
     event: Int[np.ndarray, "jet"]
     axis: Float[np.ndarray, "jet 4"]  # pT (GeV), eta, phi, mass (GeV)
     endcap: Bool[np.ndarray, "jet"]
+    parton: Int[np.ndarray, "jet"]
+    """|PDG code| of the nearest particle that left the hard collision; 0 if there is none within the radius."""
 
 
 def jets_of_truth(crossings: Crossings) -> TrueJets:
@@ -34,7 +36,13 @@ def jets_of_truth(crossings: Crossings) -> TrueJets:
     axis = cylindrical(found.momentum)
     endcap = (axis[:, 1] > ENDCAP[0]) & (axis[:, 1] < ENDCAP[1])
     kept = endcap | (np.abs(axis[:, 1]) < BARREL)
-    return TrueJets(found.event[kept], axis[kept], endcap[kept])
+    event, axis = found.event[kept], axis[kept]
+    away = cylindrical(crossings.parton_momentum)[event, :, 1:3] - axis[:, None, 1:3]
+    apart = np.hypot(away[..., 0], delta_phi(away[..., 1], 0.0))
+    nearest = np.abs(crossings.parton[event, apart.argmin(axis=1)])
+    return TrueJets(
+        event, axis, endcap[kept], np.where(apart.min(axis=1, initial=np.inf) < RADIUS, nearest, 0)
+    )
 
 
 def without_pileup(candidates: Candidates, vertex: Float[np.ndarray, "event"] | None) -> Candidates:
@@ -46,7 +54,7 @@ def without_pileup(candidates: Candidates, vertex: Float[np.ndarray, "event"] | 
     """
     event = np.repeat(np.arange(len(candidates.offset) - 1), np.diff(candidates.offset))
     eta = cylindrical(candidates.momentum)[:, 1]
-    near = np.abs(candidates.z - (0.0 if vertex is None else vertex[event])) < _NEAR
+    near = np.abs(candidates.z - (0.0 if vertex is None else vertex[event])) < NEAR
     own = candidates.charged & near & (np.abs(eta) < ACCEPTANCE)
     neutral = np.flatnonzero(~candidates.charged)
     before = np.searchsorted(neutral, candidates.offset)
@@ -59,11 +67,17 @@ def found_jets(candidates: Candidates) -> Jets:
     return anti_kt(candidates.momentum, candidates.offset, radius=RADIUS, min_pt=_LEAST_FOUND)
 
 
+def partners(true: TrueJets, jets: Jets) -> Int[np.ndarray, "jet"]:
+    """The found jet of each true one, -1 for none."""
+    axis = cylindrical(jets.momentum)
+    found: np.ndarray = matched(true.axis[:, :3], true.event, axis[:, :3], jets.event, distance=_MATCH)
+    return found
+
+
 def responses(true: TrueJets, jets: Jets) -> Float[np.ndarray, "jet 2"]:
     """pT and mass of the found jet of each true one over the true values; NaN where there is none, or no mass."""
     axis = cylindrical(jets.momentum)
-    partner = matched(true.axis[:, :3], true.event, axis[:, :3], jets.event, distance=_MATCH)
-    measured = np.vstack((axis[:, [0, 3]], np.full((1, 2), np.nan)))[partner]
+    measured = np.vstack((axis[:, [0, 3]], np.full((1, 2), np.nan)))[partners(true, jets)]
     known = np.where(true.axis[:, [0, 3]] > 0, true.axis[:, [0, 3]], np.nan)
     return measured / known
 

@@ -1,6 +1,7 @@
 """Tracks of the charged particles of crossings, from hits of the tracker or from a table of its resolution."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -46,13 +47,13 @@ def tracks_of(choice: str, seen: Seen, windows: Mapping[str, np.ndarray], *, fie
     beam that it comes from.
 
     Args:
-        choice: automaton, truth, card, or the folder of a run.
+        choice: automaton, truth, card, the folder of a run, or the stem of a file with answers.
         seen: By the detectors.
         windows: Of `learned_windows`.
         field: Tesla.
 
     Raises:
-        InputError: A run that does not find tracks.
+        InputError: A run that does not find tracks, or answers that do not fit.
     """
     if choice == CARD:
         return seen.card_tracks
@@ -115,10 +116,11 @@ def _finder(windows: Mapping[str, np.ndarray]) -> TrackFinder:
     return TrackFinder(LayerMap(*layers), TripletMap(*triples))
 
 
-def _by_run(choice: str, hits: Hits) -> list[np.ndarray]:
-    def write(folder: Path) -> list[Path]:
-        return [folder / f"{name}-hits.csv" for name in write_trackml(hits, folder)]
+def write_input(folder: Path, hits: Hits, name: str = "events") -> list[Path]:
+    """The hits as a run reads them: in a folder of that name, a file an event with the others of TrackML beside it."""
+    return [folder / name / f"{event}-hits.csv" for event in write_trackml(hits, folder / name)]
 
-    columns = answer("track", choice, write).columns
-    ends = np.searchsorted(columns["file"], np.arange(1, hits.events))
-    return np.split(columns["track"].astype(np.int64), ends)
+
+def _by_run(choice: str, hits: Hits) -> list[np.ndarray]:
+    columns = answer("track", choice, partial(write_input, hits=hits), rows=len(hits.position)).columns
+    return np.split(columns["track"].astype(np.int64), hits.offset[1:-1])

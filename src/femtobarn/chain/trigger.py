@@ -1,5 +1,6 @@
 """Anomaly scores of crossings by a trigger that sees calorimeters alone."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,9 @@ from jaxtyping import Float, Int
 
 from femtobarn.chain.detector import Detector, Seen
 from femtobarn.chain.flow import Candidates
-from femtobarn.chain.jets import found_jets, without_pileup
-from femtobarn.chain.joining import answer
-from femtobarn.chain.settings import CHOICES, title_of
+from femtobarn.chain.jets import found_jets
+from femtobarn.chain.joining import FIRST, answer
+from femtobarn.chain.settings import CHOICES
 from femtobarn.datasets.calo_regions import write_regions
 from femtobarn.datasets.hgcalml import HitEvents
 from femtobarn.metrics.particle_flow import missing_momentum
@@ -22,40 +23,31 @@ _LEAST_JET, _LEAST_COUNTED = 20.0, 2.0  # GeV, of jets in HT and of what is coun
 _ETA = 3.0
 
 
-def scores_of(
-    choices: tuple[str, ...], neutral: Candidates, seen: Seen, hits: HitEvents, detector: Detector
-) -> Scores:
-    """Each score of each crossing by its title; larger is more anomalous.
+def scores_of(choice: str, kept: Candidates, regions: Int[np.ndarray, "event 18 14"]) -> Scores:
+    """Each score of each crossing; larger is more anomalous.
 
-    HT is the sum of the pT of jets above 20 GeV, count the number of candidates above 2 GeV, both and the missing
-    momentum of what `soft_killer` leaves. A run is given regions of 4 by 4 trigger towers and may give several scores.
+    HT is the sum of the pT of jets above 20 GeV, count the number of candidates above 2 GeV. A run may give several
+    scores, whose names follow a comma; the only one of a simple choice has no name.
 
     Args:
-        choices: HT, count, missing momentum, or folders of runs.
-        neutral: Particle flow without tracks.
-        seen: For the towers.
-        hits: Of the endcap, as they arrive.
-        detector: That saw all this.
+        choice: HT, count, missing momentum, the folder of a run, or the stem of a file with answers.
+        kept: Particle flow without tracks, and of it what `soft_killer` leaves.
+        regions: Of `regions_of`.
 
     Raises:
-        InputError: A run that does not score regions.
+        InputError: A run that does not score regions, or answers that do not fit.
     """
-    kept, found, regions = without_pileup(neutral, None), Scores(), None
-    for choice in choices:
-        if choice in CHOICES["trigger"]:
-            found[choice] = _simple(choice, kept)
-            continue
-        regions = _regions(seen, hits, detector) if regions is None else regions
+    if choice in CHOICES["trigger"]:
+        return {"": _simple(choice, kept)}
+    columns = answer("trigger", choice, partial(write_input, regions=regions), rows=len(regions)).columns
+    return {f", {name}": column.astype(np.float64) for name, column in columns.items() if name not in FIRST}
 
-        def write(folder: Path, regions: np.ndarray = regions) -> list[Path]:
-            path = folder / "regions.h5"
-            write_regions(path, regions)
-            return [path]
 
-        columns = answer("trigger", choice, write).columns
-        names = [name for name in columns if name not in ("file", "row")]
-        found |= {f"{title_of(choice)}, {name}": columns[name].astype(np.float64) for name in names}
-    return found
+def write_input(folder: Path, regions: Int[np.ndarray, "event 18 14"], name: str = "regions") -> list[Path]:
+    """Regions as a run reads them."""
+    path = folder / f"{name}.h5"
+    write_regions(path, regions)
+    return [path]
 
 
 def _simple(choice: str, kept: Candidates) -> Float[np.ndarray, "event"]:
@@ -71,8 +63,14 @@ def _simple(choice: str, kept: Candidates) -> Float[np.ndarray, "event"]:
     return np.bincount(jets.event, np.where(pt > _LEAST_JET, pt, 0.0), events).astype(np.float64)
 
 
-def _regions(seen: Seen, hits: HitEvents, detector: Detector) -> Int[np.ndarray, "event 18 14"]:
-    """Transverse energy of towers and of the endcap in 72 x 56 trigger towers, then 4 by 4 of these, in counts."""
+def regions_of(seen: Seen, hits: HitEvents, detector: Detector) -> Int[np.ndarray, "event 18 14"]:
+    """Transverse energy of towers and of the endcap in 72 x 56 trigger towers, then 4 by 4 of these, in counts.
+
+    Args:
+        seen: For the towers.
+        hits: Of the endcap, as they arrive.
+        detector: That saw all this.
+    """
     events, card = len(hits), detector.card
     total = np.zeros((events, *TOWERS))
     for towers, calorimeter in ((seen.towers.ecal, card.ecal), (seen.towers.hcal, card.hcal)):

@@ -12,7 +12,7 @@ from jaxtyping import Float, Float32, Int
 
 from femtobarn.datasets.hgcalml import HitEvents
 from femtobarn.physics.wafer import ADC_PER_MIP, CELLS
-from femtobarn.simulate.endcap import Endcap, EndcapHits, Truth, truth
+from femtobarn.simulate.endcap import Endcap, EndcapHits
 from femtobarn.simulate.wafer_readout import read_out
 from femtobarn.simulate.wafer_tiling import PITCH, cell_offsets, centre, locate
 
@@ -105,15 +105,15 @@ def _owner(place: np.ndarray, hits: EndcapHits, cells: int) -> Int[np.ndarray, "
 
 
 def _with_truth(offset: np.ndarray, hits: np.ndarray, particle: np.ndarray, made: EndcapHits) -> HitEvents:
-    known: Truth = truth(made)
     count = len(made.incoming.pdg)
+    deposited = np.bincount(made.share_particle, made.share_energy, count)
     kept = np.bincount(particle[particle >= 0], minlength=count) >= _LEAST_LED
     number = np.append(np.where(kept, np.cumsum(kept) - 1, -1), -1)
     of_object = np.concatenate(([0], np.cumsum(kept)))[made.incoming.offset]
     incoming = made.incoming
     return HitEvents(
         offset.astype(np.int64), hits, number[particle], of_object, incoming.energy[kept],
-        known.deposited[kept], incoming.pdg[kept],
+        deposited[kept], incoming.pdg[kept],
     )  # fmt: skip
 
 

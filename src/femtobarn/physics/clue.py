@@ -6,17 +6,15 @@ points of single layers this is the published two-dimensional form; in three coo
 layers, it is the classical way to showers.
 """
 
+from itertools import product
 from math import inf, sqrt
 from typing import NamedTuple, no_type_check
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.spatial import cKDTree
 
 from femtobarn.compiled import njit
 from femtobarn.errors import InputError
-
-_APART = 1e6  # in units of the largest distance: how far layers are apart where they do not see each other
 
 
 class Clue(NamedTuple):
@@ -68,53 +66,103 @@ def clue(
     n = len(points)
     if n == 0:
         return Clue(np.empty(0, np.int64), np.empty(0), np.empty(0))
-    reach = max(distance, far * outlier)
-    place = points.astype(np.float64)
-    if layer is not None:
-        place = np.column_stack((place, layer * (_APART * reach)))
-    tree = cKDTree(place)
-    first, other = _both_ways(tree.query_pairs(distance, output_type="ndarray"), n)
+    own = np.zeros(n) if layer is None else layer.astype(np.float64)
     rho, higher, follow = np.empty(n), np.full(n, inf), np.full(n, -1)
-    _densities(first, other, place, energy.astype(np.float64), distance, rho)
-    _follow(np.arange(n), first, other, place, rho, higher, follow)
-    tops = np.flatnonzero(follow < 0)  # few: only they look farther
-    if reach > distance and len(tops):
-        around = tree.query_ball_point(place[tops], reach, return_sorted=True)
-        ends = np.concatenate(([0], np.cumsum([len(each) for each in around])))
-        _follow(tops, ends, np.concatenate(around).astype(np.int64), place, rho, higher, follow)
+    near = _around(points, own, distance)
+    _densities(*near, energy.astype(np.float64), distance, rho)
+    _follow(*near, rho, distance, higher, follow)
+    if (reach := far * outlier) > distance and len(
+        tops := np.flatnonzero(follow < 0)
+    ):  # few: they alone look farther
+        _follow(*_around(points, own, reach, tops), rho, reach, higher, follow)
     order = np.argsort(-rho, kind="stable")
     label = np.empty(n, np.int64)
     _labels(order, rho, higher, follow, density, far, outlier * far, label)
     return Clue(label, rho, higher)
 
 
-def _both_ways(pair: Int[np.ndarray, "pair 2"], n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Neighbours of each point, one point after the other: where they begin, and who they are."""
-    one, two = np.concatenate((pair[:, 0], pair[:, 1])), np.concatenate((pair[:, 1], pair[:, 0]))
-    order = np.lexsort((two, one))
-    first = np.concatenate(([0], np.cumsum(np.bincount(one, minlength=n))))
-    return first, two[order]
+class _Around(NamedTuple):
+    """Points by the cells of a grid, and for each which runs of them hold all that can be near."""
+
+    order: Int[np.ndarray, " point"]
+    place: Float[np.ndarray, "point dimension"]  # in this order
+    rows: Int[np.ndarray, " asked"]  # who asks, in this order
+    first: Int[np.ndarray, "asked run"]
+    last: Int[np.ndarray, "asked run"]
+
+
+def _around(
+    points: Float[np.ndarray, "point dimension"],
+    layer: Float[np.ndarray, " point"],
+    side: float,
+    asked: Int[np.ndarray, " asked"] | None = None,
+) -> _Around:
+    """Points sorted by layer and cell: neighbouring cells along the last axis are one run."""
+    cell = np.column_stack((layer, np.floor(points / side)))
+    order = np.lexsort(cell.T[::-1])
+    rows = np.arange(len(points))
+    if asked is not None:
+        back = np.empty_like(rows)
+        back[order] = rows
+        rows = np.sort(back[asked])
+    steps = np.array([(0, *each, 0) for each in product((-1, 0, 1), repeat=points.shape[1] - 1)], np.float64)
+    first, last = (np.empty((len(rows), len(steps)), np.int64) for _ in range(2))
+    _runs(cell[order], rows, steps, first, last)
+    return _Around(order, np.ascontiguousarray(points[order], np.float64), rows, first, last)
 
 
 @njit(cache=True, nogil=True)
 @no_type_check
-def _densities(first, other, place, energy, near, rho):
-    for i in range(len(place)):
-        rho[i] = energy[i]
-        for j in other[first[i] : first[i + 1]]:
-            if _apart(place, i, j) < near:
-                rho[i] += 0.5 * energy[j]
+def _runs(cell, rows, steps, first, last):
+    for s in range(len(steps)):
+        low, high = 0, 0
+        for row, i in enumerate(rows):  # who asks comes later, and so does what is near
+            while low < len(cell) and _before(cell, low, i, steps[s], -1.0):
+                low += 1
+            while high < len(cell) and _before(cell, high, i, steps[s], 2.0):
+                high += 1
+            first[row, s], last[row, s] = low, high
 
 
 @njit(cache=True, nogil=True)
 @no_type_check
-def _follow(rows, first, other, place, rho, higher, follow):
+def _before(cell, one, other, step, shift):
+    """Whether the cell of one comes before that of the other a step and, along the last axis, a shift away."""
+    end = cell.shape[1] - 1
+    for d in range(end):
+        difference = cell[one, d] - (cell[other, d] + step[d])
+        if difference != 0.0:
+            return difference < 0.0
+    return cell[one, end] < cell[other, end] + shift
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _densities(order, place, rows, first, last, energy, near, rho):
     for row, i in enumerate(rows):
-        for j in other[first[row] : first[row + 1]]:
-            if rho[j] > rho[i] or (rho[j] == rho[i] and j < i):
+        around = 0.0
+        for s in range(first.shape[1]):
+            for j in range(first[row, s], last[row, s]):
+                if j != i and _apart(place, i, j) < near:
+                    around += energy[order[j]]
+        rho[order[i]] = energy[order[i]] + 0.5 * around
+
+
+@njit(cache=True, nogil=True)
+@no_type_check
+def _follow(order, place, rows, first, last, rho, reach, higher, follow):
+    for row, i in enumerate(rows):
+        me = order[i]
+        for s in range(first.shape[1]):
+            for j in range(first[row, s], last[row, s]):
                 apart = _apart(place, i, j)
-                if apart < higher[i]:
-                    higher[i], follow[i] = apart, j
+                if apart > reach or apart > higher[me]:
+                    continue
+                other = order[j]
+                if rho[other] < rho[me] or (rho[other] == rho[me] and other >= me):
+                    continue
+                if apart < higher[me] or other < follow[me]:
+                    higher[me], follow[me] = apart, other
 
 
 @njit(cache=True, nogil=True)

@@ -15,26 +15,40 @@ def turnable(
     size: Float64[np.ndarray, " point"],
     colour: np.ndarray,
     *,
+    layer: Sequence[str] = (),
     lines: Sequence[Float64[np.ndarray, "_ 3"]],
     line_colour: Sequence[str] = (),
+    line_layer: Sequence[str] = (),
+    hidden: Sequence[str] = (),
     words: str,
 ) -> bytes:
     """An SVG drawing of points and lines in space that the report page turns when it is dragged.
 
     What lies in space says where in ``data-at``, and the script of the report page turns drawings with ``data-turn``.
+    It shows and hides what says its layer in ``data-layer``.
 
     Args:
         at: Places within about 1 of the middle: right, up, along the beam.
         size: Radii of the circles, pixels.
         colour: Of the circles, as "#rrggbb".
+        layer: Of the circles; without them all are always there.
         lines: Drawn behind the points.
         line_colour: Of the first of the lines; the others are grey.
+        line_layer: Of the first of the lines; the others are always there.
+        hidden: Layers that are not shown at first.
         words: Below the drawing.
     """
     colours = [*line_colour, *[_GREY] * (len(lines) - len(line_colour))]
-    parts = [_line(corners, shade) for corners, shade in zip(lines, colours, strict=True)]
+    layers = [*line_layer, *[""] * (len(lines) - len(line_layer))]
+    shown = {each: _layer(each, hidden) for each in (*layers, *layer)}
+    parts = [
+        _line(corners, shade, shown[each])
+        for corners, shade, each in zip(lines, colours, layers, strict=True)
+    ]
     behind = np.argsort(_projected(at)[:, 2])  # the nearest come last, on top
-    parts += [_circle(at[i], float(size[i]), str(colour[i])) for i in behind]
+    parts += [
+        _circle(at[i], float(size[i]), str(colour[i]), shown[layer[i]] if layer else "") for i in behind
+    ]
     svg = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}px" height="{_HEIGHT}px" '
         f'viewBox="0 0 {_WIDTH} {_HEIGHT}" data-turn="{_TURN[0]} {_TURN[1]} {_UNIT}">'
@@ -59,19 +73,24 @@ def _pixels(at: Float64[np.ndarray, "point 3"]) -> Float64[np.ndarray, "point 2"
     return np.column_stack((_WIDTH / 2 + _UNIT * right, _HEIGHT / 2 - _UNIT * up))
 
 
-def _circle(at: Float64[np.ndarray, "3"], size: float, colour: str) -> str:
+def _layer(name: str, hidden: Sequence[str]) -> str:
+    """What a part of a layer says of it."""
+    return (f' data-layer="{name}"' if name else "") + (' display="none"' if name in hidden else "")
+
+
+def _circle(at: Float64[np.ndarray, "3"], size: float, colour: str, layer: str) -> str:
     ((x, y),) = _pixels(at[None])
     return (
         f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{size:.1f}" fill="{colour}" fill-opacity="0.8" '
-        f'data-at="{_numbers(at)}"/>'
+        f'data-at="{_numbers(at)}"{layer}/>'
     )
 
 
-def _line(points: Float64[np.ndarray, "point 3"], colour: str) -> str:
+def _line(points: Float64[np.ndarray, "point 3"], colour: str, layer: str) -> str:
     drawn = " ".join(f"{x:.1f},{y:.1f}" for x, y in _pixels(points))
     return (
         f'<polyline points="{drawn}" fill="none" stroke="{colour}" stroke-width="0.8" '
-        f'data-at="{", ".join(_numbers(point) for point in points)}"/>'
+        f'data-at="{", ".join(_numbers(point) for point in points)}"{layer}/>'
     )
 
 

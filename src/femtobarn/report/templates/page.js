@@ -92,4 +92,25 @@ function makeTurnable(drawing) {
   });
 }
 
-for (const drawing of document.querySelectorAll("svg[data-turn]")) makeTurnable(drawing);
+// A drawing whose parts say to which layer they belong gets a box to tick for each.
+function addLayers(drawing) {
+  const parts = [...drawing.querySelectorAll("[data-layer]")];
+  const boxes = document.createElement("p");
+  for (const name of new Set(parts.map((part) => part.dataset.layer))) {
+    const own = parts.filter((part) => part.dataset.layer === name);
+    const [label, box] = [document.createElement("label"), document.createElement("input")];
+    box.type = "checkbox";
+    box.checked = own[0].getAttribute("display") !== "none";
+    box.addEventListener("change", () => {
+      for (const part of own) part.setAttribute("display", box.checked ? "inline" : "none");
+    });
+    label.append(box, ` ${name} `);
+    boxes.append(label);
+  }
+  if (parts.length) drawing.after(boxes);
+}
+
+for (const drawing of document.querySelectorAll("svg[data-turn]")) {
+  makeTurnable(drawing);
+  addLayers(drawing);
+}

@@ -51,6 +51,7 @@ def drawn_profile(
         width_T, width_alpha, rho = _width(-2.5 + 1.25 * y), _width(-0.82 + 0.79 * y), 0.784 - 0.023 * y
     else:
         width_T, width_alpha, rho = _width(-1.4 + 1.26 * y), _width(-0.58 + 0.86 * y), 0.705 - 0.023 * y
+    rho = np.minimum(rho, 1.0)  # the line goes beyond that for photons of an eV, which do not shower
     z1, z2 = (draws.normal(keys, np.full(len(keys), number)) for number in range(2))
     plus, minus = np.sqrt((1 + rho) / 2), np.sqrt((1 - rho) / 2)
     T = mean.maximum * np.exp(width_T * (plus * z1 + minus * z2))
