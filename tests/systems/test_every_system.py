@@ -224,11 +224,13 @@ def _run(system: recipes.System, *more: str) -> list[str]:
     return [sys.executable, "-m", "femtobarn", "run", system.name, *more]
 
 
-QUIET = {
-    "env": {**os.environ, "PYTHONWARNINGS": "ignore"},
-    "stderr": subprocess.PIPE,
-    "stdout": subprocess.DEVNULL,
-}
+def _quiet() -> dict[str, typing.Any]:
+    """Of a child process, with the cache of the tests, which is set when the first test starts."""
+    return {
+        "env": {**os.environ, "PYTHONWARNINGS": "ignore"},
+        "stderr": subprocess.PIPE,
+        "stdout": subprocess.DEVNULL,
+    }
 
 
 def _same(one: Run, two: Run) -> None:
@@ -247,7 +249,7 @@ def _same(one: Run, two: Run) -> None:
 def test_the_same_seed_gives_the_same_numbers(
     system: recipes.System, tiny_run: TinyRun, tmp_path: Path
 ) -> None:
-    done = subprocess.run(_run(system, "tiny", "--out", str(tmp_path)), **QUIET)
+    done = subprocess.run(_run(system, "tiny", "--out", str(tmp_path)), **_quiet())
     assert done.returncode == 0, done.stderr
     (folder,) = (tmp_path / system.name).iterdir()
     _same(Run.open(folder), tiny_run(system.name))
@@ -262,7 +264,7 @@ def test_a_killed_run_goes_on_to_the_same_numbers(
     """Killed when it has written that share of the files of its work."""
     finished = tiny_run(system.name)
     wanted = max(1, int(share * len(_work(finished.folder))))
-    with started(_run(system, "tiny", "--out", str(tmp_path)), **QUIET) as process:
+    with started(_run(system, "tiny", "--out", str(tmp_path)), **_quiet()) as process:
         while len(_work(tmp_path)) < wanted:
             assert process.poll() is None, "the run ended before it was killed"
             time.sleep(0.005)
@@ -270,7 +272,7 @@ def test_a_killed_run_goes_on_to_the_same_numbers(
         process.wait(timeout=60)
     (folder,) = (tmp_path / system.name).iterdir()
     assert Run.open(folder).status == "interrupted"
-    done = subprocess.run(_run(system, "--resume", str(folder)), **QUIET)
+    done = subprocess.run(_run(system, "--resume", str(folder)), **_quiet())
     assert done.returncode == 0, done.stderr
     run = Run.open(folder)
     assert run.status == "done"

@@ -44,7 +44,7 @@ COLUMNS = (
 FILE_NAMES = {"regions": "CaloRegions", "accepted": "AcceptanceFlag", "pileup": "PileUp"}
 
 Sample = Literal["zero bias", "dijets", "top pairs", "SUEP"]
-_VERSION = 1  # raise it when the same settings give other regions
+_VERSION = 2  # raise it when the same settings give other regions
 _SUEP_MASS, _DIJETS = 400.0, (100.0, 7000.0)  # GeV
 
 

@@ -53,7 +53,7 @@ _COLLECTIONS: dict[str, tuple[str, ...]] = {
 _TOTAL = ("ET", "Et")
 _LARGEST_TOTAL = 4095
 _CODE = 0.5  # GeV
-_VERSION = 1  # raise it when the same settings give other events
+_VERSION = 2  # raise it when the same settings give other events
 _SUEP_MASS = 400.0  # GeV
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from femtobarn import __version__
 from femtobarn.data.cache import cache_folder, write_whole
 from femtobarn.errors import InputError
 from femtobarn.parts import cluster_workers, fresh_processes
@@ -31,8 +32,8 @@ class Chunks:
 
     `function` is called as ``function(settings, items, seed)`` with the range of its items and a
     `numpy.random.SeedSequence` of its own; it has to be importable by its module and name. Files are found
-    again by the function's name, the settings (a dataclass of plain values), the seed and the version;
-    raise the version when the function changes its results.
+    again by the function's name, the settings (a dataclass of plain values), the seed, femtobarn's version and the
+    version given here: raise it when the function changes its results between two versions of femtobarn.
     """
 
     function: Callable[[Any, range, np.random.SeedSequence], Arrays]
@@ -51,7 +52,7 @@ class Chunks:
 
     def path(self, chunk: int) -> Path:
         """Where the chunk is kept."""
-        key = [self._name(), self.version, self.seed, dataclasses.asdict(self.settings)]
+        key = [self._name(), __version__, self.version, self.seed, dataclasses.asdict(self.settings)]
         digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
         items = self.items(chunk)
         return cache_folder() / self._name() / digest / f"{items.start:06d}-{items.stop:06d}.npz"
