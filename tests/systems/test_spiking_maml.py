@@ -306,7 +306,7 @@ def _accuracy(one: Learner, tasks: Tasks, *, count: int, adapt: bool = True) -> 
 
 
 def _trained(tasks: Tasks, work: Path, kind: str, course: Course, bits: int = 32) -> Learner:
-    settings = replace(study.Study(), course=course)
+    settings = replace(study.Study(), course=course, bits_tasks=100)
     part = Part(kind, PUBLISHED, bits, 1)
     trained = study.train_one(settings, tasks, work, part, lambda *_: None)
     MODELS.save(trained, settings, work / part.name)
