@@ -161,10 +161,15 @@ def test_tracks_found_on_the_cluster_are_those_found_here(cluster: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("system", ["object-condensation", "mlpf"])
 def test_predictions_made_on_the_cluster_are_those_made_here(
-    system: str, tiny_run: Callable[[str], Any], tmp_path: Path, cluster: str
+    system: str,
+    tiny_run: Callable[[str], Any],
+    tmp_path: Path,
+    cluster: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from femtobarn.bulk import predict_each
 
+    monkeypatch.syspath_prepend(HERE / "systems")
     file = importlib.import_module(f"test_{system.replace('-', '_')}").users_file(tmp_path)
     other = file.with_name(f"other-{file.name}")
     other.write_bytes(file.read_bytes())
