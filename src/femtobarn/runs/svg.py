@@ -2,7 +2,9 @@
 
 import csv
 import io
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +36,15 @@ def csv_text(data: Mapping[str, ArrayLike]) -> str:
     return printable(text.getvalue())
 
 
+@contextmanager
+def _patient() -> Iterator[None]:
+    """matplotlib warns if the best place of a legend took a second, as it does on a busy machine."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Creating legend with loc=")
+        yield
+
+
+@_patient()
 def svg_bytes(figure: "matplotlib.figure.Figure") -> bytes:
     """The drawing as SVG; the figure is closed. Equal figures give equal bytes."""
     import matplotlib as mpl
