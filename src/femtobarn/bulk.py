@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from femtobarn import recipe
+from femtobarn.data.atomic import writing
 from femtobarn.errors import InputError
 from femtobarn.parts import Report, run_parts
 from femtobarn.runs import Run, check_output
@@ -51,6 +52,8 @@ def predict_each(
     Raises:
         InputError: Two outputs are one file, an output would replace an input, or a file cannot be read.
     """
+    if not files:
+        raise InputError("no file given: femtobarn predict RUN FILE... -o 'out/{}.h5'")
     jobs = [Job(file, pattern.with_name(pattern.name.replace(NAME, file.stem))) for file in files]
     twice = [
         str(output) for output, count in Counter(job.output.resolve() for job in jobs).items() if count > 1
@@ -59,7 +62,8 @@ def predict_each(
         raise InputError(f"{pattern}: two inputs would be written to {twice[0]}; give them names that differ")
     for job in jobs:
         check_output(job.output, files)
-        job.output.parent.mkdir(parents=True, exist_ok=True)
+    with writing(str(pattern.parent), advice="choose another folder with --output"):
+        pattern.parent.mkdir(parents=True, exist_ok=True)
     work = functools.partial(_predict, run.folder.resolve(), model, device)
     return run_parts(
         work, jobs, name=lambda job: job.file.name, title="files", workers=workers, scheduler=scheduler,

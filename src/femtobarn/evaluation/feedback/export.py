@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from femtobarn.data.atomic import writing
 from femtobarn.errors import InputError
 from femtobarn.hardware.onnx_export import export_onnx
 from femtobarn.nn.map_inverse import MapInverse
@@ -39,7 +40,8 @@ def export_inverse(net: nn.Module, folder: Path, *, to: str) -> str:
     assert isinstance(net, MapInverse)
     if to != "onnx":
         raise InputError(f"there is no format {to!r} for the inverse of a map: known is onnx")
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing(str(folder), advice="choose another folder with --output"):
+        folder.mkdir(parents=True, exist_ok=True)
     draw = torch.Generator().manual_seed(1)
     screen = torch.rand(_EXAMPLES, net.pixels, net.pixels, generator=draw)
     settings = net.centre + net.scale * torch.randn(_EXAMPLES, len(net.centre), generator=draw)
