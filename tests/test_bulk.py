@@ -52,7 +52,7 @@ def test_outputs_that_would_replace_something_are_refused(
         predict_each(run, files, tmp_path / f"{{}}{files[0].suffix}")
     with pytest.raises(InputError, match="two inputs would be written to"):
         predict_each(run, [files[0], files[0]], tmp_path / "out-{}.h5")
-    with pytest.raises(InputError, match="first.h5"):
+    with pytest.raises(InputError, match=r"first\.h5"):
         predict_each(run, files, files[0] / "{}.h5")  # a file where a folder is wanted
     with pytest.raises(InputError, match="no file given"):
         predict_each(run, [], tmp_path / "{}.h5")
