@@ -101,7 +101,7 @@ def _dots(name: str, at: Float[np.ndarray, "hit 3"], colour: str) -> _Layer:
     return _Layer(name, list(chosen[:, None]), np.full(len(chosen), 0.8), [colour] * len(chosen))
 
 
-def _hard(momentum: Float[np.ndarray, "jet 4"]) -> Float[np.ndarray, "jet 4"]:
+def _hard(momentum: Float[np.ndarray, "jet 4"]) -> Float[np.ndarray, "hard 4"]:
     axis = cylindrical(momentum)
     return axis[axis[:, 0] > _LEAST_JET]
 
