@@ -86,7 +86,7 @@ class OpenHdf5:
 
     def names(self) -> list[str]:
         """What there is at the top, links that lead nowhere included."""
-        return list(self._file)
+        return _names(self._file)
 
     def __contains__(self, name: str) -> bool:
         return name in self.names()
@@ -101,7 +101,7 @@ class OpenHdf5:
         item = self._item(name, _LINKS)
         if not isinstance(item, h5py.Dataset):
             raise InputError(
-                f"{self.path}: expected a data set {name}, got a group of {', '.join(item) or 'nothing'}"
+                f"{self.path}: expected a data set {name}, got a group of {', '.join(_names(item)) or 'nothing'}"
             )
         if item.is_virtual:
             raise InputError(f"{self.path}: {name} is a virtual data set, made of other files: give a copy")
@@ -220,6 +220,11 @@ def write_hdf5(path: Path, arrays: Mapping[str, np.ndarray], attributes: Mapping
         write_whole(path, write)
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def _names(group: h5py.Group) -> list[str]:
+    """Of all in a group; h5py gives those that are not UTF-8 as bytes, of which no message could be made."""
+    return [name if isinstance(name, str) else name.decode(errors="backslashreplace") for name in group]
 
 
 def _check_filters(path: Path, item: h5py.Dataset) -> None:
