@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from femtobarn.chain import clusters, compression, flow, tagging, tracking, trigger
+from femtobarn.chain import clusters, compression, tagging, tracking, trigger
+from femtobarn.chain import flow as particle_flow
 from femtobarn.chain.clusters import Clusters
 from femtobarn.chain.collisions import JETS, crossings
 from femtobarn.chain.compression import Arrived
@@ -37,7 +38,6 @@ _LEARNED = 1000  # added to the seed of what is learned from
 #: Settings that do not change what is made of a crossing.
 _NEUTRAL = (
     "events", "crossings", "signals", "passing", "bunches", "together", "bootstrap", "workers", "scheduler",
-    "trigger_pileup",
 )  # fmt: skip
 
 
@@ -59,7 +59,7 @@ class Work:
 
 def work(kind: str, chain: Chain, count: int) -> Chunks:
     """Pieces of work on `count` crossings of a kind."""
-    own = replace(chain, **{name: getattr(Chain(), name) for name in _NEUTRAL})
+    own = replace(chain, trigger_pileup=(), **{name: getattr(Chain(), name) for name in _NEUTRAL})
     per_chunk = chain.together if kind == JETS else 5 * chain.together
     settings = Work(kind, per_chunk, chain.seed, own, _behind(chain))
     return Chunks(passage, settings, count, per_chunk, chain.seed, (_VERSION, *version()))
@@ -82,7 +82,7 @@ def learn(settings: Work, items: range, seed: np.random.SeedSequence) -> Arrays:
     for way in chain.ways():
         if (name := _pair(chain, way)) not in made:
             made[name] = clusters.learned(way.cluster, through.arrived(way).hits)
-    through.write_paths()
+    through.write_paths(flow=False)
     return made
 
 
@@ -93,8 +93,7 @@ def passage(settings: Work, items: range, seed: np.random.SeedSequence) -> Array
     learned = learning(chain).get(0)
     through = _through(settings, items, seed, learned, tracks=with_tracks and _needs_hits(chain), name=name)
     made = _jets(through) if with_tracks else _scores(through)
-    if with_tracks:
-        through.write_paths()
+    through.write_paths(flow=with_tracks)
     made |= {f"seconds {name}": np.array([spent]) for name, spent in through.spent.items()}
     made["memory"] = np.array([resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20])  # GiB, on Linux
     return made
@@ -144,15 +143,15 @@ class Through:
         tracks, found = self.tracks(way), self.clusters(way)
         return self._once(
             ("flow", way.flow, *way[:3]),
-            lambda choice: flow.candidates_of(choice, tracks, self.seen, found, self.detector),
+            lambda choice: particle_flow.candidates_of(choice, tracks, self.seen, found, self.detector),
         )
 
     def trigger_flow(self, way: Way) -> Candidates:
         """Particles without tracks."""
-        found, none = self.clusters(way), flow.no_tracks(self.wafers.events)
+        found, none = self.clusters(way), particle_flow.no_tracks(self.wafers.events)
         return self._once(
             ("trigger flow", "rules", *way[:2]),
-            lambda choice: flow.candidates_of(choice, none, self.seen, found, self.detector),
+            lambda choice: particle_flow.candidates_of(choice, none, self.seen, found, self.detector),
         )
 
     def resolved(self, choice: str) -> str:
@@ -171,15 +170,15 @@ class Through:
             folder.mkdir(parents=True, exist_ok=True)
             write(folder, *given, name=self.name)
 
-    def write_paths(self) -> None:
-        """The same for the stages that are paths, as far as the crossings have what they are given."""
+    def write_paths(self, *, flow: bool) -> None:
+        """The same for the stages that are paths, those of the trigger too: it has no tracks, and no `flow` by runs."""
         way, seen = self.chain.ways()[0], self.seen
         self.write("compress", compression.write_input, self.wafers)
         self.write("cluster", clusters.write_input, self.arrived(way).hits)
         if seen.hits is not None:
             self.write("track", tracking.write_input, seen.hits)
-        if self.learned:
-            self.write("flow", flow.write_input, self.tracks(way), seen, self.detector)
+        if flow:
+            self.write("flow", particle_flow.write_input, self.tracks(way), seen, self.detector)
 
     def _once(self, name: tuple[str, ...], make: Callable[[str], Any]) -> Any:
         if name not in self._kept:
