@@ -88,7 +88,7 @@ def test_predictions_are_those_of_the_processor(
         if system.name in NOISY:
             assert found[1][column].shape == wanted.shape
         else:
-            np.testing.assert_array_equal(found[1][column], wanted, err_msg=column)
+            np.testing.assert_allclose(found[1][column], wanted, rtol=1e-6, err_msg=column)
 
 
 #: Generators: noise drawn on a device is another.

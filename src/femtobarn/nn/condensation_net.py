@@ -142,7 +142,7 @@ def exchanged(
 ) -> Float[Tensor, "hit four_features"]:
     """Each hit's features beside their mean, minimum and maximum over its event."""
     parts = []
-    bounds = offset.tolist()
+    bounds = offset.cpu().tolist()
     for start, stop in pairwise(bounds):
         some = x[start:stop]
         if stop > start:

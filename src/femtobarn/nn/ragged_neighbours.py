@@ -43,7 +43,7 @@ def nearest_in_events(
         raise InputError("expected finite coordinates: the network's output or its input is not a number")
     index = torch.arange(len(x), device=x.device)[:, None].repeat(1, count)
     real = torch.zeros(len(x), count, dtype=torch.bool, device=x.device)
-    bounds = offset.tolist()
+    bounds = offset.cpu().tolist()
     for start, stop in pairwise(bounds):
         if stop > start:
             some = min(count, stop - start)

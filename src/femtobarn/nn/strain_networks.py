@@ -91,9 +91,10 @@ class StrainAutoencoder(nn.Module):
         """Largest error of the windows of each series, so many windows at once through the network."""
         series = self.windows(strain)
         flat = _flat(series)
+        place = next(self.parameters(), flat).device
         with torch.inference_mode():
-            errors = torch.cat([window_errors(self, piece) for piece in torch.split(flat, at_once)])
-        return errors.double().numpy().reshape(series.shape[:3]).max(axis=2)
+            errors = torch.cat([window_errors(self, piece.to(place)) for piece in torch.split(flat, at_once)])
+        return errors.double().cpu().numpy().reshape(series.shape[:3]).max(axis=2)
 
 
 class Stage(NamedTuple):
@@ -146,9 +147,10 @@ class StrainClassifier(nn.Module):
 
     def terms(self, strain: Strains, *, at_once: int = 100) -> Terms:
         """The logit as the only term, so many events at once through the network."""
+        place = next(self.parameters()).device
         with torch.inference_mode():
-            logits = [self(piece) for piece in torch.split(torch.from_numpy(strain), at_once)]
-        return torch.cat(logits).double().numpy()[:, None]
+            logits = [self(piece.to(place)) for piece in torch.split(torch.from_numpy(strain), at_once)]
+        return torch.cat(logits).double().cpu().numpy()[:, None]
 
 
 def _flat(series: Float32[np.ndarray, "event series window length channel"]) -> Tensor:

@@ -114,7 +114,8 @@ class Follower:
 
     def __init__(self, model: MapInverse, mode: Mode, line: BeamLine, machines: int, *, seed: int) -> None:
         self.model, self.mode, self.line = model, mode, line
-        self.codes = len(model.spread)
+        self.spread = model.spread.cpu()  # vectors stay there, wherever the model computes
+        self.codes = len(self.spread)
         self.state = no_feedback(machines, self.codes + 2 * mode.joint)
         self.generator = torch.Generator().manual_seed(seed)
         self.frozen: Tensor | None = None
@@ -165,7 +166,7 @@ class Follower:
             return pixelwise, self._forward(field), no_feedback(len(logits), logits[0].numel())
 
         def decoded(vector: Tensor) -> Tensor:
-            return self.model.decode(code + vector[:, : self.codes] * self.model.spread)
+            return self.model.decode(code + vector[:, : self.codes] * self.spread)
 
         return decoded, self._forward(field), self.state
 
