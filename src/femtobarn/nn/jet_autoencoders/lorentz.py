@@ -292,8 +292,8 @@ class ComplexLinear(nn.Module):
 
 
 def complex_product(
-    a: Float[Tensor, "*#batch 2 channel"], b: Float[Tensor, "*#batch 2 channel"]
-) -> Float[Tensor, "*#result 2 channel"]:
+    a: Float[Tensor, "... 2 channel"], b: Float[Tensor, "... 2 channel"]
+) -> Float[Tensor, "... 2 channel"]:
     """The product channel by channel."""
     (a_re, a_im), (b_re, b_im) = a.unbind(dim=-2), b.unbind(dim=-2)
     return torch.stack((a_re * b_re - a_im * b_im, a_re * b_im + a_im * b_re), dim=-2)
