@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from femtobarn import metrics
 from femtobarn.errors import InputError
+from femtobarn.metrics import instances
 from femtobarn.metrics.estimate import Estimate
 from femtobarn.metrics.shower_features import features, moments
 from femtobarn.metrics.shower_histograms import Largest, ShowerHistograms
@@ -170,3 +171,111 @@ def test_classifiers_train_where_torchs_default_type_is_float64() -> None:
     assert 0 <= metrics.separability(x, y, network=lambda: network(3, 1), training=short).auc.value <= 1
     found = metrics.attribution(x, {"a": x, "b": y}, network=lambda k: network(3, k), training=short)
     assert set(found.score) == {"a", "b"}
+
+
+SIGNAL = np.random.default_rng(4).random(90) < 0.4
+SCORE = np.random.default_rng(5).integers(0, 40, 90) + 3 * SIGNAL
+UNIT = np.arange(90) // 6
+MAPS = np.random.default_rng(6).integers(0, 2, (2, 3, 16, 16))
+#: What takes truth values, of all else the same.
+LABELLED: dict[str, Callable[[Any], object]] = {
+    "average_precision": lambda flags: metrics.average_precision(SCORE, flags),
+    "recall_threshold": lambda flags: metrics.recall_threshold(SCORE, flags, recall=0.5),
+    "clustered_auc": lambda flags: metrics.clustered_auc(SCORE, flags, UNIT),
+    "calibration_error": lambda flags: metrics.calibration_error(SCORE / 50, flags, draws=3),
+    "reliability": lambda flags: metrics.reliability(SCORE / 50, flags),
+    "fit_scaling": lambda flags: metrics.fit_scaling(SCORE / 10, flags),
+    "false_alarm_rate": lambda flags: metrics.false_alarm_rate(flags.reshape(5, 18), duration=1.0),
+    "few_shot_accuracy": lambda flags: metrics.few_shot_accuracy(flags.reshape(5, 18)),
+    "spatial_sums": lambda flags: metrics.spatial_scores(
+        metrics.spatial_sums(*MAPS, np.resize(np.asarray(flags), MAPS[0].shape), block=8, radii=(0, 1))
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LABELLED)
+def test_truth_is_true_and_false_or_1_and_0_of_any_type(name: str) -> None:
+    right = repr(LABELLED[name](SIGNAL))
+    for kind in ("u1", "i8", "f4", ">f8"):
+        assert repr(LABELLED[name](SIGNAL.astype(kind))) == right
+    assert repr(LABELLED[name](torch.from_numpy(SIGNAL))) == right
+    assert repr(LABELLED[name](np.repeat(SIGNAL, 2)[::2])) == right
+    with pytest.raises(InputError, match="1 and 0"):
+        LABELLED[name](2 * SIGNAL.astype(int) - 1)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "average_precision",
+        "recall_threshold",
+        "clustered_auc",
+        "calibration_error",
+        "reliability",
+        "fit_scaling",
+    ],
+)
+def test_truth_of_other_events_is_refused(name: str) -> None:
+    with pytest.raises(InputError):
+        LABELLED[name](SIGNAL[:-1])
+
+
+@pytest.mark.parametrize("kind", ["u1", "i1", "u2", "i8", "f8", ">i4"])
+def test_numbers_of_objects_do_not_overflow_their_type(kind: str) -> None:
+    """Pairs of numbers are one number inside, which a byte does not hold."""
+    draw = np.random.default_rng(7)
+    one, other, energy = draw.integers(0, 50, 300), draw.integers(0, 50, 300), draw.integers(1, 9, 300)
+    few, right = (one.astype(kind), other.astype(kind)), (one, other)
+    np.testing.assert_array_equal(metrics.confusion(*few, classes=50), metrics.confusion(*right, classes=50))
+    found, known = (instances.overlaps(*each, energy) for each in (few, right))
+    assert all(np.array_equal(a, b) for a, b in zip(found, known, strict=True))
+    assert metrics.trackml_score(*few, energy) == metrics.trackml_score(*right, energy)
+
+
+def test_an_object_beyond_the_last_is_refused() -> None:
+    """Its pairs would be counted as those of another object."""
+    true, found = np.array([0, 0, 1]), np.array([0, 2, 1])
+    with pytest.raises(InputError, match="2 found"):
+        instances.overlaps(true, found, np.ones(3), founds=2)
+
+
+def test_particles_may_be_called_by_any_number() -> None:
+    draw = np.random.default_rng(8)
+    label, particle, weight = draw.integers(0, 9, 60), draw.integers(-1, 9, 60), draw.random(60)
+    barcode = np.where(particle < 0, -1, particle * 4_503_600_000_000_000 + 7)
+    assert metrics.trackml_score(label, barcode, weight) == metrics.trackml_score(label, particle, weight)
+    with pytest.raises(InputError, match="weight"):
+        metrics.trackml_score(label, particle, -weight)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_distances_of_any_type_are_float64_inside(kind: str) -> None:
+    x, y = (sample[:, 0] for sample in _whole_numbers(200))
+    found = metrics.wasserstein_1d(x.astype(kind), y.astype(kind), y.astype(kind) + 1, x.astype(kind))
+    assert found == metrics.wasserstein_1d(x.astype(float), y.astype(float), y + 1.0, x.astype(float))
+    with pytest.raises(InputError, match="weight"):
+        metrics.wasserstein_1d(x, y, y[:-1], x)
+
+
+def test_what_is_masked_is_not_taken_for_a_number() -> None:
+    x, y = (sample.astype(float) for sample in _whole_numbers(300))
+    whole = np.ma.masked_invalid(x)
+    assert metrics.fpd(whole, y) == metrics.fpd(x, y)
+    with pytest.raises(InputError, match="1 of 900 masked"):
+        metrics.fpd(np.ma.masked_array(x, mask=np.arange(900).reshape(300, 3) == 4), y)
+    with pytest.raises(InputError, match="masked"):
+        metrics.auc(np.ma.masked_less(x[:, 0], 3), y[:, 0])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_number_that_is_none_is_refused_and_not_sorted_somewhere(bad: float) -> None:
+    broken = np.where(np.arange(90) == 5, bad, SCORE)
+    for call in (
+        lambda: metrics.fit_scaling(broken, SIGNAL),
+        lambda: metrics.isotonic_curve(broken, SIGNAL),
+        lambda: metrics.reliability(broken / 50, SIGNAL),
+        lambda: metrics.response(broken, SCORE + 1),
+        lambda: metrics.fake_at_efficiency(UNIT, broken, 3, efficiency=0.5),
+    ):
+        with pytest.raises(InputError):
+            call()

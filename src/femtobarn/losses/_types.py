@@ -20,6 +20,28 @@ def result_type(*data: Tensor) -> torch.dtype:
     return common if common.is_floating_point else torch.get_default_dtype()
 
 
+def same_shapes(expected: str, **data: Tensor) -> None:
+    """Refuse shapes that differ and broadcast to something else than was meant; `expected` says which are right.
+
+    Raises:
+        InputError: They differ.
+    """
+    if len({each.shape for each in data.values()}) > 1:
+        got = ", ".join(f"{name} {tuple(each.shape)}" for name, each in data.items())
+        raise InputError(f"expected {expected}, got {got}")
+
+
+def true_or_false(**masks: Tensor) -> None:
+    """Refuse masks of numbers: torch inverts bytes bit by bit, and a look at each number would wait for a GPU.
+
+    Raises:
+        InputError: A mask of another type than torch.bool.
+    """
+    for name, mask in masks.items():
+        if mask.dtype != torch.bool:
+            raise InputError(f"expected {name} as true and false, got {mask.dtype}: give {name}.bool()")
+
+
 def refuse_gradient(advice: str, **constants: object) -> None:
     """Refuse what wants a gradient and would silently get none; `advice` says what to do instead.
 

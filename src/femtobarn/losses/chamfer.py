@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from femtobarn.errors import InputError
+from femtobarn.losses._types import true_or_false
 
 
 def chamfer(
@@ -33,11 +34,12 @@ def chamfer(
         unmatched: Cost of a point whose partners are all padded or forbidden.
 
     Raises:
-        InputError: Shapes that do not match.
+        InputError: Shapes that do not match, or masks of numbers.
     """
     if cost.ndim != 3 or cost.shape[:2] != x_mask.shape or (len(cost), cost.shape[2]) != y_mask.shape:
         shapes = f"{tuple(cost.shape)}, {tuple(x_mask.shape)} and {tuple(y_mask.shape)}"
         raise InputError(f"expected a cost (event, n, m) with masks (event, n) and (event, m), got {shapes}")
+    true_or_false(x_mask=x_mask, y_mask=y_mask)
     pairs = x_mask[:, :, None] & y_mask[:, None, :]
     cost = torch.where(pairs, cost, math.inf)
     total = cost.new_zeros(len(cost))
@@ -55,7 +57,13 @@ def point_chamfer(
     """`chamfer` of two clouds in squared Euclidean distances; every point is real.
 
     The loss and the score of arXiv:2212.07347, where padding is a point at 0 like any other.
+
+    Raises:
+        InputError: Clouds of other events, or points of another number of coordinates.
     """
+    if x.ndim != 3 or y.ndim != 3 or x.shape[::2] != y.shape[::2]:
+        shapes = f"{tuple(x.shape)} and {tuple(y.shape)}"
+        raise InputError(f"expected clouds (event, point, feature) of the same events, got {shapes}")
     cost = (x[:, :, None] - y[:, None]).square().sum(dim=-1)
     return chamfer(
         cost,

@@ -15,6 +15,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from femtobarn.errors import InputError
+from femtobarn.losses._types import same_shapes
 
 Norm = Literal["hits", "objects", "tiger"]
 _TIE = 1e-9  # added to squared distances under the root of the hinge, whose slope is not defined at 0
@@ -65,10 +66,11 @@ def condensation(
         chunk: Pairs of a hit and an object that are in memory at once.
 
     Raises:
-        InputError: No such normalisation, or offsets that do not cut the hits.
+        InputError: No such normalisation, not one of each number for each hit, or offsets that do not cut the hits.
     """
     if norm not in get_args(Norm):
         raise InputError(f"expected the normalisation hits, objects or tiger, got {norm!r}")
+    _check_hits(x, beta=beta, owner=owner)
     terms = []
     for some in _events(len(beta), offset):
         b, place, of = beta[some], x[some], owner[some]
@@ -123,7 +125,13 @@ def condensation_2022(
         weight: Of each object, for instance by `object_weight`; all alike if not given.
         spectator: From 0 to 1, by how much each hit is left out.
         mean_share: Share of the mean in the centre; 0 for the hit of largest beta alone.
+
+    Raises:
+        InputError: Not one of each number for each hit, or offsets that do not cut the hits.
     """
+    _check_hits(
+        x, beta=beta, distance=distance, owner=owner, spectator=beta if spectator is None else spectator
+    )
     terms = []
     for some in _events(len(beta), offset):
         b, place, of = beta[some], x[some], owner[some]
@@ -169,7 +177,11 @@ def payload(
         each: Loss of each hit.
         beta, owner: See `condensation`.
         weight: Of each object, by its number.
+
+    Raises:
+        InputError: Not one of each number for each hit.
     """
+    same_shapes("one number for each hit", each=each, beta=beta, owner=owner)
     own = torch.nonzero(owner >= 0).squeeze(1)
     if not len(own):
         return (each * 0).sum()
@@ -192,7 +204,11 @@ def energy_loss(
         factor: By which the deposits are multiplied.
         deposited: Energy that the hit's particle has left in all hits.
         true: Energy of the particle.
+
+    Raises:
+        InputError: Not one of each number for each hit.
     """
+    same_shapes("one number for each hit", factor=factor, deposited=deposited, true=true)
     miss = (true - factor * deposited) / true.clamp(min=1e-3).sqrt()
     return 0.5 * softclip(torch.log1p(miss.square()), 0.4)
 
@@ -288,6 +304,12 @@ def _force(
     f[row, number[row] - k.start] = 0.0
     slope[row, number[row] - k.start] = 0.0
     return f, slope, D
+
+
+def _check_hits(x: Tensor, **of_hits: Tensor) -> None:
+    if x.ndim != 2:
+        raise InputError(f"expected coordinates (hit, dimension), got {tuple(x.shape)}")
+    same_shapes("one number for each hit with coordinates", x=x[:, 0], **of_hits)
 
 
 def _chunks(hits: int, objects: int, most: int) -> list[slice]:

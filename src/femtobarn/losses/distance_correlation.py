@@ -34,9 +34,10 @@ def distance_correlation(
     a, b = _centred(x, share), _centred(y, share)
     pairs = share[:, None] * share
     both, of_x, of_y = ((pairs * product).sum() for product in (a * b, a * a, b * b))
-    spread = of_x * of_y
-    known = spread > 0
-    return torch.where(known, both / torch.where(known, spread, 1.0).sqrt(), 0.0)
+    same = (of_x <= 0) | (of_y <= 0)  # NaN is not: it stays, and says that something is wrong
+    # Root by root: the product of the squares of energies in eV is beyond float32.
+    spread = torch.where(same, 1.0, of_x).sqrt() * torch.where(same, 1.0, of_y).sqrt()
+    return torch.where(same, 0.0, both / spread)
 
 
 def _centred(x: Tensor, share: Tensor) -> Tensor:

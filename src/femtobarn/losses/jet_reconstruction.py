@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Bool, Float, Float64
 from torch import Tensor
 
+from femtobarn.errors import InputError
+from femtobarn.losses._types import true_or_false
 from femtobarn.losses.chamfer import chamfer
 
 _LEAST_SQUARE = (
@@ -39,7 +41,12 @@ def jet_terms(
     Args:
         output, target: Momenta in GeV.
         output_mask, target_mask: Particles that count.
+
+    Raises:
+        InputError: Momenta that are not three numbers, or masks that do not fit.
     """
+    for momentum, mask in ((output, output_mask), (target, target_mask)):
+        _check(momentum, mask)
     # By differences: |o|^2 + |r|^2 - 2 o r would lose what is small beside the momenta.
     cost = torch.stack([_squares(output[..., k], target[..., k]) for k in range(3)]).sum(dim=0)
     whole = [jet_mass_pt(x, m) for x, m in ((output, output_mask), (target, target_mask))]
@@ -54,13 +61,26 @@ def jet_mass_pt(
 
     Summed in float64: m^2 is a difference of large numbers. Squares below 1e-6 GeV^2, negative ones from
     rounding too, count as 1e-6 and have no gradient; so an empty jet has a mass and a pT of 1 MeV.
+
+    Raises:
+        InputError: Momenta that are not three numbers, or a mask that does not fit.
     """
+    _check(momentum, mask)
     p = torch.where(mask.unsqueeze(-1), momentum, 0.0).double()
     square = p.square().sum(dim=-1)
     energy = torch.where(square > 0, square.where(square > 0, torch.ones_like(square)).sqrt(), 0.0).sum(dim=1)
     whole = p.sum(dim=1)
     mass = (energy.square() - whole.square().sum(dim=-1)).clamp(min=_LEAST_SQUARE).sqrt()
     return mass, whole[:, :2].square().sum(dim=-1).clamp(min=_LEAST_SQUARE).sqrt()
+
+
+def _check(momentum: Tensor, mask: Tensor) -> None:
+    if momentum.ndim != 3 or momentum.shape[2] != 3 or momentum.shape[:2] != mask.shape:
+        shapes = f"{tuple(momentum.shape)} and {tuple(mask.shape)}"
+        raise InputError(
+            f"expected momenta (jet, particle, 3) of px, py, pz and a mask (jet, particle), got {shapes}"
+        )
+    true_or_false(mask=mask)
 
 
 def _squares(x: Tensor, y: Tensor) -> Tensor:

@@ -5,6 +5,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from femtobarn.errors import InputError
+from femtobarn.losses._types import same_shapes, true_or_false
 from femtobarn.physics._constant import numbers
 
 _ANGLE = 10.0  # weight of a difference of angles against one of logarithms: errors are about a tenth of each
@@ -29,7 +31,13 @@ def flow_loss(
         momentum: pT, eta, sin phi, cos phi, E in GeV.
         target: Class and the same six.
         mask: Which elements there are.
+
+    Raises:
+        InputError: Shapes that do not fit, or a mask of numbers.
     """
+    _check(logits, charge, momentum, target)
+    same_shapes("true or false for each element", charge=charge, mask=mask)
+    true_or_false(mask=mask)
     kind, truth = target[..., 0].long(), target[..., 2:]
     entropy = F.cross_entropy(logits.flatten(0, 1), kind.flatten(), reduction="none").view_as(mask)
     there = mask & (kind > 0)
@@ -53,11 +61,24 @@ def published_flow_loss(
 
     The weights are those of the code of the revised paper (jpata/particleflow, tag v1.1); those of the first version,
     v1.0, are 1 and (0.1, 1, 1, 1, 1e-3). Tails of the energy rule this loss.
+
+    Raises:
+        InputError: Shapes that do not fit.
     """
+    _check(logits, charge, momentum, target)
     kind, truth = target[..., 0].long(), target[..., 2:]
     entropy = F.cross_entropy(logits.flatten(0, 1), kind.flatten())
     squares = (momentum - truth).square().mean(dim=(0, 1)) @ numbers(weights, momentum.device, momentum.dtype)
     return entropy + charge_weight * (charge - target[..., 1]).square().mean() + squares
+
+
+def _check(logits: Tensor, charge: Tensor, momentum: Tensor, target: Tensor) -> None:
+    place = target.shape[:-1]
+    shapes = [tuple(each.shape) for each in (logits, charge, momentum, target)]
+    if logits.ndim != 3 or logits.shape[:2] != place or shapes[1:] != [place, (*place, 5), (*place, 7)]:
+        raise InputError(
+            f"expected logits, charge, momentum (.., 5) and target (.., 7) of elements, got {shapes}"
+        )
 
 
 def _log(value: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ import math
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from femtobarn.errors import InputError
 from femtobarn.losses.chamfer import chamfer
 
 
@@ -17,8 +18,16 @@ def particle_cost(
 
     Args:
         real, made: Share of the jet's momentum f, eta and phi from the jet axis.
-        angle: Distance in (eta, phi) that counts as much as a wrong share of f.
+        angle: Distance in (eta, phi) that counts as much as a wrong share of f, above 0.
+
+    Raises:
+        InputError: Particles that are not three numbers, sets of other jets, or an angle that is not above 0.
     """
+    if real.ndim != 3 or made.ndim != 3 or real.shape[::2] != made.shape[::2] or real.shape[2] != 3:
+        shapes = f"{tuple(real.shape)} and {tuple(made.shape)}"
+        raise InputError(f"expected particles (jet, particle, 3) of the same jets, got {shapes}")
+    if not angle > 0:
+        raise InputError(f"expected an angle above 0, got {angle}")
     share, eta, phi = (real[..., i, None] - made[:, None, :, i] for i in range(3))
     return share.square() + (real[..., 0, None] / angle).square() * (eta.square() + phi.square())
 

@@ -34,7 +34,14 @@ def prototypes(
 def prototype_logits(
     embedded: Float[Tensor, "query feature"], means: Float[Tensor, "way feature"]
 ) -> Float[Tensor, "query way"]:
-    """Minus the squared distance of each example to each class mean."""
+    """Minus the squared distance of each example to each class mean.
+
+    Raises:
+        InputError: Outputs of another length than the means.
+    """
+    if embedded.ndim != 2 or means.ndim != 2 or embedded.shape[1] != means.shape[1]:
+        shapes = f"{tuple(embedded.shape)} and {tuple(means.shape)}"
+        raise InputError(f"expected examples and means of the same features, got {shapes}")
     return -(embedded[:, None] - means).square().sum(dim=-1)
 
 

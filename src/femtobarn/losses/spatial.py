@@ -19,10 +19,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
 from femtobarn.errors import InputError
+from femtobarn.losses._types import true_or_false
 from femtobarn.losses.spatial_filters import (
     FourierBand,
     eroded,
@@ -32,6 +33,7 @@ from femtobarn.losses.spatial_filters import (
 )
 
 Maps = Float[Tensor, "*map row column"]
+Target = Shaped[Tensor, "*map row column"]  # probabilities, or true and false, or 1 and 0
 Mask = Bool[Tensor, "*place row column"] | None
 Value = Float[Tensor, ""]
 
@@ -40,7 +42,7 @@ _SMALLEST = 1e-6  # probability in a logarithm
 
 
 def brier(
-    prediction: Maps, target: Maps, mask: Mask = None, *,
+    prediction: Maps, target: Target, mask: Mask = None, *,
     radius: int = 0, circular: Sequence[int] = (), per_image: bool = True,
 ) -> Value:  # fmt: skip
     """Mean squared difference; with a radius the target is the largest in the neighbourhood. Less is better."""
@@ -49,7 +51,7 @@ def brier(
 
 
 def cross_entropy(
-    prediction: Maps, target: Maps, mask: Mask = None, *,
+    prediction: Maps, target: Target, mask: Mask = None, *,
     radius: int = 0, circular: Sequence[int] = (), per_image: bool = True,
 ) -> Value:  # fmt: skip
     """Mean cross entropy in bits, probabilities at least 1e-6; the target as in `brier`. Less is better."""
@@ -59,7 +61,7 @@ def cross_entropy(
 
 
 def fss(
-    prediction: Maps, target: Maps, mask: Mask = None, *,
+    prediction: Maps, target: Target, mask: Mask = None, *,
     radius: int = 0, circular: Sequence[int] = (), per_image: bool = False,
 ) -> Value:  # fmt: skip
     """Fractions skill score, 1 - sum (y-p)^2 / sum (y^2+p^2) of means over neighbourhoods.
@@ -75,7 +77,7 @@ def fss(
 
 
 def csi(
-    prediction: Maps, target: Maps, mask: Mask = None, *,
+    prediction: Maps, target: Target, mask: Mask = None, *,
     radius: int = 0, circular: Sequence[int] = (), per_image: bool = False,
 ) -> Value:  # fmt: skip
     """Critical success index a / (a + b + c); with a radius 1 / (1/POD + 1/SR - 1), see `bias`."""
@@ -87,7 +89,7 @@ def csi(
 
 
 def bias(
-    prediction: Maps, target: Maps, mask: Mask = None, *,
+    prediction: Maps, target: Target, mask: Mask = None, *,
     radius: int = 0, circular: Sequence[int] = (), per_image: bool = False,
 ) -> Value:  # fmt: skip
     """Frequency bias POD / SR: events predicted for each that there is; 1 is right, and it is no loss.
@@ -100,7 +102,7 @@ def bias(
 
 
 def iou(
-    prediction: Maps, target: Maps, mask: Mask = None, *,
+    prediction: Maps, target: Target, mask: Mask = None, *,
     radius: int = 0, circular: Sequence[int] = (), per_image: bool = True,
 ) -> Value:  # fmt: skip
     """Intersection over union; of one map without a radius it is `csi`. The target as in `brier`."""
@@ -108,7 +110,7 @@ def iou(
 
 
 def all_class_iou(
-    prediction: Maps, target: Maps, mask: Mask = None, *,
+    prediction: Maps, target: Target, mask: Mask = None, *,
     radius: int = 0, circular: Sequence[int] = (), per_image: bool = True,
 ) -> Value:  # fmt: skip
     """Mean of the intersections over union of events and of what is none."""
@@ -117,7 +119,7 @@ def all_class_iou(
 
 
 def dice(
-    prediction: Maps, target: Maps, mask: Mask = None, *,
+    prediction: Maps, target: Target, mask: Mask = None, *,
     radius: int = 0, circular: Sequence[int] = (), per_image: bool = True,
 ) -> Value:  # fmt: skip
     """Sørensen-Dice coefficient 2a / (2a + b + c). The target as in `brier`."""
@@ -126,7 +128,7 @@ def dice(
 
 
 def dice_ref(
-    prediction: Maps, target: Maps, mask: Mask = None, *,
+    prediction: Maps, target: Target, mask: Mask = None, *,
     radius: int = 0, circular: Sequence[int] = (), per_image: bool = True,
 ) -> Value:  # fmt: skip
     """(a + d) / N, what the reference calls the Dice coefficient: of a hard target one less the mean |y - p|."""
@@ -135,7 +137,7 @@ def dice_ref(
 
 
 def heidke(
-    prediction: Maps, target: Maps, mask: Mask = None, *,
+    prediction: Maps, target: Target, mask: Mask = None, *,
     radius: int = 0, circular: Sequence[int] = (), per_image: bool = False,  # noqa: ARG001, as the others
 ) -> Value:  # fmt: skip
     """Heidke skill score: (a + d) beyond chance, over what is possible beyond chance; pixel by pixel."""
@@ -146,7 +148,7 @@ def heidke(
 
 
 def peirce(
-    prediction: Maps, target: Maps, mask: Mask = None, *,
+    prediction: Maps, target: Target, mask: Mask = None, *,
     radius: int = 0, circular: Sequence[int] = (), per_image: bool = False,  # noqa: ARG001, as the others
 ) -> Value:  # fmt: skip
     """Peirce skill score: found among the events less called so among the others; pixel by pixel.
@@ -161,7 +163,7 @@ gerrity = peirce
 
 
 def fourier_error(
-    prediction: Maps, target: Maps, mask: Mask = None, *, band: FourierBand, part: str = "complex",
+    prediction: Maps, target: Target, mask: Mask = None, *, band: FourierBand, part: str = "complex",
     circular: Sequence[int] = (),
 ) -> Value:  # fmt: skip
     """Mean squared difference of the Fourier coefficients of a band; of their real or imaginary parts if asked.
@@ -177,12 +179,13 @@ def fourier_error(
     return ((off.real if part == "real" else off.imag) ** 2).mean()
 
 
-def placed(mask: Bool[Tensor, "*place row column"], maps: Maps) -> Bool[Tensor, "*map row column"]:
+def placed(mask: Shaped[Tensor, "*place row column"], maps: Target) -> Bool[Tensor, "*map row column"]:
     """The mask in the shape of the maps; of (image, row, column) every channel of an image has the same.
 
     Raises:
-        InputError: It does not fit.
+        InputError: It does not fit, or is of numbers.
     """
+    true_or_false(mask=mask)
     shape = maps.shape
     if mask.ndim == 3 and maps.ndim == 4 and mask.shape[0] == shape[0]:
         mask = mask.unsqueeze(1)  # broadcasting would take the images for channels
@@ -211,6 +214,8 @@ def _filled(prediction: Tensor, target: Tensor, mask: Tensor | None) -> _Prepare
     if prediction.shape != target.shape or prediction.ndim < 2:
         got = f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         raise InputError(f"expected a prediction and a target of one shape (..., row, column), got {got}")
+    if not target.is_floating_point():
+        target = target.to(prediction.dtype)
     inside = torch.ones_like(target, dtype=torch.bool) if mask is None else placed(mask, target)
     return _Prepared(filled(prediction, inside), filled(target, inside), inside)
 

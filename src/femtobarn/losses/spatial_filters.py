@@ -157,6 +157,8 @@ def _block_mean(x: Tensor, size: int) -> Tensor:
 def _extended(x: Tensor, radius: int, circular: Sequence[int], value: float) -> Tensor:
     """The map with `radius` pixels more on every side: of the other side, or of one value."""
     _check_axes(circular)
+    if radius < 0:
+        raise InputError(f"expected a radius of 0 pixels or more, got {radius}")
     for axis in _AXES:
         if axis in circular:
             around = torch.arange(-radius, x.shape[axis] + radius, device=x.device) % x.shape[axis]

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
 from femtobarn.errors import InputError, check_known
 from femtobarn.losses import spatial
+from femtobarn.losses._types import result_type
 from femtobarn.losses.spatial_filters import (
     FourierBand,
     HaarBand,
@@ -79,7 +80,7 @@ class SpatialScore:
     def value(
         self,
         prediction: Float[Tensor, "*map row column"],
-        target: Float[Tensor, "*map row column"],
+        target: Shaped[Tensor, "*map row column"],
         mask: Bool[Tensor, "*place row column"] | None = None,
     ) -> Float[Tensor, ""]:
         """The score as the field quotes it."""
@@ -90,7 +91,7 @@ class SpatialScore:
     def loss(
         self,
         prediction: Float[Tensor, "*map row column"],
-        target: Float[Tensor, "*map row column"],
+        target: Shaped[Tensor, "*map row column"],
         mask: Bool[Tensor, "*place row column"] | None = None,
     ) -> Float[Tensor, ""]:
         """What is small for a good prediction: the score itself, or one less the score.
@@ -101,9 +102,10 @@ class SpatialScore:
         return self.as_loss(self.value(prediction, target, mask))
 
     def filtered(
-        self, x: Float[Tensor, "*map row column"], mask: Bool[Tensor, "*place row column"] | None = None
+        self, x: Shaped[Tensor, "*map row column"], mask: Bool[Tensor, "*place row column"] | None = None
     ) -> Float[Tensor, "*map row column"]:
         """The maps after the band, in [0, 1]; as they are for a neighbourhood. Worth keeping for a whole data set."""
+        x = x.to(result_type(x))
         if isinstance(self.filter, Neighbourhood):
             return x
         if mask is not None:
@@ -115,7 +117,7 @@ class SpatialScore:
     def of_filtered(
         self,
         prediction: Float[Tensor, "*map row column"],
-        target: Float[Tensor, "*map row column"],
+        target: Shaped[Tensor, "*map row column"],
         mask: Bool[Tensor, "*place row column"] | None = None,
     ) -> Float[Tensor, ""]:
         """The score of maps that `filtered` has made."""

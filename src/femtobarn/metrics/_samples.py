@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float64, Real, Shaped
+from jaxtyping import Bool, Float, Float64, Int64, Real, Shaped
 from torch import Tensor
 
 from femtobarn.errors import InputError
@@ -13,11 +13,23 @@ Rows = Real[Array, "..."]
 #: Padded jets: (particles, mask of true and false, or of 1 and 0), or awkward records of the particles of jets. No
 #: names of axes: two samples have different numbers of jets.
 Jets = tuple[Float[Array, "_ _ 3"], Shaped[Array, "_ _"]] | Records
+#: True or false, or 1 and 0, of each event. No name of the axis: `labels` says better what does not fit.
+Labels = Shaped[Array, "_"]
+
+_EXACT = 2.0**53  # below it float64 holds every whole number
 
 
 def numpy(x: Array) -> np.ndarray:
-    """The same numbers as a NumPy array, from any device, without a copy where possible."""
+    """The same numbers as a NumPy array, from any device, without a copy where possible.
+
+    Raises:
+        InputError: Some of them are masked: without its mask an array would bring back what was taken out.
+    """
     if not isinstance(x, Tensor):
+        if np.ma.is_masked(x):
+            raise InputError(
+                f"expected all numbers, got {np.ma.getmaskarray(x).sum()} of {np.size(x)} masked: leave them out first"
+            )
         return np.asarray(x)
     x = x.detach().cpu()
     return (x.float() if x.dtype == torch.bfloat16 else x).resolve_conj().resolve_neg().numpy()
@@ -63,7 +75,7 @@ def jets(
             not finite or of negative pt.
     """
     particles, mask = relative(sample) if isinstance(sample, Records) else (numpy(x) for x in sample)
-    mask = _true_or_false(mask, name)
+    mask = flags(mask, name)
     if particles.ndim != 3 or particles.shape[2] != 3 or mask.shape != particles.shape[:2] or 0 in mask.shape:
         shapes = f"{particles.shape} and {mask.shape}"
         raise InputError(f"expected {name} as (jet, particle, 3) and mask (jet, particle), got {shapes}")
@@ -94,6 +106,58 @@ def scores(x: Real[Array, "..."], name: str, *, least: int = 1) -> Float64[np.nd
     return line.astype(np.float64, copy=False)
 
 
+def flags(x: Shaped[Array, "..."], name: str) -> Bool[np.ndarray, "..."]:
+    """Truth values as such; files hold them as numbers 0 and 1, which would else be taken for the numbers of rows.
+
+    Raises:
+        InputError: Numbers that are neither.
+    """
+    given = numpy(x)
+    if given.dtype != np.bool_ and not ((given == 0) | (given == 1)).all():
+        raise InputError(
+            f"expected a mask of true and false, or 1 and 0, for {name}, got other {given.dtype}"
+        )
+    return given.astype(np.bool_, copy=False)
+
+
+def labels(x: Shaped[Array, "..."], name: str, *, count: int) -> Bool[np.ndarray, " event"]:
+    """True or false of each of so many events, as `flags`.
+
+    Raises:
+        InputError: Numbers that are neither 0 nor 1, or another number of events.
+    """
+    found = flags(x, name)
+    if found.shape != (count,):
+        raise InputError(
+            f"expected true or false for each of {count} events, got {name} of shape {found.shape}"
+        )
+    return found
+
+
+def whole_numbers(x: Shaped[Array, "..."], name: str) -> Int64[np.ndarray, "..."]:
+    """Whole numbers of any type as int64: in narrower types their products overflow without a word.
+
+    Raises:
+        InputError: Fractions, NaN, or numbers that int64 does not hold, or float64 not exactly.
+    """
+    given = numpy(x)
+    match given.dtype.kind:
+        case "b" | "i":
+            whole = True
+        case "u":
+            whole = int(given.max(initial=0)) <= np.iinfo(np.int64).max
+        case "f":
+            wide = given.astype(np.float64)
+            whole = bool(((np.abs(wide) < _EXACT) & (wide == np.round(wide))).all())
+        case _:
+            whole = False
+    if not whole:
+        raise InputError(
+            f"expected whole numbers (below 2^63, as floats below 2^53) for {name}, got other {given.dtype}"
+        )
+    return given.astype(np.int64, copy=False)
+
+
 def check_seed(seed: int) -> None:
     """Refuse what is no seed of every generator in use.
 
@@ -102,10 +166,3 @@ def check_seed(seed: int) -> None:
     """
     if not 0 <= seed < 2**64:
         raise InputError(f"expected a seed from 0 to 2^64 - 1, got {seed}")
-
-
-def _true_or_false(mask: Shaped[np.ndarray, "..."], name: str) -> Bool[np.ndarray, "..."]:
-    """A mask as such; files hold it as numbers 0 and 1, which would else be taken for the numbers of rows."""
-    if mask.dtype != np.bool_ and not ((mask == 0) | (mask == 1)).all():
-        raise InputError(f"expected a mask of true and false, or 1 and 0, for {name}, got other {mask.dtype}")
-    return mask.astype(np.bool_, copy=False)

@@ -3,11 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float, Real
 
 from femtobarn.errors import InputError
-
-Label = Bool[np.ndarray, " event"]
+from femtobarn.metrics._samples import Array, Labels, labels, scores
 
 
 class CalibrationError(NamedTuple):
@@ -22,8 +21,8 @@ class CalibrationError(NamedTuple):
 
 
 def calibration_error(
-    probability: Float[np.ndarray, " event"],
-    signal: Label,
+    probability: Real[Array, " event"],
+    signal: Labels,
     *,
     bins: int = 10,
     draws: int = 200,
@@ -39,15 +38,11 @@ def calibration_error(
         seed: Of the draws.
 
     Raises:
-        InputError: Fewer events than bins, or numbers that are no probabilities.
+        InputError: Fewer events than bins, numbers that are no probabilities, or fewer than a bin or two draws.
     """
-    p, y = np.asarray(probability, np.float64), np.asarray(signal, np.float64)
-    if p.shape != y.shape or len(p) < bins:
-        raise InputError(
-            f"expected a label for each of at least {bins} probabilities, got {len(p)}, {len(y)}"
-        )
-    if not ((p >= 0) & (p <= 1)).all():
-        raise InputError("expected probabilities from 0 to 1, got others")
+    if bins < 1 or draws < 2:
+        raise InputError(f"expected a bin and two draws or more, got {bins} and {draws}")
+    p, y = _checked(probability, signal, bins)
     draw = np.random.default_rng(seed)
     rows = draw.integers(len(p), size=(draws, len(p)))
     error = np.std([_distance(p[some], y[some], bins) for some in rows], ddof=1)
@@ -56,12 +51,18 @@ def calibration_error(
 
 
 def reliability(
-    probability: Float[np.ndarray, " event"], signal: Label, *, bins: int = 10
+    probability: Real[Array, " event"], signal: Labels, *, bins: int = 10
 ) -> Float[np.ndarray, "bin 3"]:
-    """Mean probability, share of signal and number of events in bins of equal numbers of events."""
-    order = np.argsort(probability, kind="stable")
-    groups = [group for group in np.array_split(order, bins) if len(group)]
-    return np.array([(probability[g].mean(), signal[g].mean(), len(g)) for g in groups])
+    """Mean probability, share of signal and number of events in bins of equal numbers of events.
+
+    Raises:
+        InputError: As `calibration_error`, but fewer events than bins leave some bins out.
+    """
+    if bins < 1:
+        raise InputError(f"expected a bin or more, got {bins}")
+    p, y = _checked(probability, signal, 1)
+    groups = [group for group in np.array_split(np.argsort(p, kind="stable"), bins) if len(group)]
+    return np.array([(p[g].mean(), y[g].mean(), len(g)) for g in groups])
 
 
 class Scaling(NamedTuple):
@@ -75,19 +76,20 @@ class Scaling(NamedTuple):
         return np.asarray(1 / (1 + np.exp(-(self.slope * np.asarray(logit, np.float64) + self.offset))))
 
 
-def fit_scaling(logit: Float[np.ndarray, " event"], signal: Label, *, offset: bool = True) -> Scaling:
+def fit_scaling(logit: Real[Array, " event"], signal: Labels, *, offset: bool = True) -> Scaling:
     """The slope, and with `offset` the offset, of the largest likelihood on events that were not trained on.
 
     The slope alone is temperature scaling (Guo et al. 2017, arXiv:1706.04599); both are Platt's scaling. A
     classifier trained with balanced classes needs the offset: it believes that half of the events are signal.
 
     Raises:
-        InputError: No event of one of the classes.
+        InputError: No event of one of the classes, or a logit that is not finite.
     """
     from scipy.optimize import minimize
 
-    x, y = np.asarray(logit, np.float64), np.asarray(signal, bool)
-    if len(x) != len(y) or y.all() or not y.any():
+    x = scores(logit, "scaled")
+    y = labels(signal, "signal", count=len(x))
+    if y.all() or not y.any():
         raise InputError(f"expected events of both classes, got {int(y.sum())} of {len(y)} signal")
 
     def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
@@ -100,6 +102,17 @@ def fit_scaling(logit: Float[np.ndarray, " event"], signal: Label, *, offset: bo
     # No order can be right in all events for ever: the slope is bounded where they are separable.
     found = minimize(loss, np.zeros(2), jac=True, method="L-BFGS-B", bounds=[(-5, 5), (-50, 50)]).x
     return Scaling(float(np.exp(found[0])), float(found[1]) if offset else 0.0)
+
+
+def _checked(probability: Array, signal: Labels, least: int) -> tuple[np.ndarray, np.ndarray]:
+    if len(probability) != len(signal) or len(probability) < least:
+        raise InputError(
+            f"expected a label for each of at least {least} probabilities, got {len(probability)}, {len(signal)}"
+        )
+    p = scores(probability, "judged")
+    if not ((p >= 0) & (p <= 1)).all():
+        raise InputError("expected probabilities from 0 to 1, got others")
+    return p, labels(signal, "signal", count=len(p)).astype(np.float64)
 
 
 def _distance(p: np.ndarray, y: np.ndarray, bins: int) -> float:

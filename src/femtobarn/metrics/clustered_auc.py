@@ -3,15 +3,15 @@
 import math
 
 import numpy as np
-from jaxtyping import Bool, Int, Real
+from jaxtyping import Real, Shaped
 
 from femtobarn.errors import InputError
 from femtobarn.metrics._placements import placements
-from femtobarn.metrics._samples import Array, scores
+from femtobarn.metrics._samples import Array, Labels, labels, numpy, scores
 
 
 def clustered_auc(
-    score: Real[Array, "_"], is_signal: Bool[np.ndarray, "_"], unit: Int[np.ndarray, "_"]
+    score: Real[Array, "_"], is_signal: Labels, unit: Shaped[Array, "_"]
 ) -> tuple[float, float]:
     """The area, and its standard error where units, not rows, are independent (Obuchowski 1997, doi:10.2307/2533958).
 
@@ -28,7 +28,8 @@ def clustered_auc(
         raise InputError(
             f"expected a class and a unit for each score, got {len(values)}, {len(is_signal)}, {len(unit)}"
         )
-    _, index = np.unique(unit, return_inverse=True)
+    is_signal = labels(is_signal, "signal", count=len(values))
+    _, index = np.unique(numpy(unit), return_inverse=True)
     units = int(index.max(initial=-1)) + 1
     if units < 2 or is_signal.all() or not is_signal.any():
         raise InputError(f"expected signal and background in two units or more, got {units} units")

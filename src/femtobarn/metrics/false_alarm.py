@@ -4,9 +4,10 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Shaped
 
 from femtobarn.errors import InputError
+from femtobarn.metrics._samples import Array, flags
 
 YEAR = 31_557_600.0  #: s, Julian
 _LIMIT = -math.log(0.05)  # expected events of which none is seen in 5 % of all cases
@@ -23,7 +24,7 @@ class FalseAlarms(NamedTuple):
     """Of all shifted data, s."""
 
 
-def false_alarm_rate(passed: Bool[np.ndarray, "slide event"], *, duration: float) -> FalseAlarms:
+def false_alarm_rate(passed: Shaped[Array, "slide event"], *, duration: float) -> FalseAlarms:
     """Rate at which noise alone passes, from time slides.
 
     Slide s holds event i of the first detector with event (i + k_s) mod n of the second, k_s = s + 1. One loud event of
@@ -44,6 +45,9 @@ def false_alarm_rate(passed: Bool[np.ndarray, "slide event"], *, duration: float
         >>> rate.value, round(rate.error * rate.time / YEAR, 2)
         (0.0, 3.0)
     """
+    passed = flags(passed, "slid events")
+    if passed.ndim != 2:
+        raise InputError(f"expected true or false of each slide and event, got shape {passed.shape}")
     slides, events = passed.shape
     if not 1 <= slides < events or not duration > 0:
         raise InputError(

@@ -3,10 +3,11 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Shaped
 from scipy import stats
 
 from femtobarn.errors import InputError
+from femtobarn.metrics._samples import Array, flags
 
 
 class FewShotAccuracy(NamedTuple):
@@ -21,9 +22,7 @@ class FewShotAccuracy(NamedTuple):
     tasks: int
 
 
-def few_shot_accuracy(
-    correct: Bool[np.ndarray, "task query"], *, confidence: float = 0.95
-) -> FewShotAccuracy:
+def few_shot_accuracy(correct: Shaped[Array, "task query"], *, confidence: float = 0.95) -> FewShotAccuracy:
     """Share of the queries that are right, a mean over tasks.
 
     Args:
@@ -33,7 +32,8 @@ def few_shot_accuracy(
     Raises:
         InputError: Fewer than two tasks, no query, or a confidence that is not in (0, 1).
     """
-    if len(correct) < 2 or correct.shape[1] < 1 or not 0 < confidence < 1:
+    correct = flags(correct, "queries")
+    if correct.ndim != 2 or len(correct) < 2 or correct.shape[1] < 1 or not 0 < confidence < 1:
         raise InputError(
             f"expected two tasks with queries and a confidence in (0, 1), got {correct.shape}, {confidence}"
         )

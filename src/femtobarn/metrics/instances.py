@@ -3,13 +3,14 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Real
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from femtobarn.errors import InputError
+from femtobarn.metrics._samples import Array, numpy, whole_numbers
 
 _LEAST = 0.1  # IoU below which a true and a found object are never compared (HGCalML, callback_wrappers.py)
 _PART = 0.2  # of a true shower's energy: what counts as a part of it
@@ -35,9 +36,9 @@ class Matching(NamedTuple):
 
 
 def overlaps(
-    true: Int[np.ndarray, " hit"],
-    found: Int[np.ndarray, " hit"],
-    energy: Float[np.ndarray, " hit"],
+    true: Real[Array, "_"],
+    found: Real[Array, "_"],
+    energy: Real[Array, "_"],
     *,
     trues: int | None = None,
     founds: int | None = None,
@@ -50,18 +51,25 @@ def overlaps(
         trues, founds: Numbers of objects, where there may be some without hits.
 
     Raises:
-        InputError: Arrays of different lengths.
+        InputError: Arrays of different lengths, objects that are not whole numbers or beyond the last, or an energy
+            that is not finite.
     """
     if not len(true) == len(found) == len(energy):
         raise InputError(f"expected one label each of all hits, got {len(true)}, {len(found)}, {len(energy)}")
-    t = int(true.max(initial=-1)) + 1 if trues is None else trues
-    p = int(found.max(initial=-1)) + 1 if founds is None else founds
-    of_true = np.bincount(true[true >= 0], energy[true >= 0], t)
-    of_found = np.bincount(found[found >= 0], energy[found >= 0], p)
+    true, found = whole_numbers(true, "true objects"), whole_numbers(found, "found objects")
+    energy = numpy(energy)
+    if not np.isfinite(energy).all():
+        raise InputError("expected finite energies of hits, got others")
+    t, p = (int(each.max(initial=-1)) + 1 for each in (true, found))
+    trues, founds = t if trues is None else trues, p if founds is None else founds
+    if t > trues or p > founds:
+        raise InputError(f"expected {trues} true and {founds} found objects, got {t} and {p} or more")
+    of_true = np.bincount(true[true >= 0], energy[true >= 0], trues)
+    of_found = np.bincount(found[found >= 0], energy[found >= 0], founds)
     both = (true >= 0) & (found >= 0)
-    pairs, row = np.unique(true[both].astype(np.int64) * max(p, 1) + found[both], return_inverse=True)
+    pairs, row = np.unique(true[both] * max(founds, 1) + found[both], return_inverse=True)
     common = np.bincount(row, energy[both], len(pairs))
-    i, j = np.divmod(pairs, max(p, 1))
+    i, j = np.divmod(pairs, max(founds, 1))
     union = of_true[i] + of_found[j] - common
     iou = np.divide(common, union, out=np.zeros(len(common)), where=union > 0)
     return Overlaps(i, j, common, iou, of_true, of_found)
@@ -126,5 +134,5 @@ def share_around(
     if not len(hits) or not len(place):
         return np.ones(len(place))
     near = cKDTree(hits).query_ball_point(place, radius)
-    around = np.array([hit_energy[rows].sum() for rows in near])
-    return np.minimum(np.divide(energy, around, out=np.ones_like(energy), where=around > 0), 1.0)
+    around = np.array([hit_energy[rows].sum(dtype=np.float64) for rows in near])
+    return np.minimum(np.divide(energy, around, out=np.ones(len(energy)), where=around > 0), 1.0)

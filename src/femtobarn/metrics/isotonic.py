@@ -1,14 +1,15 @@
 """Probabilities made to agree with frequencies by the best curve that rises."""
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Real, Shaped
 from scipy.optimize import isotonic_regression
 
 from femtobarn.errors import InputError
+from femtobarn.metrics._samples import Array, scores
 
 
 def isotonic_curve(
-    prediction: Float[np.ndarray, "_"], target: Float[np.ndarray, "_"]
+    prediction: Real[Array, "_"], target: Shaped[Array, "_"]
 ) -> tuple[Float[np.ndarray, "knot"], Float[np.ndarray, "knot"]]:
     """Knots (prediction, frequency) of the rising curve that is nearest to the targets, for `np.interp`.
 
@@ -19,10 +20,11 @@ def isotonic_curve(
         target: 0 or 1, or in between.
 
     Raises:
-        InputError: No predictions, or not one target for each.
+        InputError: No predictions, not one target for each, or a number that is not finite.
     """
     if len(prediction) != len(target) or not len(prediction):
         raise InputError(f"expected a target for each prediction, got {len(target)} for {len(prediction)}")
-    values, place, counts = np.unique(prediction, return_inverse=True, return_counts=True)
-    mean = np.bincount(place, target.astype(np.float64)) / counts
+    x, y = scores(prediction, "predicted"), scores(target, "target")
+    values, place, counts = np.unique(x, return_inverse=True, return_counts=True)
+    mean = np.bincount(place, y) / counts
     return values, isotonic_regression(mean, weights=counts).x

@@ -3,9 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Real
 
 from femtobarn.errors import InputError
+from femtobarn.metrics._samples import Array, scores, whole_numbers
 
 
 class Finding(NamedTuple):
@@ -39,7 +40,7 @@ class Response(NamedTuple):
 
 
 def confusion(
-    truth: Int[np.ndarray, "_"], found: Int[np.ndarray, "_"], *, classes: int
+    truth: Real[Array, "_"], found: Real[Array, "_"], *, classes: int
 ) -> Int[np.ndarray, "truth found"]:
     """Number of elements of each true class (row) that are called each class (column).
 
@@ -48,10 +49,10 @@ def confusion(
     """
     if len(truth) != len(found):
         raise InputError(f"one class per element expected: got {len(truth)} true and {len(found)} found ones")
-    both = np.stack((truth, found))
+    both = np.stack((whole_numbers(truth, "true classes"), whole_numbers(found, "found classes")))
     if both.size and not (both.min() >= 0 and both.max() < classes):
         raise InputError(f"expected classes from 0 to {classes - 1}, got {both.min()} to {both.max()}")
-    return np.bincount(truth * classes + found, minlength=classes**2).reshape(classes, classes)
+    return np.bincount(both[0] * classes + both[1], minlength=classes**2).reshape(classes, classes)
 
 
 def finding(table: Int[np.ndarray, "truth found"], kind: int) -> Finding:
@@ -63,8 +64,8 @@ def finding(table: Int[np.ndarray, "truth found"], kind: int) -> Finding:
 
 
 def fake_at_efficiency(
-    truth: Int[np.ndarray, "element"],
-    score: Float[np.ndarray, "element"],
+    truth: Real[Array, "_"],
+    score: Real[Array, "_"],
     kind: int,
     *,
     efficiency: float,
@@ -78,9 +79,15 @@ def fake_at_efficiency(
         score: Larger for elements that look like the class.
         kind: The class.
         efficiency: Wanted, above 0; at least this is reached.
+
+    Raises:
+        InputError: Not one finite score for each element, or an efficiency that is not in (0, 1].
     """
     if not 0 < efficiency <= 1:
         raise InputError(f"expected an efficiency in (0, 1], got {efficiency}")
+    truth, score = whole_numbers(truth, "true classes"), scores(score, "judged", least=0)
+    if truth.shape != score.shape:
+        raise InputError(f"expected one score for each element, got {score.shape} for {truth.shape}")
     mine = np.sort(score[truth == kind])[::-1]
     if not len(mine):
         return float("nan")
@@ -88,18 +95,23 @@ def fake_at_efficiency(
     return float(np.mean(truth[score >= threshold] != kind))
 
 
-def response(measured: Float[np.ndarray, "_"], true: Float[np.ndarray, "_"]) -> Response:
+def response(measured: Real[Array, "_"], true: Real[Array, "_"]) -> Response:
     """Middle and widths of measured over true values; NaN for fewer than two of them.
 
     Raises:
-        InputError: True values that are not above 0.
+        InputError: Not one finite measured value for each true one, or true ones that are not above 0.
     """
+    measured, true = scores(measured, "measured", least=0), scores(true, "true", least=0)
+    if measured.shape != true.shape:
+        raise InputError(
+            f"expected a measured value for each true one, got {measured.shape} for {true.shape}"
+        )
     if not (true > 0).all():
         raise InputError(f"expected true values above 0, got {true[~(true > 0)][0]:g}")
     if len(true) < 2:
         nan = float("nan")
         return Response(nan, nan, nan, nan, nan, len(true))
-    ratio = measured.astype(np.float64) / true
+    ratio = measured / true
     low, middle, high = np.quantile(ratio, [0.25, 0.5, 0.75]).tolist()
     off = np.clip(ratio - 1, -10, 10)
     mean, std = float(off.mean()), float(off.std())

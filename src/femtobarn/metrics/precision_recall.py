@@ -1,15 +1,13 @@
 """Precision and recall of a score: the area under their curve, thresholds, and other shares of signal."""
 
 import numpy as np
-from jaxtyping import Bool, Float, Real
+from jaxtyping import Float, Real
 
 from femtobarn.errors import InputError
-from femtobarn.metrics._samples import Array, scores
-
-Label = Bool[np.ndarray, " event"]
+from femtobarn.metrics._samples import Array, Labels, labels, scores
 
 
-def average_precision(score: Real[Array, " event"], signal: Label) -> float:
+def average_precision(score: Real[Array, " event"], signal: Labels) -> float:
     """Mean precision over the signal events: the area under precision against recall, in steps.
 
     Events of equal score count together. A score that knows nothing gives the share of signal.
@@ -21,14 +19,14 @@ def average_precision(score: Real[Array, " event"], signal: Label) -> float:
         >>> print(f"{average_precision(np.array([3.0, 2.0, 1.0]), np.array([True, False, True])):.3f}")
         0.833
     """
-    line = _checked(score, signal)
+    line, signal = _checked(score, signal)
     order = np.argsort(-line, kind="stable")
     ends = np.append(np.flatnonzero(np.diff(line[order])), len(line) - 1)  # the last event of each score
     true = np.cumsum(signal[order])[ends]
     return float((np.diff(true, prepend=0) / true[-1] * true / (ends + 1)).sum())
 
 
-def recall_threshold(score: Real[Array, " event"], signal: Label, *, recall: float) -> float:
+def recall_threshold(score: Real[Array, " event"], signal: Labels, *, recall: float) -> float:
     """The highest threshold at which at least this share of the signal is kept; events at it are kept.
 
     Raises:
@@ -36,7 +34,8 @@ def recall_threshold(score: Real[Array, " event"], signal: Label, *, recall: flo
     """
     if not 0 < recall <= 1:
         raise InputError(f"expected a recall above 0 and at most 1, got {recall}")
-    ordered = np.sort(_checked(score, signal)[signal])[::-1]
+    line, signal = _checked(score, signal)
+    ordered = np.sort(line[signal])[::-1]
     return float(ordered[int(np.ceil(recall * len(ordered) - 1e-9)) - 1])
 
 
@@ -69,10 +68,9 @@ def precision_at_share(
         return np.asarray(true / (true + false))
 
 
-def _checked(score: Array, signal: Label) -> np.ndarray:
+def _checked(score: Array, signal: Labels) -> tuple[np.ndarray, np.ndarray]:
     line = scores(score, "scored")
-    if len(line) != len(signal) or not signal.any():
-        raise InputError(
-            f"expected signal among {len(line)} events, got {int(signal.sum())} of {len(signal)}"
-        )
-    return line
+    is_signal = labels(signal, "signal", count=len(line))
+    if not is_signal.any():
+        raise InputError(f"expected signal among {len(line)} events, got none")
+    return line, is_signal

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int, Real, Shaped
 from scipy import ndimage
 
 from femtobarn.errors import InputError
+from femtobarn.metrics._samples import Array, flags, numpy
 
-Maps = Float[np.ndarray, "map row column"]
+Maps = Real[Array, "map row column"]
 
 _FINE = 8  # pixels, the longest wavelength that counts as detail
 _BINS = 20  # of the reliability
@@ -45,7 +46,7 @@ class SpatialSums(NamedTuple):
 def spatial_sums(
     prediction: Maps,
     target: Maps,
-    known: Bool[np.ndarray, "map row column"] | None = None,
+    known: Shaped[Array, "map row column"] | None = None,
     *,
     radii: Sequence[int] = (0, 1, 2, 4, 8),
     block: int = 64,
@@ -65,7 +66,8 @@ def spatial_sums(
     Raises:
         InputError: Maps of two shapes, or not in [0, 1] where they are known.
     """
-    inside = np.ones(target.shape, bool) if known is None else known
+    prediction, target = numpy(prediction), numpy(target)
+    inside = np.ones(target.shape, bool) if known is None else flags(known, "pixels")
     if not prediction.shape == target.shape == inside.shape:
         got = f"{prediction.shape}, {target.shape}, {inside.shape}"
         raise InputError(f"expected a prediction, a target and a mask of one shape, got {got}")

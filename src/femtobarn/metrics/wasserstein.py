@@ -3,10 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Float64, Int
+from jaxtyping import Float64, Int, Real
 
 from femtobarn.errors import InputError
-from femtobarn.metrics._samples import Jets, Rows, jets, two_samples
+from femtobarn.metrics._samples import Array, Jets, Rows, jets, numpy, two_samples
 from femtobarn.metrics.estimate import Estimate
 
 #: The polynomials of W1-EFP: connected, four vertices, four edges (arXiv:2106.11535).
@@ -27,10 +27,10 @@ class ParticleDistances(NamedTuple):
 
 
 def wasserstein_1d(
-    x: Float[np.ndarray, " n"],
-    y: Float[np.ndarray, " m"],
-    x_weight: Float[np.ndarray, " n"] | None = None,
-    y_weight: Float[np.ndarray, " m"] | None = None,
+    x: Real[Array, "_"],
+    y: Real[Array, "_"],
+    x_weight: Real[Array, "_"] | None = None,
+    y_weight: Real[Array, "_"] | None = None,
 ) -> float:
     """Exact Wasserstein-1 distance of two samples on a line: the area between their distributions.
 
@@ -39,16 +39,22 @@ def wasserstein_1d(
         x_weight, y_weight: Weights >= 0, scaled to unit sum; default: all alike.
 
     Raises:
-        InputError: An empty or weightless sample, a number that is not finite, a negative weight.
+        InputError: An empty or weightless sample, a number that is not finite, a negative weight, or not one of each
+            point.
     """
-    weights = [np.ones(len(p)) if w is None else w for p, w in ((x, x_weight), (y, y_weight))]
-    for points, weight, name in zip((x, y), weights, "xy", strict=True):
+    samples = [numpy(each).astype(np.float64, copy=False) for each in (x, y)]
+    weights = [
+        np.ones(points.shape) if weight is None else numpy(weight).astype(np.float64, copy=False)
+        for points, weight in zip(samples, (x_weight, y_weight), strict=True)
+    ]
+    for points, weight, name in zip(samples, weights, "xy", strict=True):
+        if points.ndim != 1 or weight.shape != points.shape:
+            raise InputError(f"expected one weight for each {name}, got {weight.shape} for {points.shape}")
         if not np.isfinite(points).all() or not np.isfinite(weight).all() or (weight < 0).any():
             raise InputError(f"expected finite positions and weights >= 0, {name} has others")
         if not weight.sum() > 0:
             raise InputError(f"expected a sample with at least one point of weight above 0, {name} has none")
-    line = _Line(np.asarray(x, np.float64), np.asarray(y, np.float64))
-    return line.distance(*weights)
+    return _Line(*samples).distance(*weights)
 
 
 def w1m(

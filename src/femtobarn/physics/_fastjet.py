@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from femtobarn.errors import InputError, require
-from femtobarn.physics._padded import check_mask
+from femtobarn.physics._padded import check_mask, refuse_masked
 
 _JETS = 5000  # reclustered at a time; FastJet keeps the history of all of them in memory
 
@@ -27,6 +27,7 @@ def reclustered(
     if momentum.ndim != 3 or momentum.shape[2] != 4:
         raise InputError(f"expected momenta (jet, particle, 4) of energy, px, py, pz, got {momentum.shape}")
     check_mask(mask, momentum.shape[:2])
+    refuse_masked(momentum)
     if not np.isfinite(momentum[mask]).all():
         row = int(np.flatnonzero((~np.isfinite(momentum).all(axis=2) & mask).any(axis=1))[0])
         raise InputError(

@@ -51,8 +51,11 @@ def clue(
         layer: Points of different layers do not see each other, if given.
 
     Raises:
-        InputError: Coordinates or energies that are not finite, or a distance not above 0.
+        InputError: Coordinates or energies that are not finite or of other points, or a distance not above 0.
     """
+    if not len(points) == len(energy) == len(points if layer is None else layer):
+        given = [len(each) for each in (points, energy, layer) if each is not None]
+        raise InputError(f"expected one energy and layer for each point, got {given}")
     far = distance if seed_distance is None else seed_distance
     if not (distance > 0 and far > 0 and outlier >= 1 and np.isfinite(density)):
         raise InputError(

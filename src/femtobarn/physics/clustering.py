@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from femtobarn.errors import InputError, require
+from femtobarn.physics._padded import check_boundaries, check_mask
 
 _LARGEST = 2**31 - 1  # FastJet's interface counts particles in 32 bits
 
@@ -28,7 +29,12 @@ class Jets(NamedTuple):
         return np.repeat(np.arange(len(self.offset) - 1), np.diff(self.offset))
 
     def keep(self, wanted: np.ndarray) -> "Jets":
-        """The jets where `wanted` is true; every event stays, if need be without jets."""
+        """The jets where `wanted` is true; every event stays, if need be without jets.
+
+        Raises:
+            InputError: Not true or false for each jet.
+        """
+        check_mask(wanted, (len(self.momentum),))
         before = np.concatenate(([0], np.cumsum(wanted)))
         sizes = np.diff(self.first)
         first = np.concatenate(([0], np.cumsum(sizes[wanted])))
@@ -118,8 +124,7 @@ def _check(momentum: np.ndarray, offset: np.ndarray, radius: float) -> None:
         raise InputError(f"expected a jet radius above 0, got {radius:g}")
     if momentum.ndim != 2 or momentum.shape[1] != 4:
         raise InputError(f"expected momenta (particle, 4) of energy, px, py, pz, got {momentum.shape}")
-    if not len(offset) or offset[0] != 0 or offset[-1] != len(momentum) or np.any(np.diff(offset) < 0):
-        raise InputError(f"expected boundaries of events that rise from 0 to {len(momentum)}, got {offset}")
+    check_boundaries(offset, len(momentum))
     if len(momentum) > _LARGEST:
         raise InputError(f"expected at most {_LARGEST} particles at a time, got {len(momentum)}")
     if not np.isfinite(momentum).all():

@@ -57,8 +57,13 @@ def coherence(
         lag: Largest difference of the times of arrival, s.
 
     Raises:
-        InputError: A window longer than an event or shorter than four samples.
+        InputError: Strain that is not finite or not of two detectors, a window longer than an event or shorter than
+            four samples.
     """
+    if strain.ndim != 3 or strain.shape[1] != 2 or not np.isfinite(strain).all():
+        raise InputError(
+            f"expected finite strain (event, 2 detectors, sample), got {strain.shape}, or NaN in it"
+        )
     lengths = np.array([round(each * rate) for each in windows], np.int64)
     shift = int(lag * rate)
     if not len(lengths) or lengths.min() < _OVERLAP or lengths.max() + shift > strain.shape[2]:

@@ -30,8 +30,11 @@ def condense(
         t_d: Radius of an object, in units of its distance.
 
     Raises:
-        InputError: Numbers that are not finite.
+        InputError: Not one of each number for each hit, or numbers that are not finite.
     """
+    given = [len(each) for each in (beta, x, distance) if each is not None]
+    if len(set(given)) > 1:
+        raise InputError(f"expected beta, x and distance of the same hits, got {given}")
     for name, values in (("beta", beta), ("x", x), ("distance", distance)):
         if values is not None and not np.isfinite(values).all():
             raise InputError(

@@ -64,7 +64,7 @@ def softness(images: Float[np.ndarray, "event a b 3"], *, leading: int) -> Float
     pt = images[..., 0].reshape(len(images), -1)
     total = pt.sum(axis=1, dtype=np.float64)
     hardest = np.partition(pt, -leading, axis=1)[:, -leading:].sum(axis=1, dtype=np.float64)
-    share = np.divide(hardest, total, out=np.ones(len(pt)), where=total > 0)
+    share = np.divide(hardest, total, out=np.ones(len(pt)), where=~(total <= 0))  # NaN stays NaN
     return np.asarray(-np.log(np.minimum(share, 1.0)))
 
 
@@ -89,5 +89,5 @@ def transverse_sphericity(images: Float[np.ndarray, "event 72 58 3"]) -> Float64
     total = ring.sum(axis=1)
     # The tensor has trace 1; its anisotropy is the second Fourier coefficient of the energy in phi.
     anisotropy = np.hypot(ring @ np.cos(2 * phi), ring @ np.sin(2 * phi))
-    share = np.divide(anisotropy, total, out=np.ones(len(ring)), where=total > 0)
+    share = np.divide(anisotropy, total, out=np.ones(len(ring)), where=~(total <= 0))
     return np.asarray(1 - np.minimum(share, 1.0))

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from femtobarn.errors import InputError
+from femtobarn.physics._padded import check_boundaries
 from femtobarn.physics.vectors import cylindrical
 
 
@@ -30,10 +31,14 @@ def soft_killer(
         edges: In pseudorapidity, of regions that have a cut each: detectors differ.
 
     Raises:
-        InputError: Edges that do not rise, or a side that is not above 0.
+        InputError: Edges that do not rise, a side that is not above 0, boundaries of events that do not fit, or a
+            momentum that is not finite.
     """
     if len(edges) < 2 or any(not low < high for low, high in pairwise(edges)) or not side > 0:
         raise InputError(f"expected rising edges and a side above 0, got {tuple(edges)} and {side:g}")
+    check_boundaries(offset, len(momentum))
+    if not np.isfinite(momentum).all():
+        raise InputError("expected finite momenta, got others")
     events = len(offset) - 1
     event = np.repeat(np.arange(events), np.diff(offset))
     pt, eta, phi, _ = cylindrical(momentum).T

@@ -88,5 +88,5 @@ def zlogz(
     """zlogz = sum x ln x with x = E / sum E: 0 for one particle, -ln n for n of equal energy."""
     energy = np.where(mask, energy, 0).astype(np.float64)
     whole = energy.sum(axis=1, keepdims=True)
-    x = np.divide(energy, whole, out=np.zeros_like(energy), where=whole > 0)
-    return np.asarray((x * np.log(x, out=np.zeros_like(x), where=x > 0)).sum(axis=1))
+    x = np.divide(energy, whole, out=np.zeros_like(energy), where=~(whole <= 0))  # NaN stays NaN
+    return np.asarray((x * np.log(x, out=np.zeros_like(x), where=~(x <= 0))).sum(axis=1))

@@ -3,9 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Int, Real
 
 from femtobarn.errors import InputError
+from femtobarn.metrics._samples import Array, numpy, whole_numbers
 from femtobarn.physics.tracks.hits import Hits
 
 _HALF, _LHC = 0.5, 0.75
@@ -45,7 +46,7 @@ class Matches(NamedTuple):
 
 
 def match(
-    label: Int[np.ndarray, "hit"], particle: Int[np.ndarray, "hit"], *, particles: int, least_hits: int = 1
+    label: Real[Array, "_"], particle: Real[Array, "_"], *, particles: int, least_hits: int = 1
 ) -> Matches:
     """Match the tracks of one event to its particles by the hits they share.
 
@@ -58,8 +59,9 @@ def match(
         least_hits: Shorter tracks are left out.
 
     Raises:
-        InputError: Arrays that do not fit, or a particle beyond the last.
+        InputError: Arrays that do not fit, numbers that are not whole, or a particle beyond the last.
     """
+    label, particle = whole_numbers(label, "tracks"), whole_numbers(particle, "particles")
     if label.shape != particle.shape or (len(particle) and particle.max() >= particles):
         raise InputError(
             f"expected a track and a particle below {particles} for each hit, got {label.shape} and {particle.shape} "
@@ -107,15 +109,28 @@ def selected(
     return wanted & known.primary if primary else wanted
 
 
-def trackml_score(
-    label: Int[np.ndarray, "hit"], particle: Int[np.ndarray, "hit"], weight: Float[np.ndarray, "hit"]
-) -> float:
+def trackml_score(label: Real[Array, "_"], particle: Real[Array, "_"], weight: Real[Array, "_"]) -> float:
     """Score of the TrackML challenge: the weight of hits that are in the track of their particle, of all weight.
 
     Each track counts for its majority particle, if it has one by `Matches.double_majority` (arXiv:1904.06778, 3).
     Zero if nothing has a weight.
+
+    Args:
+        label: Track of each hit, negative for none.
+        particle: Any number of each hit's particle, such as its row, negative for noise. Noise is 0 in files of
+            TrackML: give -1 there.
+        weight: Of each hit, 0 or more.
+
+    Raises:
+        InputError: Arrays that do not fit, or weights that are negative or not finite.
     """
-    found = match(label, particle, particles=int(particle.max(initial=-1)) + 1)
+    label, barcode = whole_numbers(label, "tracks"), whole_numbers(particle, "particles")
+    weight = numpy(weight).astype(np.float64, copy=False)
+    if weight.shape != label.shape or not (np.isfinite(weight) & (weight >= 0)).all():
+        raise InputError(f"expected a weight of 0 or more for each of {len(label)} hits, got {weight.shape}")
+    known, row = np.unique(barcode, return_inverse=True)
+    particle = np.where(barcode < 0, -1, row)
+    found = match(label, particle, particles=len(known))
     good = found.double_majority()
     particle_of = dict(zip(found.label[good].tolist(), found.particle[good].tolist(), strict=True))
     named = np.array([particle_of.get(each, -2) for each in label.tolist()], np.int64)
