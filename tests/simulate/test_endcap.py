@@ -248,7 +248,11 @@ def test_soft_collisions_fill_the_endcap_as_pile_up_does() -> None:
 
 @pytest.mark.slow
 def test_a_crossing_of_pile_up_200() -> None:
-    """Acceptance 1 of the sheet, with the field, in which 0.5 GeV of pT circle before the face."""
+    """With the field, in which 0.5 GeV of pT circle before the face.
+
+    Fewer hits are shared than in the first showers of this package (0.20, and 0.44 in coarse cells), which had neither
+    a hadronic section nor fluctuations of the sampling.
+    """
     pytest.importorskip("pythia8mc")
     endcap = Endcap()
     crossings = Crossings.pythia(endcap, collisions_in_pool=1000, seed=1)
@@ -256,9 +260,9 @@ def test_a_crossing_of_pile_up_200() -> None:
     hits = endcap_hits(incoming, endcap, generator=rng())
     assert len(incoming.pdg) / 3 == pytest.approx(5000, rel=0.1)
     found = truth(hits)
-    assert (found.share < 0.9).mean() == pytest.approx(0.20, abs=0.03)
+    assert (found.share < 0.9).mean() == pytest.approx(0.147, abs=0.02)
     coarse = endcap_hits(incoming, replace(endcap, etas=48, phis=192), generator=rng())
-    assert (truth(coarse).share < 0.9).mean() == pytest.approx(0.44, abs=0.08)
+    assert (truth(coarse).share < 0.9).mean() == pytest.approx(0.372, abs=0.04)
     summed = np.bincount(hits.share_hit, hits.share_energy, len(hits.cell))
     np.testing.assert_allclose(summed, hits.energy, rtol=1e-6)
 
