@@ -15,8 +15,6 @@ from femtobarn.errors import InputError, printable
 if TYPE_CHECKING:
     import matplotlib.figure
 
-_SVG_DPI = 72  # an SVG counts in points
-_IMAGE_DPI = 150
 _MANY_POINTS = 5000  # drawn as one image: as vectors they would take some 100 bytes each
 
 
@@ -51,59 +49,26 @@ def svg_bytes(figure: "matplotlib.figure.Figure") -> bytes:
     """The drawing as SVG; the figure is closed. Equal figures give equal bytes."""
     import matplotlib as mpl
     from matplotlib import pyplot
-
-    _prepare(figure)
-    try:
-        # Fixed salt: equal figures give equal files.
-        with mpl.rc_context({**_saving(), "svg.hashsalt": "femtobarn", "svg.fonttype": "none"}):
-            return _drawn(figure)
-    finally:
-        pyplot.close(figure)
-
-
-def _prepare(figure: "matplotlib.figure.Figure") -> None:
-    """Let texts that cannot be drawn stand as they are, and draw many points as an image."""
     from matplotlib.collections import PathCollection
     from matplotlib.lines import Line2D
 
     from femtobarn.plots.text import settle_texts
 
     settle_texts(figure)
-    for artist in figure.findobj(lambda artist: isinstance(artist, PathCollection | Line2D)):
-        if isinstance(artist, PathCollection):
-            _rasterise(artist, artist.get_offsets())
-        else:
-            _rasterise(artist, artist.get_xdata())
-
-
-def _rasterise(artist: "matplotlib.artist.Artist", points: ArrayLike) -> None:
-    if len(np.asarray(points)) > _MANY_POINTS:
-        artist.set_rasterized(True)
-
-
-def _drawn(figure: "matplotlib.figure.Figure") -> bytes:
-    """What ``figure.savefig(format="svg", dpi=150, metadata={"Date": None})`` writes, in half its time.
-
-    `savefig` draws twice, first for the layout, and parses and measures the texts for each of three renderers.
-    """
-    from matplotlib.backends.backend_mixed import MixedModeRenderer
-    from matplotlib.backends.backend_svg import FigureCanvasSVG, RendererSVG
-
-    class Canvas(FigureCanvasSVG):
-        def get_renderer(self) -> MixedModeRenderer:
-            return renderer  # that of the layout too
-
-    figure.dpi = _SVG_DPI
-    Canvas(figure)
-    width, height = (float(x) for x in figure.get_size_inches())
-    text = io.StringIO()
-    vectors = RendererSVG(
-        width * _SVG_DPI, height * _SVG_DPI, text, image_dpi=_IMAGE_DPI, metadata={"Date": None}
-    )
-    renderer = MixedModeRenderer(figure, width, height, _IMAGE_DPI, vectors)
-    figure.draw(renderer)
-    renderer.finalize()
-    return text.getvalue().encode()
+    for points in figure.findobj(PathCollection):
+        if isinstance(points, PathCollection) and len(np.asarray(points.get_offsets())) > _MANY_POINTS:
+            points.set_rasterized(True)
+    for line in figure.findobj(Line2D):
+        if isinstance(line, Line2D) and len(np.asarray(line.get_xdata())) > _MANY_POINTS:
+            line.set_rasterized(True)
+    stream = io.BytesIO()
+    try:
+        # Fixed salt and no date: equal figures give equal files.
+        with mpl.rc_context({**_saving(), "svg.hashsalt": "femtobarn", "svg.fonttype": "none"}):
+            figure.savefig(stream, format="svg", dpi=150, metadata={"Date": None})
+    finally:
+        pyplot.close(figure)
+    return stream.getvalue()
 
 
 def _saving() -> dict[Any, Any]:
