@@ -165,7 +165,7 @@ def _connected(particles, mask, result):
     theta, square, weighed = np.empty((most, most)), np.empty((most, most)), np.empty((most, most))
     a, row = np.empty((4, most)), np.empty(most)
     for jet in range(len(particles)):
-        n = 0
+        n = np.int64(0)
         for i in range(most):
             if mask[jet, i]:
                 eta[n], phi[n], z[n] = particles[jet, i]
