@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from femtobarn.data.collections import read_collection
+from femtobarn.data.root import opened_root
 from femtobarn.errors import InputError
 
 uproot, awkward = pytest.importorskip("uproot"), pytest.importorskip("awkward")
@@ -57,3 +58,30 @@ def test_files_that_do_not_fit_are_told_in_one_line(tmp_path: Path) -> None:
         says("not a readable ROOT file")
     path.unlink()
     says("no such file")
+
+
+def write_of_version_269(path: Path) -> Path:
+    """A file with a branch of a version that nobody has: uproot then goes by what the file says of branches."""
+    content = bytearray(write(path, {"Jet_pt": PT}).read_bytes())
+    at = content.index(b"TBranch\0@") + len(b"TBranch\0") + 4  # behind the number of bytes
+    assert content[at : at + 2] == b"\0\x0d"
+    content[at] = 1
+    path.write_bytes(content)
+    return path
+
+
+def test_a_damaged_file_does_not_change_how_others_are_read(tmp_path: Path) -> None:
+    path = write_of_version_269(tmp_path / "a.root")
+    before = dict(uproot.classes), dict(uproot.classes["TBranch"].known_versions)
+    read_collection(path, tree="Events", prefix="Jet_", columns=("pt",))
+    assert before == (uproot.classes, uproot.classes["TBranch"].known_versions)
+    with pytest.raises(InputError, match="not a readable ROOT file"), opened_root(path) as file:
+        raise IndexError(file["Events"])
+    assert before == (uproot.classes, uproot.classes["TBranch"].known_versions)
+
+
+def test_a_real_file_is_read_after_a_damaged_one(tmp_path: Path, real_data: Path) -> None:
+    path = write_of_version_269(tmp_path / "a.root")
+    read_collection(path, tree="Events", prefix="Jet_", columns=("pt",))
+    real = real_data / "delphes_events" / "delphes_10events.root"
+    assert len(read_collection(real, tree="Delphes", prefix="Particle.", columns=("PID",)).offset) == 11

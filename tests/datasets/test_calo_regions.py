@@ -55,6 +55,16 @@ def test_what_is_no_region_is_refused(tmp_path: Path, regions: np.ndarray, words
         calo_regions.open_regions(tmp_path / "y.h5")
 
 
+def test_a_misspelt_column_is_not_left_out_without_a_word(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["CaloRegions"], file["AcceptanceFlags"], file["Run"] = _regions(2), [1, 0], [7, 7]
+    with pytest.raises(InputError, match="expected AcceptanceFlag or no such column, got 'AcceptanceFlags'"):
+        calo_regions.open_regions(tmp_path / "x.h5")
+    with h5py.File(tmp_path / "x.h5", "r+") as file:
+        del file["AcceptanceFlags"]
+    assert calo_regions.open_regions(tmp_path / "x.h5").columns == ("regions",)
+
+
 def test_crossings_of_the_stand_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     pytest.importorskip("pythia8mc")
     monkeypatch.setenv("FEMTOBARN_CACHE", str(tmp_path))

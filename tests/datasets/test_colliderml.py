@@ -110,6 +110,9 @@ def test_files_that_do_not_fit_are_told(files: tuple[Path, Path], tmp_path: Path
     broken = write(tmp_path / "n.parquet", "tracker_hits", [hits | {"z": [float("nan"), *hits["z"][1:]]}])
     with pytest.raises(InputError, match="z of object 0 is nan"):
         colliderml.tracker_hits(broken)
+    far = write(tmp_path / "f.parquet", "tracker_hits", [hits | {"z": [*hits["z"][:-1], 1e31]}])
+    with pytest.raises(InputError, match="expected a finite number below 1e\\+30"):
+        colliderml.tracker_hits(far)
 
 
 def test_cells_of_the_calorimeter(tmp_path: Path) -> None:
@@ -167,6 +170,11 @@ def test_hits_of_the_calorimeters_belong_to_who_left_most(
         ),
         (lambda row: {"contrib_times": row["contrib_times"][1:]}, "contrib_times has others"),
         (lambda row: {"contrib_times": [[float("nan")], *row["contrib_times"][1:]]}, "contrib_times"),
+        (
+            lambda row: {"contrib_times": [[1e31] * len(each) for each in row["contrib_times"]]},
+            r"contrib_times is not finite or beyond 1e\+30",
+        ),
+        (lambda row: {"x": [-1e31] * len(row["x"])}, "x of object 0 is -9.99"),
     ],
 )
 def test_contributions_that_do_not_fit_are_told(

@@ -49,6 +49,12 @@ def test_a_patch_has_a_defect_where_the_centre_of_a_box_is(tmp_path: Path) -> No
     assert {tuple(place) for place in np.argwhere(~counts).tolist()} == touched
 
 
+def test_a_last_line_without_an_end_is_told(tmp_path: Path) -> None:
+    """Cut behind a type it would pass for a board with fewer defects."""
+    with pytest.raises(InputError, match="the last line has no end"):
+        deep_pcb.open_boards(_write(tmp_path, boxes="10 20 50 60 1"))
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [("1 2 3 4", "expected x1 y1 x2 y2 type"), ("5 5 2 9 1", "a box in"), ("1 1 9 9 7", "a type from 1 to 6"),

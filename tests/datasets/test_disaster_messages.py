@@ -55,6 +55,14 @@ def test_what_is_not_there_is_said_without_the_text(
     assert "cooling" not in str(caught.value)
 
 
+@pytest.mark.parametrize("blank", [" ", "\t", "\f", '"\n"'])
+def test_a_label_of_blanks_is_told(tmp_path: Path, blank: str) -> None:
+    """It may have been one; a row without a label has nothing there."""
+    path = written(tmp_path, LOGBOOK.replace(",no,", f",{blank},"))
+    with pytest.raises(InputError, match="row 2: expected a label or nothing at all in expert, got blanks"):
+        read_messages(path, text="entry", label="expert")
+
+
 def test_one_of_each_wording_is_left_in_an_order_of_its_own() -> None:
     text = [
         "Need WATER!",

@@ -1,6 +1,7 @@
 """JetClass: the published layout, and the stand-in."""
 
 import itertools
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -82,6 +83,17 @@ def test_a_wrong_file_is_refused_with_its_entry(
     jetclass_files.write(path, "QCD", 6, **change(told))
     with pytest.raises(InputError, match=f"entry 0: expected {words}"):
         jetclass.open_jets(path).read(["particles"], 0, 6)
+
+
+def test_a_branch_of_fewer_jets_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "x.root"
+    jetclass_files.write(path, "QCD", 6)
+    content = bytearray(path.read_bytes())
+    entries = struct.pack(">?qq", True, 0, 6)  # of the one basket: the first, and the last of all
+    content[content.index(entries, content.index(b"label_QCD/")) + 1] = 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="expected 6 jets from entry 0 in label_QCD, got 0"):
+        jetclass.open_jets(path).read(["label"], 0, 6)
 
 
 def test_a_branch_that_is_missing_is_named(tmp_path: Path) -> None:

@@ -103,6 +103,7 @@ def edited(folder: Path, kind: str, line: int, column: int, value: str) -> None:
         ("cells", 1, 0, "999999", "hit_id 999999 is in no other file"),
         ("particles", 1, 0, "99999999999999999999", "whole number of 64 bits"),
         ("particles", 0, 1, "kind_of", ""),
+        ("particles", 0, 1, "partycle_type", "expected particle_type or no such column, got 'partycle_type'"),
         ("particles", 0, 2, "wrong", "vx missing"),
     ],
 )

@@ -116,12 +116,37 @@ def opened_root(path: Path) -> Iterator[Any]:
             yield _OPEN.get()[path]
         return
     check_file(path)
-    with reading(path, "ROOT"), uproot.open(path) as file:
+    with reading(path, "ROOT"), _kept_classes(uproot), uproot.open(path) as file:
         before = _OPEN.set({**_OPEN.get(), path: file})
         try:
             yield file
         finally:
             _OPEN.reset(before)
+
+
+@contextlib.contextmanager
+def _kept_classes(uproot: Any) -> Iterator[None]:
+    """Afterwards uproot reads with the same classes as before.
+
+    It makes classes from what a file says of them and keeps these for all files. A damaged file may say that it has
+    another version of a branch, and so replace the class by which every other file is read. What a whole file adds
+    are few classes, if any, which are made anew when a file needs them.
+    """
+    classes = uproot.classes
+    before = dict(classes)
+    versions = {
+        name: dict(each.known_versions) for name, each in before.items() if hasattr(each, "known_versions")
+    }
+    try:
+        yield
+    finally:
+        for name in classes.keys() - before.keys():
+            del classes[name]
+        classes.update(before)
+        for name, known in versions.items():
+            for version in before[name].known_versions.keys() - known.keys():
+                del before[name].known_versions[version]
+            before[name].known_versions.update(known)
 
 
 def tree_name(path: Path, file: Any, tree: str) -> str:

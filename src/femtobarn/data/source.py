@@ -1,5 +1,6 @@
 """What a table of events is to the rest of the library: length, columns, and rows on demand."""
 
+import difflib
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
@@ -10,6 +11,7 @@ import numpy as np
 from femtobarn.errors import InputError, nearest
 
 Arrays = dict[str, np.ndarray]
+_NEARLY = 0.8  # alike, as difflib counts it: one letter of five is another
 
 
 @runtime_checkable
@@ -118,6 +120,22 @@ def check_columns(wanted: Sequence[str], known: Sequence[str], place: str) -> No
     for name in wanted:
         if name not in known:
             raise InputError(f"{place}: no column {name!r}; {nearest(name, known)}")
+
+
+def check_optional(optional: Sequence[str], others: Sequence[str], place: str) -> None:
+    """Refuse a file with a column of nearly the name of one that it need not have and has not.
+
+    Args:
+        optional: Such columns that the file does not have.
+        others: Its columns that are none of the format.
+        place: The file, for the message.
+
+    Raises:
+        InputError: As said: the column is misspelt or its name damaged, and would be left out without a word.
+    """
+    for name in optional:
+        if close := difflib.get_close_matches(name, others, n=1, cutoff=_NEARLY):
+            raise InputError(f"{place}: expected {name} or no such column, got {close[0]!r}: is it damaged?")
 
 
 def check_unique(names: Sequence[str], place: str) -> None:

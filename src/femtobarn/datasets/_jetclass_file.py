@@ -96,6 +96,11 @@ class JetClassFile:
                 name: tree[self._branches[name]].array(entry_start=start, entry_stop=stop)
                 for name in _branches()
             }
+        for name, values in raw.items():
+            if len(values) != stop - start:
+                raise InputError(
+                    f"{self.path}: expected {stop - start} jets from entry {start} in {name}, got {len(values)}"
+                )
         table = self._named(raw, start)
         return {name: table[name] for name in columns}
 

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from femtobarn.data.hdf5 import Hdf5File, write_hdf5
-from femtobarn.data.source import Arrays, InMemory
+from femtobarn.data.source import Arrays, InMemory, check_optional
 from femtobarn.errors import InputError
 from femtobarn.simulate.collisions.dark import suep
 from femtobarn.simulate.collisions.processes import dijets, top_pairs
@@ -52,17 +52,20 @@ def open_regions(path: str | Path) -> InMemory:
     """Regions of a file, with whatever else of `COLUMNS` it has.
 
     Raises:
-        InputError: No such file, another layout, or counts outside 0 to 1023.
+        InputError: No such file, another layout, a column of nearly the name of one of them, or counts outside 0 to
+            1023.
     """
     file = Hdf5File(Path(path), known=[*FILE_NAMES.values()])
     if "CaloRegions" not in file.columns:
         raise InputError(f"{path}: expected a data set CaloRegions, got {', '.join(file.names)}")
+    known = set(FILE_NAMES.values())
+    lacking, others = sorted(known.difference(file.names)), [name for name in file.names if name not in known]
+    check_optional(lacking, others, str(path))
     for name in FILE_NAMES.values():
         if name != "CaloRegions" and file.shapes.get(name, ()) != ():
             raise InputError(f"{path}: expected one number a crossing in {name}, got {file.shapes[name]}")
-    known = {ours: theirs for ours, theirs in FILE_NAMES.items() if theirs in file.columns}
-    read = file.read(list(known.values()), 0, len(file))
-    columns = {ours: read[theirs] for ours, theirs in known.items()}
+    read = file.read(file.columns, 0, len(file))
+    columns = {ours: read[theirs] for ours, theirs in FILE_NAMES.items() if theirs in read}
     columns["regions"] = _checked(columns["regions"], str(path))
     if "accepted" in columns:
         columns["accepted"] = columns["accepted"].astype(bool)

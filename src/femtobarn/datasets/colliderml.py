@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from femtobarn.data.parquet_lists import Lists, ParquetLists
 from femtobarn.datasets.hgcalml import HitEvents, of_truth
@@ -39,6 +39,7 @@ DETECTORS = (9, 10, 11, 12, 13, 14)
 SCALE = np.array([38.7, 37.5, 38.7, 46.9, 45.0, 46.9])
 _CONTRIBUTIONS = ("contrib_particle_ids", "contrib_energies", "contrib_times")
 _LIGHT = 299.792458  # mm/ns
+_LARGEST = 1e30  # beyond any number of a detector, and with room to multiply
 
 
 class Cells(NamedTuple):
@@ -74,8 +75,8 @@ def tracker_hits(
         start, stop: Events.
 
     Raises:
-        InputError: No such file, missing columns, lists of different length, numbers that are not finite, or files of
-            other events.
+        InputError: No such file, missing columns, lists of different length, numbers that are not finite or beyond
+            1e30, or files of other events.
         MissingExtraError: pyarrow is not installed.
     """
     found, offset, names = _read(Path(path), "tracker_hits", start, stop)
@@ -147,8 +148,8 @@ def calorimeter_hits(
             each.size, many[_CONTRIBUTIONS[0]]
         ):
             raise InputError(f"{path}: expected as many contributions as cells, {name} has others")
-        if each.value.dtype.kind == "f" and not np.isfinite(each.value).all():
-            raise InputError(f"{path}: a number of {name} is not finite")
+        if each.value.dtype.kind == "f" and not _is_small(each.value).all():
+            raise InputError(f"{path}: a number of {name} is not finite or beyond {_LARGEST:g}")
     hit = np.repeat(np.arange(len(cells.energy)), many[_CONTRIBUTIONS[0]])
     scale = SCALE[cells.detector - DETECTORS[0]]
     share = parts["contrib_energies"].astype(np.float64) * scale[hit]
@@ -196,14 +197,21 @@ def _read(
     for name, each in lists.items():
         if not np.array_equal(each.size, size):
             raise InputError(f"{path}: expected lists of one length in each event, {name} has another")
-        if not np.isfinite(each.value).all():
-            row = int(np.flatnonzero(~np.isfinite(each.value))[0])
-            raise InputError(f"{path}: {name} of object {row} is {each.value[row]}, expected a finite number")
+        if not (small := _is_small(each.value)).all():
+            row, most = int(small.argmin()), f"{_LARGEST:g}"
+            raise InputError(
+                f"{path}: {name} of object {row} is {each.value[row]}, expected a finite number below {most}"
+            )
     columns = {
         name: each.value.astype(np.float64) if each.value.dtype.kind == "f" else each.value
         for name, each in lists.items()
     }
     return columns, np.concatenate(([0], np.cumsum(size))), names.value
+
+
+def _is_small(value: np.ndarray) -> Bool[np.ndarray, "number"]:
+    """Which are numbers whose squares and products still are."""
+    return np.abs(value) < _LARGEST
 
 
 def _rows(

@@ -76,14 +76,20 @@ def read_boxes(
     """Boxes and kinds of the defects in an image of this shape.
 
     Raises:
-        InputError: No such file, no line in it, or one that is no box in the image with a known type.
+        InputError: No such file, no line in it, one that is no box in the image with a known type, or a last one
+            without an end.
     """
     path = Path(path)
     check_file(path)
     with reading(path, "text"):
-        lines = [line.split() for line in path.read_text(encoding="ascii").splitlines() if line.strip()]
+        text = path.read_text(encoding="ascii")
+    lines = [line.split() for line in text.splitlines() if line.strip()]
     if not lines:
         raise InputError(f"{path}: expected a line for each defect, got none")
+    if not text.endswith("\n"):
+        raise InputError(
+            f"{path}: the last line has no end, so it may be cut short; add one if the file is whole"
+        )
     rows = np.zeros((len(lines), 5), np.int64)
     for place, words in enumerate(lines):
         if len(words) != 5 or not all(word.isdecimal() and len(word) < 9 for word in words):

@@ -70,8 +70,8 @@ def read_messages(
         positive, negative: Labels in small letters; without any negative ones all others are.
 
     Raises:
-        InputError: No such column, no row of that kind, or a label that is neither; the message names the row, and
-            does not repeat what stands there.
+        InputError: No such column, no row of that kind, or a label that is neither or of blanks; the message names the
+            row, and does not repeat what stands there.
     """
     table, start = TextTable(Path(path)), 0
     column, _, value = keep.partition("=")
@@ -87,7 +87,11 @@ def read_messages(
     if not rows:
         raise InputError(f"{path}: none of {start} rows has {keep}")
     labels = [each.strip().lower() for each in found[label]]
-    for row, each in zip(rows, labels, strict=True):
+    for row, given, each in zip(rows, found[label], labels, strict=True):
+        if given and not each:
+            raise InputError(
+                f"{path}, row {row + 1}: expected a label or nothing at all in {label}, got blanks"
+            )
         if each and each not in positive and negative and each not in negative:
             known = f"{', '.join(positive)} or {', '.join(negative)}"
             raise InputError(f"{path}, row {row + 1}: expected a {label} of {known}, got another")

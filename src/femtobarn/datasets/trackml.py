@@ -13,7 +13,7 @@ from jaxtyping import Int
 
 from femtobarn.data.atomic import write_whole
 from femtobarn.data.csv import CsvFile
-from femtobarn.data.source import Arrays
+from femtobarn.data.source import Arrays, check_optional
 from femtobarn.errors import InputError
 from femtobarn.physics.tracks.hits import Cells, Hits, TrueParticles, Truth
 from femtobarn.simulate.particles import Particles
@@ -109,7 +109,7 @@ def read_table(path: str | Path, kind: str) -> Arrays:
         kind: One of `FILES`.
 
     Raises:
-        InputError: No such file, a column that is missing, or numbers that are not finite.
+        InputError: No such file, a column that is missing or misspelt, or numbers that are not finite.
     """
     path = Path(path)
     file = CsvFile(path, names=lambda fields: tuple(f"column {i}" for i in range(fields)), whole=_WHOLE)
@@ -118,7 +118,10 @@ def read_table(path: str | Path, kind: str) -> Arrays:
         raise InputError(
             f"{path}: expected columns {', '.join(needed)}; {', '.join(sorted(missing))} missing"
         )
-    wanted = [column.strip("()") for column in FILES[kind] if column.strip("()") in file.columns]
+    known = [column.strip("()") for column in FILES[kind]]
+    wanted = [column for column in known if column in file.columns]
+    others = [column for column in file.columns if column not in known]
+    check_optional([column for column in known if column not in wanted], others, str(path))
     table = file.read(wanted, 0, len(file))
     for column, values in table.items():
         if not np.isfinite(values).all():
