@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from femtobarn.evaluation.stages import Cost, costs
+from femtobarn.evaluation.tracks.condensation import owners, track_pairs
 from femtobarn.evaluation.tracks.labellings import (
     AUTOMATA,
     BINS,
@@ -172,3 +173,30 @@ def test_costs_of_a_stage_add_up_and_see_its_memory() -> None:
     assert found["large"].seconds >= first.seconds > found["small"].seconds >= 0
     if np.isfinite(first.megabytes):
         assert first.megabytes > 150 > found["small"].megabytes
+
+
+def test_objects_become_chains_outwards_with_the_beta_of_their_centre() -> None:
+    x = np.array([[0.0, 0.0], [5.0, 0.0], [0.1, 0.0], [5.1, 0.0], [0.0, 0.2], [9.0, 9.0], [20.0, 0.0]])
+    beta = np.array([0.2, 0.3, 0.95, 0.6, 0.1, 0.99, 0.01])
+    found = np.column_stack((np.log(beta / (1 - beta)), x)).astype(np.float32)
+    pair, score = track_pairs(found, distance=np.array([3.0, 1.0, 2.0, 4.0, 1.0, 1.0, 1.0]))
+    assert dict(zip(map(tuple, pair.tolist()), score.round(2).tolist(), strict=True)) == {
+        (4, 2): 0.95, (2, 0): 0.95, (1, 3): 0.6,
+    }  # fmt: skip
+    tracks = LABELLINGS["components above 0.5"](_hits_at(x), pair, score)
+    assert tracks[0] == tracks[2] == tracks[4] != tracks[1] == tracks[3]
+    assert track_pairs(found[:0], np.empty(0))[0].shape == (0, 2)
+
+
+def _hits_at(x: np.ndarray) -> Hits:
+    hits = simulated(1, 1, 3)
+    return hits.keep(np.arange(len(hits.number)) < len(x))
+
+
+def test_hits_belong_to_the_particles_sought_alone(event: Hits) -> None:
+    assert event.truth is not None
+    wanted = selected(event, pt=1.0)
+    found = owners(event, wanted)
+    mine = found >= 0
+    np.testing.assert_array_equal(found[mine], event.truth.particle[mine])
+    assert set(found[mine]) == set(np.flatnonzero(wanted)) & set(event.truth.particle)

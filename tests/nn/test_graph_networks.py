@@ -16,6 +16,7 @@ from femtobarn.nn import (
     EdgeNetwork,
     Graph,
     InteractionNetwork,
+    TrackCondenser,
     joined_graphs,
     line_graph,
     scatter_max,
@@ -98,6 +99,17 @@ def test_graphs_that_do_not_fit_are_told() -> None:
 
 
 # Networks
+
+
+def test_a_condenser_reads_nodes_off_and_all_its_weights_learn() -> None:
+    torch.manual_seed(1)
+    net = TrackCondenser(3, 2, dimensions=4, width=8, rounds=2).double().train()
+    parts = [graph(12, 30, 1), graph(5, 0, 2), graph(7, 9, 3)]
+    found = net(*joined_graphs(parts))
+    assert found.shape == (24, 5)
+    torch.testing.assert_close(found, torch.cat([net(*each) for each in parts]))
+    found.square().sum().backward()
+    assert all(weight.grad is not None and weight.grad.abs().sum() > 0 for weight in net.parameters())
 
 
 @each_network

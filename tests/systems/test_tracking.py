@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import get_args
 
 import h5py
 import numpy as np
@@ -19,16 +20,17 @@ from femtobarn.evaluation.tracks.chain import Chain
 from femtobarn.evaluation.tracks.contest import Answer, answer
 from femtobarn.evaluation.tracks.events import Data, Events
 from femtobarn.evaluation.tracks.files import hit_files
-from femtobarn.evaluation.tracks.hit_graphs import candidates, filtered, graph, hit_features
+from femtobarn.evaluation.tracks.hit_graphs import candidates, filtered, graph, hit_features, stage_features
 from femtobarn.evaluation.tracks.labellings import LABELLINGS
 from femtobarn.metrics.tracking import track_counts
+from femtobarn.nn import Graph
 from femtobarn.parts import run_parts
 from femtobarn.physics.tracks import Hits, TrackFinder, doublets, follows
 from femtobarn.runs import Run
 from femtobarn.simulate.tracker import soft_collisions, tracker
 from femtobarn.study import Trained
 from femtobarn.systems.tracking import judge, recipe
-from femtobarn.systems.tracking.study import MODELS, REGIMES, Part, Regime, Study, build, chain
+from femtobarn.systems.tracking.study import MODELS, REGIMES, Method, Part, Regime, Study, build, chain
 
 TINY = recipe.PRESETS["tiny"]
 FIRST = next(iter(REGIMES))
@@ -145,11 +147,23 @@ def test_a_turn_about_the_beam_changes_no_score(finder: TrackFinder) -> None:
 def test_an_event_without_tracks_has_none(finder: TrackFinder) -> None:
     hits = _event(4)
     few = hits.keep(np.arange(len(hits.number)) < 3)
-    for method in ("triplet filter", "layer map", "triplets", "embedding"):
+    for method in get_args(Method):
         found = _chain(finder, method).find(few)
         assert len(found.pair) == len(found.score)
         for label in LABELLINGS.values():
             assert (label(few, found.pair[:0], found.score[:0]) >= 0).sum() <= 3
+
+
+def test_condensation_does_not_depend_on_the_order_of_hits(finder: TrackFinder) -> None:
+    """Coordinates of random weights make objects of any kind; their hits are the same ones."""
+    hits = _event(4, 2.0)
+    own = _chain(finder, "condensation")
+    inputs = [graph(stage_features("condensation", hits), own.pairs(hits)["triplet filter"])]
+    draw = torch.Generator().manual_seed(1)
+    place = torch.randperm(len(inputs[0].node), generator=draw)
+    inputs.append(Graph(inputs[0].node[place.argsort()], place[inputs[0].edge], inputs[0].feature))
+    plain, mixed = (own.odds("condensation", each) for each in inputs)
+    torch.testing.assert_close(mixed[place], plain, rtol=1e-3, atol=1e-4)
 
 
 def test_broken_hits_are_told(finder: TrackFinder) -> None:
@@ -192,7 +206,8 @@ def test_every_method_stands_beside_the_classical_ones_and_the_truth(finished: R
     found = {r.labels["method"]: r for r in results if r.name == "double-majority efficiency"}
     trained = {"triplet filter", "triplets", "embedding"}
     expected = {f"{kind}, {each}" for each in trained for kind in ("network", "truth")}
-    assert found.keys() == expected | {"automaton", "Hough transform", "no network, triplet filter"}
+    plain = {"automaton", "Hough transform", "no network, triplet filter"}
+    assert found.keys() == expected | plain | {"network, condensation"}
     assert {r.labels["fakes"] for r in results if r.name == "fake rate"} == {
         "all",
         "fiducial",

@@ -90,6 +90,7 @@ from femtobarn.nn.text_heads import (
 )
 from femtobarn.nn.text_reader import TextReader, TextStates
 from femtobarn.nn.time_features import TimeFeatures
+from femtobarn.nn.track_condenser import TrackCondenser
 from femtobarn.nn.trigger_vae import TriggerVae, score_in_fixed_point, trigger_score
 from femtobarn.nn.turned_images import randomly_turned, turned
 from femtobarn.nn.unet_2d import UNet2d
@@ -186,6 +187,7 @@ __all__ = [
     "TextReader",
     "TextStates",
     "TimeFeatures",
+    "TrackCondenser",
     "TriggerVae",
     "UNet2d",
     "UNet3d",

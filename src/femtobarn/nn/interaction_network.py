@@ -69,6 +69,16 @@ class InteractionNetwork(nn.Module):
         feature: Float[Tensor, "edge others"],
     ) -> Float[Tensor, "edge"]:
         """Log odds of each edge; edges and nodes may come in any order."""
+        _, e = self.messages(node, edge, feature)
+        return self._pieces(lambda first, last: self._kept(self.score, e[first:last])[:, 0], edge.shape[0])
+
+    def messages(
+        self,
+        node: Float[Tensor, "node features"],
+        edge: Int[Tensor, "edge 2"],
+        feature: Float[Tensor, "edge others"],
+    ) -> tuple[Float[Tensor, "node width"], Float[Tensor, "edge width"]]:
+        """Nodes and edges after the last round, for heads of your own."""
         sender, receiver = edge[:, 0], edge[:, 1]
         h = self.node_encoder(self.node_scale(node))
         scaled = self.edge_scale(feature)
@@ -78,7 +88,7 @@ class InteractionNetwork(nn.Module):
             ending, starting = (scatter_sum(e, end, h.shape[0]) for end in (receiver, sender))
             h = h + self._kept(self.node_steps[at], h, ending, starting)
             e = e + self._edges(self.edge_steps[at].gathered, h, sender, receiver, e)
-        return self._pieces(lambda first, last: self._kept(self.score, e[first:last])[:, 0], edge.shape[0])
+        return h, e
 
     def _edges(self, network: Any, h: Tensor, sender: Tensor, receiver: Tensor, e: Tensor) -> Tensor:
         def part(first: Any, last: Any) -> Tensor:

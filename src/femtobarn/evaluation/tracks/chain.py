@@ -9,6 +9,7 @@ from jaxtyping import Int
 from torch import nn
 
 from femtobarn.evaluation.stages import Cost, costs
+from femtobarn.evaluation.tracks.condensation import track_pairs
 from femtobarn.evaluation.tracks.contest import Found
 from femtobarn.evaluation.tracks.hit_graphs import (
     Candidates,
@@ -19,6 +20,7 @@ from femtobarn.evaluation.tracks.hit_graphs import (
     graph,
     hit_features,
     near_candidates,
+    stage_features,
 )
 from femtobarn.nn import Graph, line_graph, scatter_max
 from femtobarn.physics.tracks import Hits, LayerMap, TrackFinder, TripletMap, doublets
@@ -52,7 +54,7 @@ class Chain(NamedTuple):
         with costs(spent, "layer map"):
             pair = doublets(hits, self.finder.layers).astype(np.int64)
             found = {"layer map": candidates(hits, pair)}
-        if self.method == "triplet filter":
+        if self.method in ("triplet filter", "condensation"):
             with costs(spent, "triplet filter"):
                 found["triplet filter"] = filtered(hits, pair, self.finder.triples)[0]
         return found
@@ -79,15 +81,22 @@ class Chain(NamedTuple):
             return Found(found.pair, best.double().numpy(), {"network of pairs": found.pair}, spent, seed)
         stages = self.pairs(hits, spent=spent)
         found = list(stages.values())[-1]
+        left = {name: each.pair for name, each in stages.items()}
+        if self.method == "condensation":
+            with costs(spent, "network"):
+                inputs = graph(stage_features("condensation", hits), found)
+                outputs = self.odds("condensation", inputs).numpy()
+            row = np.unique(found.pair)
+            with costs(spent, "condensation"):
+                pair, beta = track_pairs(outputs, np.linalg.norm(hits.position[row], axis=1))
+            return Found(row[pair], beta, left, spent)
         with costs(spent, "network"):
             score = self.odds("pairs", graph(hit_features(hits), found)).sigmoid()
-        return Found(
-            found.pair, score.double().numpy(), {name: each.pair for name, each in stages.items()}, spent
-        )
+        return Found(found.pair, score.double().numpy(), left, spent)
 
     @torch.no_grad()
     def odds(self, name: str, inputs: Graph) -> torch.Tensor:
-        """Log odds of the edges by one of the networks."""
+        """Log odds of the edges by one of the networks, or what it has of the nodes."""
         found: torch.Tensor = self.networks[name].eval()(*inputs)
         return found
 

@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from femtobarn.nn import Graph
+from femtobarn.data.ragged import RaggedFile
+from femtobarn.nn import Graph, joined_graphs
 from femtobarn.physics.neighbours import radius_pairs
 from femtobarn.physics.tracks import Hits, Triplets, triplets
 from femtobarn.physics.tracks.pair_features import PAIR_FEATURES, pair_features, triplet_features
@@ -31,6 +32,11 @@ def hit_features(hits: Hits) -> Float[np.ndarray, "hit 8"]:
     return np.column_stack(
         (r / 1e3, z / 1e3, np.arcsinh(z / np.maximum(r, 1e-3)), *logs, shape["local_eta"], shape["local_phi"])
     )
+
+
+def stage_features(stage: str, hits: Hits) -> Float[np.ndarray, "hit feature"]:
+    """What a stage sees of a hit: all get along without the azimuth, except for coordinates that tracks differ in."""
+    return embedding_inputs(hits).numpy() if stage == "condensation" else hit_features(hits)
 
 
 class Candidates(NamedTuple):
@@ -61,7 +67,7 @@ def filtered(hits: Hits, pair: Pairs, windows: TripletMap) -> tuple[Candidates, 
     return candidates(hits, pair[kept], counts), found._replace(doublet=row[found.doublet])
 
 
-def graph(hit: Float[np.ndarray, "hit 8"], found: Candidates) -> Graph:
+def graph(hit: Float[np.ndarray, "hit feature"], found: Candidates) -> Graph:
     """The hits that are in a pair, and the pairs."""
     row, edge = np.unique(found.pair, return_inverse=True)
     return Graph(_floats(hit[row]), torch.from_numpy(edge.reshape(-1, 2)), _floats(found.feature))
@@ -90,7 +96,13 @@ def doublet_graph(
 
 
 def pieces(
-    hits: Hits, found: Graph, place: Int[np.ndarray, "node"], truth: Bool[np.ndarray, "edge"], sections: int
+    hits: Hits,
+    found: Graph,
+    place: Int[np.ndarray, "node"],
+    truth: Bool[np.ndarray, "edge"],
+    sections: int,
+    *,
+    owner: Int[np.ndarray, "node"] | None = None,
 ) -> Iterator[dict[str, np.ndarray]]:
     """The graph cut in phi as in arXiv:2007.00149: in each section the edges that lie in it with both ends.
 
@@ -100,7 +112,9 @@ def pieces(
         place: The hit where each node is, or begins.
         truth: What is to be learned of each edge.
         sections: How many.
+        owner: What is to be learned of each node, if anything.
     """
+    owner = np.full(len(place), -1) if owner is None else owner
     phi = np.arctan2(hits.position[place, 1], hits.position[place, 0])
     section = ((phi + np.pi) / (2 * np.pi) * sections).astype(np.int64) % sections
     node, edge, feature = (each.numpy() for each in found)
@@ -115,7 +129,17 @@ def pieces(
                 "edge": row[edge[kept]],
                 "feature": feature[kept],
                 "truth": truth[kept].astype(np.float32),
+                "owner": owner[inside],
             }
+
+
+def joined(file: RaggedFile, index: Int[np.ndarray, "_"]) -> dict[str, Tensor]:
+    """Some pieces of a file as one graph; `offset` tells where each begins and ends among the nodes."""
+    parts = [{name: torch.from_numpy(x) for name, x in file.event(int(i)).items()} for i in index]
+    together = joined_graphs([Graph(each["node"], each["edge"], each["feature"]) for each in parts])
+    more = {name: torch.cat([each[name] for each in parts]) for name in ("truth", "owner")}
+    sizes = torch.tensor([0, *(len(each["node"]) for each in parts)])
+    return {**together._asdict(), **more, "offset": sizes.cumsum(0)}
 
 
 def embedding_inputs(hits: Hits) -> Float[Tensor, "hit 10"]:

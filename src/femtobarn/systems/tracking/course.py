@@ -15,16 +15,18 @@ from torch.nn import functional as F
 from femtobarn.data.ragged import RaggedFile, write_ragged
 from femtobarn.engine import Batch, MadeTable, fit
 from femtobarn.evaluation.tracks.chain import Chain, to_tensors
+from femtobarn.evaluation.tracks.condensation import condensation_loss, owners
 from femtobarn.evaluation.tracks.events import Events
 from femtobarn.evaluation.tracks.hit_graphs import (
     Candidates,
     candidates,
     embedding_inputs,
     graph,
-    hit_features,
+    joined,
     pieces,
+    stage_features,
 )
-from femtobarn.nn import Graph, crowded_radius, joined_graphs, metric_loss, near_share, true_radius
+from femtobarn.nn import Graph, crowded_radius, metric_loss, near_share, true_radius
 from femtobarn.parts import Report
 from femtobarn.physics.tracks import Hits, TrackFinder, follows, true_pairs
 from femtobarn.study import Trained
@@ -55,16 +57,18 @@ class Course:
         return Trained(self.part, networks.eval(), history, history[-1]["validation"], kept)
 
     def _stage(self, stage: str, chain: Chain) -> list[dict[str, float]]:
-        settings = self.study.embed if stage == "embedding" else self.study.train
+        own = {"embedding": self.study.embed, "condensation": self.study.condense}
+        settings = own.get(stage, self.study.train)
         train, validation = (self._graphs(stage, sample, chain) for sample in ("train", "validation"))
         network: Any = chain.networks[stage].train()
-        first = _batch(train, np.arange(min(len(train), 8)))
+        objectives = {"embedding": partial(_metric_loss, self.study), "condensation": condensation_loss}
+        first = joined(train, np.arange(min(len(train), 8)))
         network.fit_scale(*([first["node"]] if stage == "embedding" else [first["node"], first["feature"]]))
         fitted = fit(
             network,
-            partial(_metric_loss, self.study) if stage == "embedding" else _edge_loss,
-            MadeTable(partial(_batch, train), len(train)),
-            MadeTable(partial(_batch, validation), len(validation)),
+            objectives.get(stage, _edge_loss),
+            MadeTable(partial(joined, train), len(train)),
+            MadeTable(partial(joined, validation), len(validation)),
             settings=settings,
             seed=self.part.seed,
             folder=self.folder / stage,
@@ -100,8 +104,9 @@ class Course:
             return pieces(hits, doublet, left.pair[:, 0], right, sections)
         left = list(chain.pairs(hits, before=stage).values())[-1]
         left = self._thinned(hits, left) if stage == "filter" else left
-        found = graph(hit_features(hits), left)
-        return pieces(hits, found, np.unique(left.pair), follows(hits, left.pair), sections)
+        place, right = np.unique(left.pair), follows(hits, left.pair)
+        inputs, own = graph(stage_features(stage, hits), left), owners(hits, self.part.regime.learned(hits))
+        return pieces(hits, inputs, place, right, sections, owner=own[place])
 
     def _thinned(self, hits: Hits, near: Candidates) -> Candidates:
         """True pairs and, for each, some wrong ones drawn at random."""
@@ -114,7 +119,7 @@ class Course:
     def _cut(self, stage: str, network: nn.Module) -> float:
         """Distance or score by which the asked share of true pairs of validation events is kept."""
         file = RaggedFile(self.folder / f"{stage}-validation.h5")
-        batch = _batch(file, np.arange(len(file)))
+        batch = joined(file, np.arange(len(file)))
         if stage == "embedding":
             true = batch["edge"][batch["truth"] > 0]
             point = network.eval()(batch["node"])
@@ -123,13 +128,6 @@ class Course:
         score = network.eval()(batch["node"], batch["edge"], batch["feature"]).sigmoid()
         right = score[batch["truth"] > 0].numpy()
         return float(np.quantile(right, 1 - self.study.kept)) if len(right) else 0.0
-
-
-def _batch(file: RaggedFile, index: np.ndarray) -> Batch:
-    """Some pieces as one graph."""
-    parts = [{name: torch.from_numpy(x) for name, x in file.event(int(i)).items()} for i in index]
-    together = joined_graphs([Graph(each["node"], each["edge"], each["feature"]) for each in parts])
-    return {**together._asdict(), "truth": torch.cat([each["truth"] for each in parts])}
 
 
 def _edge_loss(network: nn.Module, batch: Batch) -> Float[Tensor, ""]:

@@ -33,7 +33,7 @@ def competitors(trained: Sequence[Trained[Part]]) -> list[Competitor]:
         part, own = each.part, chain(each)
         head = (part.sought, part.seed, part.regime)
         found.append(Competitor(f"network, {part.method}", *head, names, own.find, _read))
-        if part.seed == trained[0].part.seed:
+        if part.seed == trained[0].part.seed and part.method != "condensation":  # it leaves no pairs to judge
             find = partial(_truth, own)
             found.append(Competitor(f"truth, {part.method}", *head, names[:1], find, _read))
     for each in {each.part.sought: each for each in trained}.values():

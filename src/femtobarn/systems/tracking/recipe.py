@@ -12,7 +12,7 @@ from femtobarn.evaluation.tracks import events as track_events
 from femtobarn.evaluation.tracks.contest import Answer, Competitor, answer
 from femtobarn.evaluation.tracks.events import Data, Events
 from femtobarn.evaluation.tracks.files import UNITS, hit_files, read_hits, track_columns
-from femtobarn.evaluation.tracks.hit_graphs import embedding_inputs, graph, hit_features
+from femtobarn.evaluation.tracks.hit_graphs import embedding_inputs, graph, stage_features
 from femtobarn.evaluation.tracks.labellings import labelled
 from femtobarn.hardware.onnx_export import export_onnx
 from femtobarn.parts import Report, run_parts
@@ -46,8 +46,9 @@ PRESETS = {
     "tiny": Config(
         data=Data(engine="gun", train=1, validation=1, test=1, pileup=6.0, densities=(3.0,), learned=60.0),
         study=Study(
-            methods=("triplet filter", "triplets", "embedding"), regimes=tuple(REGIMES)[:1], seeds=(1,), width=8,
-            rounds=1, train=_SHORT, sections=8, dimensions=4, hidden=(1, 16), near=2000, neighbours=5, embed=_SHORT,
+            methods=("triplet filter", "triplets", "embedding", "condensation"), regimes=tuple(REGIMES)[:1], seeds=(1,),
+            width=8, rounds=1, train=_SHORT, dimensions=4, hidden=(1, 16), near=2000, neighbours=5, embed=_SHORT,
+            condense=_SHORT,
         ),
         workers=1,
     ),
@@ -56,7 +57,7 @@ PRESETS = {
         data=Data(folder=Path("train_100_events"), train=80, validation=10, test=10),
         study=Study(
             methods=("embedding", "triplets", "triplet filter", "layer map"), regimes=("pT > 0.5 GeV, 5.5 mm",),
-            width=64, rounds=8, shared=True, train=_LONG, dimensions=8, hidden=(6, 512), near=400_000, embed=_LONG,
+            width=64, rounds=8, shared=True, train=_LONG, hidden=(6, 512), near=400_000, embed=_LONG, condense=_LONG,
         ),
     ),
 }  # fmt: skip
@@ -140,9 +141,8 @@ def export(run: Run, folder: Path, *, to: str, model: str | None = None) -> str:
             example, axes = {"hit": embedding_inputs(hits)}, {"hit": "hit"}
         else:
             left = list(ready.pairs(hits, before=name).values())[-1]
-            own_graph = (
-                ready.triplet_graph(hits)[1] if name == "triplets" else graph(hit_features(hits), left)
-            )
+            plain = graph(stage_features(name, hits), left)
+            own_graph = ready.triplet_graph(hits)[1] if name == "triplets" else plain
             example, axes = own_graph._asdict(), {"node": "node", "edge": "edge", "feature": "edge"}
         lines.append(export_onnx(network, example, path, axis=axes, tolerance=1e-4).summary(path))
     return "\n".join(lines)

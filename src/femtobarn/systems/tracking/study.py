@@ -14,11 +14,11 @@ from femtobarn.errors import InputError
 from femtobarn.evaluation.tracks.chain import Chain, from_tensors
 from femtobarn.evaluation.tracks.hit_graphs import HIT, PAIR, TRIPLET
 from femtobarn.metrics.tracking import selected
-from femtobarn.nn import EdgeNetwork, HitEmbedding, InteractionNetwork
+from femtobarn.nn import EdgeNetwork, HitEmbedding, InteractionNetwork, TrackCondenser
 from femtobarn.physics.tracks import Hits
 from femtobarn.study import Models, Trained
 
-Method = Literal["layer map", "triplet filter", "triplets", "embedding"]
+Method = Literal["layer map", "triplet filter", "triplets", "embedding", "condensation"]
 
 
 class Regime(NamedTuple):
@@ -54,7 +54,8 @@ class Study:
     methods: tuple[Method, ...] = ("triplet filter", "layer map", "triplets", "embedding")
     """layer map: pairs within windows of layers, interaction network. triplet filter: the same for pairs in a triplet
     within its windows. triplets: network of pairs, network of triplets (arXiv:2007.00149). embedding: metric learning,
-    radius graph, filter, interaction network (arXiv:2103.06995)."""
+    radius graph, filter, interaction network (arXiv:2103.06995). condensation: hits in triplets gather in a learned
+    space (arXiv:2103.16701)."""
     regimes: tuple[str, ...] = tuple(REGIMES)
     """What is sought; all methods are trained for the first, the first method for the others."""
     seeds: tuple[int, ...] = (1, 2, 3)
@@ -70,7 +71,7 @@ class Study:
     sections: int = 8
     """In phi, of training events."""
     dimensions: int = 8
-    """Dimensions of the embedding."""
+    """Dimensions of the embedding, and of the space of condensation."""
     hidden: tuple[int, int] = (3, 128)
     """Layers of the embedding and their width."""
     margin: float = 0.1
@@ -79,6 +80,8 @@ class Study:
     """Near pairs of a section that the embedding learns from in a step."""
     embed: Training = field(default_factory=lambda: Training(epochs=12, batch=1, lr=2e-3))
     """Training of the embedding."""
+    condense: Training = field(default_factory=lambda: Training(epochs=40, batch=1, lr=3e-3))
+    """Training of the condensation, which takes seven times the passes of the other networks."""
     neighbours: int = 100
     """Neighbours of a hit within the radius of the graph, at most, on average."""
     kept: float = 0.98
@@ -140,7 +143,11 @@ def build(part: Part, study: Study, _: Mapping[str, Any]) -> nn.ModuleDict:
         layers, hidden = study.hidden
         networks["embedding"] = HitEmbedding(HIT + 2, study.dimensions, layers=layers, width=hidden)
         networks["filter"] = InteractionNetwork(HIT, PAIR, width=width, rounds=0)
-    networks["pairs"] = InteractionNetwork(HIT, PAIR, width=width, rounds=rounds, shared=study.shared)
+    sizes: Any = {"width": width, "rounds": rounds, "shared": study.shared}
+    if part.method == "condensation":
+        networks["condensation"] = TrackCondenser(HIT + 2, PAIR, dimensions=study.dimensions, **sizes)
+        return nn.ModuleDict(networks)
+    networks["pairs"] = InteractionNetwork(HIT, PAIR, **sizes)
     return nn.ModuleDict(networks)
 
 
