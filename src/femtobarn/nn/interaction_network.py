@@ -53,7 +53,7 @@ class InteractionNetwork(nn.Module):
         own = 1 if shared else rounds
         self.edge_steps = nn.ModuleList(_Mlp((width, width, width), width, layers) for _ in range(own))
         self.node_steps = nn.ModuleList(_Mlp((width, width, width), width, layers) for _ in range(own))
-        self.score = nn.Sequential(
+        self.score: nn.Module = nn.Sequential(
             nn.LayerNorm(width), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 1)
         )
 

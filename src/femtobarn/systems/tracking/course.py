@@ -61,7 +61,10 @@ class Course:
         settings = own.get(stage, self.study.train)
         train, validation = (self._graphs(stage, sample, chain) for sample in ("train", "validation"))
         network: Any = chain.networks[stage].train()
-        objectives = {"embedding": partial(_metric_loss, self.study), "condensation": condensation_loss}
+        objectives: dict[str, Any] = {
+            "embedding": partial(_metric_loss, self.study),
+            "condensation": condensation_loss,
+        }
         first = joined(train, np.arange(min(len(train), 8)))
         network.fit_scale(*([first["node"]] if stage == "embedding" else [first["node"], first["feature"]]))
         fitted = fit(
