@@ -57,19 +57,18 @@ class Course:
         return Trained(self.part, networks.eval(), history, history[-1]["validation"], kept)
 
     def _stage(self, stage: str, chain: Chain) -> list[dict[str, float]]:
-        own = {"embedding": self.study.embed, "condensation": self.study.condense}
-        settings = own.get(stage, self.study.train)
+        own: Any = {
+            "embedding": (self.study.embed, partial(_metric_loss, self.study)),
+            "condensation": (self.study.condense, condensation_loss),
+        }
+        settings, objective = own.get(stage, (self.study.train, _edge_loss))
         train, validation = (self._graphs(stage, sample, chain) for sample in ("train", "validation"))
         network: Any = chain.networks[stage].train()
-        objectives: dict[str, Any] = {
-            "embedding": partial(_metric_loss, self.study),
-            "condensation": condensation_loss,
-        }
         first = joined(train, np.arange(min(len(train), 8)))
         network.fit_scale(*([first["node"]] if stage == "embedding" else [first["node"], first["feature"]]))
         fitted = fit(
             network,
-            objectives.get(stage, _edge_loss),
+            objective,
             MadeTable(partial(joined, train), len(train)),
             MadeTable(partial(joined, validation), len(validation)),
             settings=settings,
@@ -89,9 +88,8 @@ class Course:
             numbers = range(self.events.sizes[sample])
             events = (self.events.hits(sample, i, self.part.regime.z) for i in numbers)
             sections = self.study.sections if sample == "train" else 1
-            write_ragged(
-                path, (piece for hits in events for piece in self._pieces(stage, hits, chain, sections))
-            )
+            made = (piece for hits in events for piece in self._pieces(stage, hits, chain, sections))
+            write_ragged(path, made)
         return RaggedFile(path)
 
     def _pieces(self, stage: str, hits: Hits, chain: Chain, sections: int) -> Iterator[dict[str, np.ndarray]]:

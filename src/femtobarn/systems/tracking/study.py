@@ -53,9 +53,8 @@ class Study:
 
     methods: tuple[Method, ...] = ("triplet filter", "layer map", "triplets", "embedding")
     """layer map: pairs within windows of layers, interaction network. triplet filter: the same for pairs in a triplet
-    within its windows. triplets: network of pairs, network of triplets (arXiv:2007.00149). embedding: metric learning,
-    radius graph, filter, interaction network (arXiv:2103.06995). condensation: hits in triplets gather in a learned
-    space (arXiv:2103.16701)."""
+    within its windows. condensation: its hits in a learned space. triplets: network of pairs, network of triplets
+    (arXiv:2007.00149). embedding: metric learning, radius graph, filter, interaction network (arXiv:2103.06995)."""
     regimes: tuple[str, ...] = tuple(REGIMES)
     """What is sought; all methods are trained for the first, the first method for the others."""
     seeds: tuple[int, ...] = (1, 2, 3)
