@@ -315,6 +315,32 @@ def benchmark_claims() -> str:
     return "\n".join(lines)
 
 
+RATE = 10e12  # operations a second that a GPU of the kind of an H100 is taken to reach: a sixth of its float32 peak
+
+
+def paper_cost() -> str:
+    """What the trainings of `paper` take on a GPU, as ``benchmarks/paper_cost.py`` counted the operations."""
+    heads = [
+        "system",
+        "largest training",
+        "weights",
+        "GFLOP an event",
+        "passes x events",
+        "its hours",
+        "all, hours",
+    ]
+    lines = [_row(heads), "| --- | --- | ---: | ---: | ---: | ---: | ---: |"]
+    for name, found in (_benchmark("paper_cost") or {"systems": {}})["systems"].items():
+        rows = found.get("trainings", [])
+        if not rows:
+            continue
+        most, whole = max(rows, key=lambda row: row["total"]), sum(row["total"] for row in rows)
+        cells = [name, most["part"], f"{most['parameters']:,}", _digits(most["operations"] / 1e9, 2)]
+        cells.append(f"{most['passes']:,} x {found['events']:,}")
+        lines.append(_row(cells + [_digits(total / RATE / 3600, 2) for total in (most["total"], whole)]))
+    return "\n".join(lines)
+
+
 def _benchmark(name: str) -> dict[str, Any] | None:
     path = BENCHMARKS / f"{name}.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
@@ -338,6 +364,7 @@ TABLES: dict[str, Callable[..., str]] = {
     "benchmark-exact": benchmark_exact,
     "benchmark-losses": benchmark_losses,
     "benchmark-claims": benchmark_claims,
+    "paper-cost": paper_cost,
     "house": house,
 }
 
