@@ -76,10 +76,10 @@ def read_idx(path: str | Path) -> UInt8[np.ndarray, "..."]:
 
 
 def write_idx(path: str | Path, array: UInt8[np.ndarray, "..."]) -> None:
-    """Write bytes as an IDX file, packed if the name ends with .gz."""
+    """Write bytes as an IDX file, packed if the name ends with .gz; the same array gives the same file."""
     head = bytes((0, 0, _UNSIGNED_BYTES, array.ndim)) + np.array(array.shape, ">u4").tobytes()
     content = head + np.ascontiguousarray(array).tobytes()
-    packed = gzip.compress(content) if Path(path).suffix == ".gz" else content
+    packed = gzip.compress(content, mtime=0) if Path(path).suffix == ".gz" else content
     write_whole(Path(path), lambda unfinished: unfinished.write_bytes(packed))
 
 
