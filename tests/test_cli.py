@@ -65,6 +65,13 @@ def test_data_tells_columns_and_units(capsys: pytest.CaptureFixture[str]) -> Non
         (["run", "emd-compresion"], "did you mean emd-compression?"),
         (["run", "emd-compression", "demp"], "did you mean demo?"),
         (["run", "emd-compression", "tiny", "--train.epoch", "3"], "did you mean --train.epochs?"),
+        (["run", "emd-compression", "tiny", "--study.quantised", "False"], "is --study.no-quantised (see"),
+        (["run", "emd-compression", "tiny", "--study.no-quantised", "true"], "is --study.quantised (see"),
+        (
+            ["run", "emd-compression", "tiny", "--seed", "1", "2"],
+            "unexpected 2: no option before it takes it",
+        ),
+        (["metric", "fpd", "real.npy"], "missing from femtobarn metric: PATH The generated sample. (see"),
         (["run", "emd-compression", "tiny", "--train.epochs", "many"], "train.epochs"),
         (["run", "emd-compression", "tiny", "--train.epochs", "0"], "epochs must be at least 1: got 0"),
         (

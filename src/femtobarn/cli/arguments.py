@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import functools
 import io
+import itertools
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -48,14 +49,26 @@ def parse(what: Callable[..., T], arguments: list[str], *, prog: str) -> T:
     except SystemExit as end:
         if end.code in (0, None):
             raise
-        raise InputError(_one_line(said.getvalue()) + f" (see {prog} --help)") from None
+        raise InputError(f"{_one_line(said.getvalue())} (see {prog} --help)") from None
     if unknown:
         if not dataclasses.is_dataclass(result):
             raise InputError(f"unknown option {unknown[0]} (see {prog} --help)")
         known = [f"--{name}" for name in _flag_names(result)]
         flag = unknown[0].split("=")[0].replace("_", "-")
+        if not flag.startswith("-"):
+            raise InputError(f"{_whose_value(unknown[0], arguments)} (see {prog} --help)")
         raise InputError(f"unknown option {unknown[0]}: {nearest(flag, known)}")
     return result
+
+
+def _whose_value(word: str, arguments: list[str]) -> str:
+    """What is said of a word that no option takes: often True or False behind a flag."""
+    before = next((flag for flag, after in itertools.pairwise(arguments) if after == word), "")
+    if not before.startswith("--") or word.lower() not in ("true", "false"):
+        return f"unexpected {word}: no option before it takes it"
+    *group, name = before[2:].split(".")
+    opposite = name[3:] if name.startswith("no-") else f"no-{name}"
+    return f"{before} takes no value, got {word}: its opposite is --{'.'.join([*group, opposite])}"
 
 
 def recorder(function: Callable[..., None]) -> Callable[..., tuple[tuple[Any, ...], dict[str, Any]]]:
@@ -104,7 +117,9 @@ def _one_line(message: str) -> str:
     words = re.sub(r"[╭╮╰╯│─┌┐└┘|]+|[-+]{3,}", " ", words)
     lines = [line.strip() for line in words.splitlines()]
     kept = [line for line in lines if line and "full helptext" not in line and line != "Parsing error"]
-    said = re.sub(r"^(Parsing|Value) error ", "", " ".join(kept)).strip()
+    said = re.sub(r"^(Parsing error|Value error|Missing argument) ", "", " ".join(kept)).strip()
+    said = re.sub(r"^Required options Missing from ", "missing from ", said).replace(" (required)", "")
+    said = re.sub(r"( femtobarn[\w ]*)? --help$", "", said)
     return re.sub(
         r"^Error parsing (config|flags)\.?([\w.]*): ", lambda found: f"{found[2]}: " * bool(found[2]), said
     )
