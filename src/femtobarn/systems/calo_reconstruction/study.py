@@ -21,11 +21,8 @@ from femtobarn.systems.calo_reconstruction.objectives import JointLoss, in_mirro
 from femtobarn.systems.calo_reconstruction.sample import TASKS, Data, TaskName, calibration, of_task
 
 NetworkName = Literal["dnn", "cnn", "googlenet"]
-NETWORKS: dict[str, type[GoogLeNet | Cnn | Dnn]] = {
-    "googlenet": GoogLeNet,
-    "cnn": Cnn,
-    "dnn": Dnn,
-}  #: slowest first
+#: Slowest first.
+NETWORKS: dict[str, type[GoogLeNet | Cnn | Dnn]] = {"googlenet": GoogLeNet, "cnn": Cnn, "dnn": Dnn}
 TREES = {"trees": "BDT on shapes", "trees-layers": "BDT on shapes and layers"}
 GEOMETRIES = {"clic": "CLIC", "atlas": "ATLAS-like", "cms": "CMS-like"}
 ROWS = 250  #: dense showers at once
