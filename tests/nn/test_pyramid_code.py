@@ -1,9 +1,13 @@
 """The pyramid code: every frame has a number that gives it back, and quanta lie where the charge is."""
 
+import shutil
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
 
+from femtobarn.hardware.testbench import simulate
 from femtobarn.nn.wafer_autoencoder import (
     Autoencoder,
     PyramidCode,
@@ -11,7 +15,9 @@ from femtobarn.nn.wafer_autoencoder import (
     pyramid_code,
     transmitted_sum,
 )
-from femtobarn.nn.wafer_autoencoder.pyramid_code import CELLS, PAYLOAD
+from femtobarn.nn.wafer_autoencoder.pyramid_code import CELLS, PAYLOAD, Layout, integer_shares
+from femtobarn.nn.wafer_autoencoder.pyramid_module import numbers_of, pyramid_module
+from femtobarn.physics import wafer
 from femtobarn.simulate.toy_wafers import toy_wafers
 
 
@@ -41,30 +47,65 @@ def test_one_quantum_more_would_not_fit(links: int) -> None:
 
 
 def test_small_codes_number_every_frame_once() -> None:
-    """All numbers of a code that can be listed are read, and read differently, without a gap."""
-    code = PyramidCode(12, (2,))
-    assert code.layouts[0].words <= 2**12
-    frames = code.shares(list(range(code.layouts[0].words)))
+    """All numbers of a code that can be listed are read, and read differently."""
+    code = PyramidCode(13, (2,))
+    cells, quanta = code.layouts[0]
+    assert (cells, quanta) == (2, 3)
+    assert code.layouts[0].words == 2**13
+    words = [of_cells << 2 | bar for of_cells in range(48 * 47 // 2) for bar in range(quanta + 1)]
+    frames = code.shares(words)
     torch.testing.assert_close(frames.sum(dim=1), torch.ones(len(frames)))
     again = [tuple(row.tolist()) for row in frames]
     # Only frames with a cell that got nothing can stand for more than one choice of cells.
     both = [row for row in again if sum(share > 0 for share in row) == 2]
-    assert len(both) == len(set(both)) == 48 * 47 // 2 * (code.layouts[0].quanta - 1)
+    assert len(both) == len(set(both)) == 48 * 47 // 2 * (quanta - 1)
+
+
+@pytest.mark.skipif(shutil.which("iverilog") is None, reason="needs Icarus Verilog")
+@pytest.mark.parametrize("links", CELLS)
+def test_the_module_gives_the_frames(links: int, charge: torch.Tensor) -> None:
+    code = pyramid_code(links)
+    sources = pyramid_module(code)
+    some = torch.cat((torch.zeros(1, 48), torch.full((1, 48), 7.0), 1e3 * torch.eye(48)[:2], charge[:20]))
+    inputs = integer_shares(some).numpy()
+    inputs[0] = 0  # the module makes its own of an empty wafer
+    found = simulate(sources, inputs)
+    assert found.tolist() == numbers_of(code.words(some), sources.outputs)
 
 
 @pytest.mark.parametrize("links", CELLS)
-def test_no_cell_is_a_quantum_off_its_part_of_what_is_kept(links: int, charge: torch.Tensor) -> None:
+def test_quanta_up_to_a_border_follow_the_charge_up_to_it(links: int, charge: torch.Tensor) -> None:
+    """What one cell gets too little the next one on the path gets too much."""
     code = pyramid_code(links)
     counts, layout = code.counts(charge)
     for number, (cells, quanta) in enumerate(code.layouts):
-        mine = layout == number
-        q, found = charge[mine].double(), counts[mine]
-        assert (found.sum(dim=1) == quanta).all()
-        order = q.argsort(dim=1, descending=True, stable=True)[:, :cells]
-        kept = torch.zeros_like(q).scatter(1, order, q.gather(1, order))
-        assert ((found - quanta * kept / kept.sum(dim=1, keepdim=True)).abs() < 1).all()
-    assert (counts[charge == 0] == 0).all(), "a cell without charge gets nothing"
+        shares = integer_shares(charge)[layout == number]
+        for q, found in zip(shares, counts[layout == number], strict=True):
+            assert found.sum() == quanta
+            places = torch.sort(torch.argsort(code.path)[q.argsort(descending=True, stable=True)[:cells]])
+            border = torch.cat((places.values[:-1] + places.values[1:], torch.tensor([2 * 47]))) // 2
+            part = q[code.path].cumsum(0)[border] / q.sum()
+            given = found[code.path].cumsum(0)[places.values]
+            torch.testing.assert_close(given / quanta, part, rtol=0, atol=0.5 / quanta + 2.0**-12)
+            assert (found[code.path].cumsum(0)[border] == given).all(), "others get nothing"
     assert len(layout.unique()) > 1
+
+
+def test_the_path_goes_from_each_cell_to_one_that_touches_it() -> None:
+    assert sorted(wafer.PATH) == list(range(wafer.CELLS))
+    assert all(after in wafer.neighbours()[before] for before, after in pairwise(wafer.PATH))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_one_quantum_is_given_to_a_cell_near_the_middle_of_the_charge(seed: int) -> None:
+    """With a single quantum the code sends where half of the charge is passed, not the largest cell."""
+    generator = torch.Generator().manual_seed(seed)
+    charge = torch.rand(1, 48, generator=generator)
+    code = PyramidCode(6, (48,))
+    assert code.layouts == [Layout(48, 1)]
+    counts, _ = code.counts(charge)
+    upto = charge[0, code.path].cumsum(0) / charge.sum()
+    assert counts[0, code.path].argmax() == (upto > 0.5).nonzero()[0]
 
 
 def test_shares_are_those_of_the_charge_whatever_its_scale(charge: torch.Tensor) -> None:

@@ -15,6 +15,12 @@ from jaxtyping import Float, Int
 CELLS = 48
 ADC_PER_MIP = 35.0  #: CALQ counts per transverse minimum-ionising particle (arXiv:2306.04712, code)
 
+PATH = (
+    0, 31, 30, 27, 1, 4, 8, 12, 13, 9, 5, 2, 6, 10, 14, 15, 11, 32, 36, 33, 7, 3, 34, 37,
+    40, 44, 41, 45, 46, 47, 16, 20, 24, 28, 29, 25, 26, 23, 19, 22, 21, 17, 18, 35, 38, 39, 42, 43,
+)  # fmt: skip
+"""An order of the cells in which each touches the next."""
+
 _RHOMBUS, _ROW, _COLUMN = (index.ravel() for index in np.indices((3, 4, 4)))
 
 
