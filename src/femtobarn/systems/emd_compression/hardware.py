@@ -130,7 +130,7 @@ def export(
     """
     trained = autoencoder(run, model, bits_first=True)
     if trained.part.decoder in ("best-choice", "pyramid"):
-        raise InputError(f"{trained.part.name} has no trained encoder to export")
+        raise InputError(f"{trained.part.name} has no trained encoder to export: see pyramid_module")
     net, integers = fixed_point(trained.model.encoder)
     return export_design(
         run,
